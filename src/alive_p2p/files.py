@@ -1,0 +1,446 @@
+"""Safe files: durable writes, renames that never replace, private temporary files, hashing.
+
+Every durable operation of the program goes through this module, so that a test can observe each of them and make
+it fail (`watch`). Operating-system errors leave it as `FileSystemError` with a message a person can act on.
+"""
+
+import ctypes
+import errno
+import functools
+import hashlib
+import io
+import os
+import secrets
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from alive_p2p.errors import FileSystemError
+
+CHUNK = 1 << 18
+"""Bytes moved at a time: large enough to amortise a system call, small enough to keep memory flat."""
+
+Watcher = Callable[[str, tuple[Path, ...]], None]
+_watcher: Watcher | None = None
+
+_REASONS = {
+    errno.ENOSPC: ("disk-full", "the disk is full", "free some space and run it again"),
+    errno.EDQUOT: ("disk-full", "the disk quota is used up", "free some space and run it again"),
+    errno.EFBIG: ("file-too-large", "the file would be larger than the system allows", None),
+    errno.EACCES: ("no-permission", "permission denied", "check who owns it and its permissions"),
+    errno.EPERM: ("no-permission", "operation not permitted", "check who owns it and its permissions"),
+    errno.EROFS: ("read-only", "the file system is read-only", "choose another place"),
+    errno.ENAMETOOLONG: ("name-too-long", "a name is too long for this file system", None),
+    errno.ENOENT: ("missing", "it does not exist", None),
+    errno.ENOTDIR: ("not-a-folder", "something on the way is not a folder", None),
+    errno.EISDIR: ("is-a-folder", "it is a folder", None),
+    errno.EIO: ("io-error", "the disk reported an I/O error", "check the disk before trying again"),
+    errno.EMFILE: ("too-many-open-files", "too many open files", None),
+    errno.ELOOP: ("symbolic-link", "a symbolic link is in the way", None),
+    errno.EXDEV: ("other-file-system", "it lies on another file system", None),
+}
+
+
+def watch(watcher: Watcher | None) -> None:
+    """Install (or with None remove) a function that is called before every durable operation.
+
+    It gets the operation's name and its paths, and may raise or end the process: the seam of the crash tests.
+    """
+    global _watcher  # noqa: PLW0603  (one seam for the whole process is the point)
+    _watcher = watcher
+
+
+def _about_to(operation: str, *paths: Path) -> None:
+    if _watcher is not None:
+        _watcher(operation, paths)
+
+
+def file_system_error(error: OSError, action: str, path: Path | str) -> FileSystemError:
+    """Turn an `OSError` into ours: `cannot <action> <path>: <reason>`."""
+    code, reason, hint = _REASONS.get(
+        error.errno or 0, ("io-error", (error.strerror or type(error).__name__).lower(), None)
+    )
+    return FileSystemError(code, f"cannot {action} '{path}': {reason}", hint=hint)
+
+
+@contextmanager
+def translating(action: str, path: Path | str) -> Iterator[None]:
+    """Translate every `OSError` raised inside, as `file_system_error` does."""
+    try:
+        yield
+    except OSError as error:
+        raise file_system_error(error, action, path) from error
+
+
+# --- reading --------------------------------------------------------------------------------------------------
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading, never through a symbolic link and never blocking on a FIFO.
+
+    Raises:
+        OSError: as `open` does, and `ELOOP`/`EINVAL` where it is a link or not a regular file.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return os.fdopen(descriptor, "rb", buffering=0)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_bytes(path: Path, *, limit: int) -> bytes:
+    """Read a small regular file whole.
+
+    Raises:
+        FileSystemError: it cannot be read, is a link, is not a regular file, or is larger than `limit` bytes.
+    """
+    with translating("read", path), open_regular(path) as stream:
+        data = stream.read(limit + 1)
+        while data and len(data) <= limit and (more := stream.read(limit + 1 - len(data))):
+            data += more
+    if len(data) > limit:
+        raise FileSystemError("file-too-large", f"cannot read '{path}': it is larger than {limit:,} bytes")
+    return data
+
+
+def read_bytes_if_present(path: Path, *, limit: int) -> bytes | None:
+    """Like `read_bytes`, or None where nothing is there."""
+    return read_bytes(path, limit=limit) if os.path.lexists(path) else None
+
+
+def hash_file(path: Path) -> tuple[str, int]:
+    """The SHA-256 (hex) and size in bytes of a regular file. Raises `OSError`."""
+    digest = hashlib.sha256()
+    size = 0
+    with open_regular(path) as stream:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return digest.hexdigest(), size
+
+
+def sha256(data: bytes) -> str:
+    """The SHA-256 of bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+# --- making and writing ---------------------------------------------------------------------------------------
+
+
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Create one folder; it must not exist. Raises `OSError`."""
+    _about_to("make-folder", path)
+    path.mkdir(mode=mode)
+
+
+def ensure_private_folder(path: Path) -> None:
+    """Create a folder only its owner may enter, with its parents, where it does not exist.
+
+    Raises:
+        FileSystemError: it cannot be made.
+    """
+    with translating("create", path):
+        if not path.is_dir():
+            _about_to("make-folder", path)
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def create_file(path: Path, *, mode: int = 0o666) -> BinaryIO:
+    """Create a file that must not exist and open it for writing, unbuffered. Raises `OSError`."""
+    _about_to("create", path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), mode)
+    return os.fdopen(descriptor, "wb", buffering=0)
+
+
+def write_all(stream: BinaryIO, data: bytes | memoryview) -> None:
+    """Write every byte; an unbuffered stream may take fewer than it is given. Raises `OSError`."""
+    view = memoryview(data)
+    while len(view):
+        view = view[stream.write(view) :]
+
+
+def write_new(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Create a file with this content; it must not exist. Not flushed. Raises `OSError`."""
+    with create_file(path, mode=mode) as stream:
+        _about_to("write", path)
+        write_all(stream, data)
+
+
+def replace_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Replace (or create) a file atomically and durably, keeping its permissions unless `mode` is given.
+
+    Raises:
+        FileSystemError: it could not be written; the old file is then as it was.
+    """
+    temporary = temporary_beside(path)
+    with translating("write", path):
+        if mode is None:
+            try:
+                mode = stat.S_IMODE(path.lstat().st_mode)
+            except FileNotFoundError:
+                mode = 0o666 & ~_umask()
+        try:
+            with create_file(temporary, mode=0o600) as stream:
+                _about_to("write", temporary)
+                write_all(stream, data)
+                if hasattr(os, "fchmod"):
+                    os.fchmod(stream.fileno(), mode)
+                flush(stream, temporary)
+            replace(temporary, path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        flush_folder(path.parent)
+
+
+@functools.cache
+def _umask() -> int:
+    """This process's umask; it can only be read by setting it."""
+    current = os.umask(0o077)
+    os.umask(current)
+    return current
+
+
+def default_mode(*, executable: bool) -> int:
+    """What a new file's permissions are: `0644` or `0755`, minus the umask (format.md §1)."""
+    return (0o755 if executable else 0o644) & ~_umask()
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name for a private temporary file in the same folder, short enough for every file system."""
+    return path.with_name(f".alive-p2p-{secrets.token_hex(8)}.tmp")
+
+
+# --- renaming -------------------------------------------------------------------------------------------------
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename over whatever is at `target`. Raises `OSError`."""
+    _about_to("replace", source, target)
+    source.replace(target)
+
+
+def rename_exclusive(source: Path, target: Path) -> None:
+    """Rename a file or folder to a name that must be free, in one atomic step where the system has one.
+
+    Linux has `renameat2(RENAME_NOREPLACE)`, macOS `renamex_np(RENAME_EXCL)`, Windows' rename never replaces.
+    Elsewhere (and on file systems without it) the name is claimed first: a file by a hard link, a folder by
+    creating it empty, which a rename of a folder then replaces.
+
+    Raises:
+        FileExistsError: something is there already, whatever it is.
+        OSError: as `rename` does.
+    """
+    _about_to("rename", source, target)
+    native = _native_exclusive_rename()
+    if native is not None:
+        try:
+            native(source, target)
+        except OSError as error:
+            if error.errno not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+                raise
+        else:
+            return
+    if os.name == "nt":
+        source.rename(target)
+    elif source.is_dir() and not source.is_symlink():
+        target.mkdir(mode=0o700)
+        try:
+            source.rename(target)
+        except BaseException:
+            with suppress(OSError):
+                target.rmdir()
+            raise
+    else:
+        os.link(source, target, follow_symlinks=False)
+        source.unlink()
+
+
+@functools.cache
+def _native_exclusive_rename() -> Callable[[Path, Path], None] | None:
+    name, flag = {"linux": ("renameat2", 1), "darwin": ("renamex_np", 4)}.get(sys.platform, ("", 0))
+    if not name:
+        return None
+    function = getattr(ctypes.CDLL(None, use_errno=True), name, None)
+    if function is None:
+        return None
+    at_cwd = -100  # AT_FDCWD on Linux
+
+    def rename(source: Path, target: Path) -> None:
+        old, new = os.fsencode(source), os.fsencode(target)
+        if name == "renameat2":
+            result = function(at_cwd, old, at_cwd, new, ctypes.c_uint(flag))
+        else:
+            result = function(old, new, ctypes.c_uint(flag))
+        if result != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), str(target))
+
+    return rename
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, or copy it where the file system has no hard links. Raises `OSError`."""
+    _about_to("link", source, target)
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno == errno.EEXIST:
+            raise
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+# --- flushing -------------------------------------------------------------------------------------------------
+
+
+def flush(stream: BinaryIO, path: Path) -> None:
+    """Make a file's content durable. Raises `OSError`."""
+    _about_to("flush", path)
+    os.fsync(stream.fileno())
+
+
+def flush_folder(path: Path) -> None:
+    """Make the names in a folder durable. Raises `OSError`. Windows has no such call and needs none."""
+    _about_to("flush-folder", path)
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def flush_tree(root: Path) -> None:
+    """Make everything below a folder durable: one `syncfs` where the system has it, else file by file.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    _about_to("flush-tree", root)
+    if _syncfs(root):
+        return
+    for folder, _, names in os.walk(root, topdown=False):
+        for name in names:
+            descriptor = os.open(Path(folder, name), os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        flush_folder(Path(folder))
+
+
+def _syncfs(root: Path) -> bool:
+    if sys.platform != "linux":
+        return False
+    function = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if function is None:
+        return False
+    descriptor = os.open(root, os.O_RDONLY)
+    try:
+        if function(descriptor) == 0:
+            return True
+        code = ctypes.get_errno()
+    finally:
+        os.close(descriptor)
+    if code == errno.ENOSYS:
+        return False
+    raise OSError(code, os.strerror(code), str(root))
+
+
+# --- removing -------------------------------------------------------------------------------------------------
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file; it is fine if it is not there. Raises `OSError`."""
+    _about_to("remove", path)
+    path.unlink(missing_ok=True)
+
+
+def remove_tree(root: Path) -> None:
+    """Remove a folder of our own with all it holds, also where its permissions forbid it; links are not followed.
+
+    It is fine if it is not there. Raises `OSError` where something stays.
+    """
+    _about_to("remove-tree", root)
+    if not os.path.lexists(root):
+        return
+
+    def open_up_and_retry(function: Callable[..., object], path: str, error: BaseException) -> None:
+        if isinstance(error, FileNotFoundError):
+            return
+        for place in (Path(path).parent, Path(path)):
+            with suppress(OSError):
+                if not place.is_symlink():
+                    place.chmod(0o700)
+        function(path)
+
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(root, onexc=open_up_and_retry)
+    else:
+        shutil.rmtree(root, onerror=lambda function, path, info: open_up_and_retry(function, path, info[1]))
+
+
+# --- a file that appears complete -----------------------------------------------------------------------------
+
+
+class PendingFile:
+    """A private file (`0600`) under a temporary name that takes its final name only when it is complete.
+
+    Use as a context manager: leaving it without `publish` removes the file.
+
+    Args:
+        folder: where the final file will be.
+
+    Raises:
+        FileSystemError: the temporary file cannot be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = temporary_beside(folder / "pending")
+        with translating("write to", folder):
+            self.stream = io.BufferedWriter(create_file(self._path, mode=0o600), CHUNK)
+        self._published = False
+
+    def __enter__(self) -> "PendingFile":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with suppress(OSError):
+            self.stream.close()
+        if not self._published:
+            with suppress(OSError):
+                self._path.unlink()
+
+    def publish(self, final: Path, *, replace_existing: bool) -> None:
+        """Flush, and give the file its name in one step.
+
+        Raises:
+            FileExistsError: something is there and `replace_existing` is false; the file is still pending.
+            FileSystemError: the disk refused.
+        """
+        with translating("write", final):
+            self.stream.flush()
+            flush(self.stream, self._path)
+        try:
+            if replace_existing:
+                replace(self._path, final)
+            else:
+                rename_exclusive(self._path, final)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise file_system_error(error, "write", final) from error
+        self._published = True
+        with translating("write", final):
+            flush_folder(final.parent)

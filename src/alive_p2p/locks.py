@@ -1,0 +1,218 @@
+"""One walnut, one lock (receive.md §6).
+
+The lock is a file in `$ALIVE_HOME/locks`, named after the walnut's real path, and on POSIX the walnut's own
+directory besides, which nobody can delete from under the holder. The kernel lets go of both when the process
+dies, so there are no stale locks there. Where `flock` does not exist the lock is a folder, created atomically,
+with a holder file inside.
+
+What the holder is doing is written down for humans and for the "busy" message; it decides nothing.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Literal
+
+from alive_p2p import files
+from alive_p2p.errors import BusyError
+from alive_p2p.runtime import Runtime, parse_timestamp
+
+if os.name == "posix":
+    import fcntl
+
+Action = Literal["create", "receive", "recover", "migrate", "undo", "log-import", "project"]
+
+_POLL_SECONDS = 0.05
+
+
+class LockState(Enum):
+    """What `release_leftovers` found (cli.md, `unlock`)."""
+
+    FREE = "free"
+    HELD = "held"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock, as the holder wrote it down; empty fields where that cannot be read."""
+
+    pid: int | None = None
+    action: str = ""
+    since: str = ""
+
+
+def lock_path(target: Path, runtime: Runtime) -> Path:
+    """Where the lock of a walnut lies: the first 16 hex digits of the SHA-256 of its real path."""
+    real = os.path.realpath(target)
+    name = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
+    return runtime.alive_home / "locks" / f"{name}.lock"
+
+
+@contextmanager
+def walnut_lock(target: Path, action: Action, runtime: Runtime, *, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold the exclusive lock of the walnut at `target` (which need not exist yet).
+
+    Raises:
+        BusyError: another process holds it and `wait_seconds` have passed.
+        FileSystemError: the lock file cannot be made.
+    """
+    path = lock_path(target, runtime)
+    files.ensure_private_folder(path.parent)
+    deadline = runtime.monotonic() + wait_seconds
+    attempt = _flock if os.name == "posix" else _claim_folder
+    while (held := attempt(path, target)) is None:
+        if runtime.monotonic() >= deadline:
+            raise _busy(target, path, runtime)
+        runtime.sleep(_POLL_SECONDS)
+    try:
+        _write_holder(path, held, Holder(os.getpid(), action, runtime.timestamp()))
+        yield
+    finally:
+        _let_go(path, held)
+
+
+def release_leftovers(target: Path, runtime: Runtime) -> tuple[LockState, Holder]:
+    """Say whether a walnut's lock is held, and tidy up where it is not (cli.md, `unlock`)."""
+    path = lock_path(target, runtime)
+    if not path.exists():
+        return LockState.ABSENT, Holder()
+    holder = _read_holder(path)
+    if os.name == "posix":
+        held = _flock(path, target)
+        if held is None:
+            return LockState.HELD, holder
+        # Emptied, not unlinked: somebody may have opened it and be about to lock it.
+        os.ftruncate(held[0], 0)
+        _let_go(path, held)
+        return LockState.FREE, Holder()
+    if holder.pid is not None and _is_alive(holder.pid):
+        return LockState.HELD, holder
+    _remove_claim(path)
+    return LockState.FREE, Holder()
+
+
+def _busy(target: Path, path: Path, runtime: Runtime) -> BusyError:
+    holder = _read_holder(path)
+    who = f"process {holder.pid}" if holder.pid else "another process"
+    what = f" ({holder.action})" if holder.action else ""
+    age = ""
+    with suppress(ValueError):
+        seconds = int((runtime.now() - parse_timestamp(holder.since)).total_seconds())
+        age = f" for {seconds} seconds" if seconds >= 0 else ""
+    return BusyError(
+        "busy",
+        f"the walnut '{target}' is in use by {who}{what}{age}",
+        untouched="everything",
+        hint="run it again when that is done, or add `--wait 60`",
+    )
+
+
+# --- POSIX: flock ---------------------------------------------------------------------------------------------
+
+
+def _flock(path: Path, target: Path) -> tuple[int, ...] | None:
+    """Lock the file, and the walnut's directory where there is one; None where somebody else has either."""
+    with files.translating("open the lock", path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    held = [descriptor]
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _names_still(path, descriptor):
+            raise BlockingIOError  # deleted by hand meanwhile: the file we hold is not the one others will lock
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            held.append(os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+            fcntl.flock(held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        for one in held:
+            os.close(one)
+        return None
+    except BaseException:
+        for one in held:
+            os.close(one)
+        raise
+    return tuple(held)
+
+
+def _names_still(path: Path, descriptor: int) -> bool:
+    try:
+        named = path.stat()
+    except FileNotFoundError:
+        return False
+    held = os.fstat(descriptor)
+    return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
+
+
+# --- elsewhere: a folder created atomically -------------------------------------------------------------------
+
+
+def _claim_folder(path: Path, target: Path) -> tuple[int, ...] | None:  # noqa: ARG001  (same shape as _flock)
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        holder = _read_holder(path)
+        if holder.pid is not None and not _is_alive(holder.pid):
+            _remove_claim(path)
+        return None
+    return ()
+
+
+def _remove_claim(path: Path) -> None:
+    with suppress(OSError):
+        (path / "holder").unlink(missing_ok=True)
+        path.rmdir()
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name == "nt":
+        import ctypes  # noqa: PLC0415  (only where there is no flock)
+
+        query_limited_information = 0x1000
+        handle = ctypes.windll.kernel32.OpenProcess(query_limited_information, 0, pid)  # type: ignore[attr-defined,unused-ignore]
+        if handle:
+            ctypes.windll.kernel32.CloseHandle(handle)  # type: ignore[attr-defined,unused-ignore]
+        return bool(handle)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+# --- the holder's note ----------------------------------------------------------------------------------------
+
+
+def _write_holder(path: Path, held: tuple[int, ...], holder: Holder) -> None:
+    note = json.dumps({"pid": holder.pid, "action": holder.action, "since": holder.since}).encode()
+    with suppress(OSError):
+        if held:
+            os.ftruncate(held[0], 0)
+            os.pwrite(held[0], note, 0)
+        else:
+            (path / "holder").write_bytes(note)
+
+
+def _read_holder(path: Path) -> Holder:
+    try:
+        with (path if path.is_file() else path / "holder").open("rb") as stream:
+            note = json.loads(stream.read(4096))
+        return Holder(int(note["pid"]), str(note["action"])[:40], str(note["since"])[:40])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Holder()
+
+
+def _let_go(path: Path, held: tuple[int, ...]) -> None:
+    if not held:
+        _remove_claim(path)
+        return
+    with suppress(OSError):
+        os.ftruncate(held[0], 0)
+    for descriptor in reversed(held):
+        os.close(descriptor)

@@ -1,0 +1,158 @@
+"""gzip around the payload: a bounded reader, and a writer (format.md §1).
+
+Reading accepts any gzip writer and several members in a row, checks every trailer, and stops as soon as more
+comes out than was allowed. Writing leaves no name and no time in the header.
+"""
+
+import gzip
+import io
+import zlib
+from typing import BinaryIO, Protocol
+
+from alive_p2p.errors import PackageError
+from alive_p2p.package.limits import MIB
+
+_CHUNK = 1 << 17
+_MAGIC = b"\x1f\x8b"
+_LEVEL = 6
+
+_FREE_MEMBERS = 1_000
+_MIN_BYTES_PER_MEMBER = 512
+"""Empty gzip members cost time and give nothing: beyond the first thousand each has to bring 512 bytes on average.
+Block-wise writers such as bgzip put 64 KiB into each."""
+
+
+class Decompressor(Protocol):
+    """What `zlib.decompressobj` and its faster twin share."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the end of the stream was reached."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What followed the end of the stream."""
+
+    @property
+    def unconsumed_tail(self) -> bytes:
+        """Input that was held back because enough came out."""
+
+    def decompress(self, data: bytes, max_length: int = ..., /) -> bytes:
+        """Decompress at most `max_length` bytes."""
+
+
+def _new_decompressor() -> Decompressor:
+    try:
+        from zlib_ng import zlib_ng  # noqa: PLC0415  (optional where no wheel exists)
+    except ImportError:
+        return zlib.decompressobj(wbits=31)
+    made: Decompressor = zlib_ng.decompressobj(wbits=31)
+    return made
+
+
+def damaged(why: str) -> PackageError:
+    """The error for a container that is cut off or altered."""
+    return PackageError(
+        "damaged",
+        f"the package is damaged: {why}",
+        untouched="everything",
+        hint="ask the sender for it again, or fetch it once more",
+    )
+
+
+class GzipSource:
+    """Reads the bytes inside a gzip stream.
+
+    Args:
+        stream: the compressed bytes, positioned at the start.
+        limit: how many bytes may come out at most.
+    """
+
+    def __init__(self, stream: BinaryIO, limit: int) -> None:
+        self._stream = stream
+        self._limit = limit
+        self._decompressor = _new_decompressor()
+        self._input = b""
+        self._output = bytearray()
+        self._members = 1
+        self._total = 0
+        self._at_end = False
+
+    def read(self, size: int) -> bytes:
+        """Return exactly `size` bytes, fewer only at the end of the stream.
+
+        Raises:
+            PackageError: the stream is cut off, altered, or gives more than the limit.
+        """
+        while len(self._output) < size and not self._at_end:
+            self._output += self._next()
+        data = bytes(self._output[:size])
+        del self._output[:size]
+        return data
+
+    def _next(self) -> bytes:
+        """One more piece of output; empty at the end, or where the decompressor needs more input."""
+        if self._decompressor.eof:
+            self._begin_next_member()
+            if self._at_end:
+                return b""
+        if not self._input:
+            self._input = self._stream.read(_CHUNK)
+            if not self._input:
+                raise damaged("it is cut off")
+        try:
+            piece = self._decompressor.decompress(self._input, _CHUNK)
+        except Exception as error:  # zlib.error, or its twin's error class, which is not related to it
+            if isinstance(error, (MemoryError, OSError)):
+                raise
+            raise damaged("its compressed data has been altered") from None
+        self._input = b"" if self._decompressor.eof else self._decompressor.unconsumed_tail
+        self._total += len(piece)
+        if self._total > self._limit:
+            raise over_limit(f"it unpacks to more than {self._limit // MIB:,} MiB")
+        return piece
+
+    def _begin_next_member(self) -> None:
+        rest = self._decompressor.unused_data
+        if len(rest) < len(_MAGIC):
+            rest += self._stream.read(_CHUNK)
+        if not rest:
+            self._at_end = True
+            return
+        if not rest.startswith(_MAGIC):
+            raise damaged("something follows the end of its compressed data")
+        self._members += 1
+        if self._members > _FREE_MEMBERS and self._total < self._members * _MIN_BYTES_PER_MEMBER:
+            raise damaged("its compressed data is made of empty pieces")
+        self._decompressor = _new_decompressor()
+        self._input = rest
+
+
+def over_limit(why: str) -> PackageError:
+    """The error for a package that is larger than the limits in force."""
+    return PackageError(
+        "over-limit",
+        f"the package is over a limit: {why}",
+        untouched="everything",
+        hint="if you trust the sender, raise it with `--max-files N` or `--max-bytes N`",
+    )
+
+
+def open_gzip_writer(raw: io.BufferedIOBase, *, reproducible: bool) -> BinaryIO:
+    """Open a gzip writer around a buffered stream; closing it leaves `raw` open.
+
+    Args:
+        raw: where the compressed bytes go.
+        reproducible: use the one backend whose bytes do not depend on threads or on what is installed.
+    """
+    if not reproducible:
+        try:
+            from zlib_ng import gzip_ng_threaded  # noqa: PLC0415  (optional where no wheel exists)
+        except ImportError:
+            pass
+        else:
+            threaded: BinaryIO = gzip_ng_threaded.open(  # type: ignore[no-untyped-call]
+                raw, "wb", compresslevel=_LEVEL, threads=1
+            )
+            return threaded
+    return gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0)  # type: ignore[return-value]

@@ -1,0 +1,106 @@
+"""Names inside a package: which are refused, and which only some systems can hold (format.md §1)."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from alive_p2p.text import has_unsafe_character
+
+MANIFEST = "manifest.yaml"
+"""The one member that is not listed in the manifest."""
+
+README = "README.md"
+PRIMER = "README.walnut.md"
+"""Where the primer goes when the walnut has a `README.md` of its own."""
+
+MAX_SEGMENT_BYTES = 255
+"""What every common file system can hold in one name."""
+
+MAX_PATH_BYTES = 1024
+"""Leaves room for the target's own path below the 4,096 bytes of Linux and the 1,024 of macOS."""
+
+STAGING_PREFIX = ".alive-receive"
+"""Names that begin so belong to the receiving transaction, at any depth."""
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+_DEVICES = frozenset(
+    ["con", "prn", "aux", "nul", "conin$", "conout$", "clock$"]
+    + [f"{name}{digit}" for name in ("com", "lpt") for digit in "123456789¹²³"]
+)
+_WINDOWS_CHARACTERS = frozenset(':?*"<>|')
+
+
+def refusal(path: str) -> str | None:
+    """Why a path must not be in any package, or None where it may (format.md §1, rules 1, 2, 5, 6 and 8).
+
+    Args:
+        path: relative, `/`-separated, without a leading `./`; bytes that were not UTF-8 as lone surrogates.
+    """
+    if not path:
+        return "it is empty"
+    if path.startswith("/"):
+        return "it is absolute"
+    if "\\" in path:
+        return "it has a backslash"
+    if _DRIVE.match(path):
+        return "it begins like a drive letter"
+    if has_unsafe_character(path):
+        return "it has a control, invisible or non-UTF-8 character"
+    if len(path.encode()) > MAX_PATH_BYTES:
+        return f"it is longer than {MAX_PATH_BYTES:,} bytes"
+    return next((reason for segment in path.split("/") if (reason := _segment_refusal(segment))), None)
+
+
+def _segment_refusal(segment: str) -> str | None:
+    if not segment:
+        return "it has an empty segment"
+    if segment in {".", ".."}:
+        return f"it has a `{segment}` segment"
+    if segment.casefold().startswith(STAGING_PREFIX):
+        return f"names beginning `{STAGING_PREFIX}` belong to the receiving transaction"
+    if len(segment.encode()) > MAX_SEGMENT_BYTES:
+        return f"it has a name longer than {MAX_SEGMENT_BYTES} bytes"
+    return None
+
+
+def is_safe_segment(name: str) -> bool:
+    """Whether a text can be used as one name in a folder, whatever the system."""
+    return "/" not in name and refusal(name) is None and not windows_refusal(name) and not name.startswith(".")
+
+
+def fold(name: str) -> str:
+    """The form in which reserved names are compared: case-folded, NFC."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def windows_refusal(path: str) -> str | None:
+    """Why Windows cannot hold a path, or None where it can."""
+    for segment in path.split("/"):
+        if segment.split(".")[0].rstrip(" ").casefold() in _DEVICES:
+            return "a name that Windows keeps for a device"
+        if segment.endswith((".", " ")):
+            return "a name ending in a dot or a space"
+        if not _WINDOWS_CHARACTERS.isdisjoint(segment):
+            return 'one of the characters :?*"<>|'
+    return None
+
+
+def ancestors(path: str) -> Iterator[str]:
+    """The folders a path needs, outermost first."""
+    at = path.find("/")
+    while at >= 0:
+        yield path[:at]
+        at = path.find("/", at + 1)
+
+
+def colliding(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Groups of paths that are one and the same where case or Unicode form do not count, each group sorted.
+
+    Folders are compared as well: `Docs/a` and `docs/b` collide in their first segment.
+    """
+    by_fold: dict[str, set[str]] = defaultdict(set)
+    for name in names:
+        for path in (*ancestors(name), name):
+            by_fold[fold(path)].add(path)
+    return sorted(tuple(sorted(group)) for group in by_fold.values() if len(group) > 1)

@@ -1,0 +1,285 @@
+"""Reading a package: recognise it, check all of it without writing, then unpack it (format.md, receive.md §2).
+
+`check` walks the whole archive once, applies every rule, and compares what is there with what the manifest lists,
+in both directions. `unpack` walks it a second time and writes, hashing again on the way: nothing reaches the
+disk before everything was checked, and nothing unchecked reaches it if the file changes in between.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from alive_p2p import files
+from alive_p2p.errors import PackageError, UsageError
+from alive_p2p.package import paths
+from alive_p2p.package.compression import GzipSource, damaged
+from alive_p2p.package.envelopes.base import HEAD_BYTES, Envelope, not_a_package, recognise
+from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
+from alive_p2p.package.manifest import FileEntry, Manifest
+from alive_p2p.package.tar import TarReader
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes done and the bytes in all, now and then."""
+
+_MAX_PROBLEMS = 20
+_LEGACY_MEMBERS = frozenset([paths.MANIFEST, "payload.enc", "payload.key"])
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A package that has passed every check.
+
+    Attributes:
+        manifest: its manifest.
+        executables: files that get the execute bit.
+        empty_dirs: empty folders that are made.
+    """
+
+    manifest: Manifest
+    executables: frozenset[str]
+    empty_dirs: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Walked:
+    """What the first pass saw."""
+
+    manifest: Manifest
+    found: Mapping[str, FileEntry]
+    executables: frozenset[str]
+    folders: frozenset[str]
+
+
+class PackageReader:
+    """An opened package file. Use as a context manager.
+
+    Args:
+        path: the file.
+        limits: the limits in force.
+
+    Raises:
+        UsageError: there is no such file (exit code 2).
+        FileSystemError: it cannot be read.
+        PackageError: it is not a package.
+    """
+
+    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.path = path
+        self.limits = limits
+        if not os.path.lexists(path):
+            raise UsageError("no-such-file", f"there is no file '{path}'", hint="check the path")
+        if path.is_dir():
+            raise PackageError("not-a-package", f"'{path}' is a folder, not a .walnut package", hint="name the file")
+        with files.translating("read", path):
+            self._stream: BinaryIO = files.open_regular(path.resolve())
+        try:
+            with files.translating("read", path):
+                self.size = os.fstat(self._stream.fileno()).st_size
+                self.envelope = recognise(self._stream.read(HEAD_BYTES))
+        except BaseException:
+            self._stream.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
+
+    @contextmanager
+    def _archive(self) -> Iterator[TarReader]:
+        """The payload's archive from its start, whatever is around it."""
+        if self.envelope is not Envelope.PLAIN:
+            raise PackageError(
+                "sealed",
+                f"the package is sealed ({self.envelope.value}) and this version of alive-p2p cannot open it",
+                untouched="everything",
+                hint="ask the sender for one made with `--encrypt none`",
+            )
+        with files.translating("read", self.path):
+            self._stream.seek(0)
+            yield TarReader(GzipSource(self._stream, self.limits.max_stream_bytes), self.limits)
+
+    def read_manifest(self) -> Manifest:
+        """Read the manifest and no further than that; the rest is not checked.
+
+        Raises:
+            PackageError: there is none, or it is not valid.
+        """
+        seen: set[str] = set()
+        with self._archive() as archive:
+            for member in archive.members():
+                seen.add(member.path)
+                if member.path == paths.MANIFEST and not member.is_folder:
+                    manifest = b"".join(archive.content())
+                    return Manifest.parse(manifest, self.limits)
+        raise _no_manifest(seen)
+
+    def check(self, progress: Progress | None = None) -> Contents:
+        """Check everything: members, manifest, and every file's size and hash, in both directions. Writes nothing.
+
+        Raises:
+            PackageError: a rule is broken; where files differ, every one of them is in `details`.
+        """
+        walked = self._walk(progress)
+        manifest = walked.manifest
+        if problems := compare(manifest, walked.found):
+            raise _altered(problems)
+        executables, empty_dirs = manifest.executables, manifest.empty_dirs
+        if empty_dirs is None:
+            used = {folder for path in walked.found for folder in paths.ancestors(path)}
+            empty_dirs = frozenset(folder for folder in walked.folders if folder not in used)
+        return Contents(manifest, walked.executables if executables is None else executables, empty_dirs)
+
+    def _walk(self, progress: Progress | None) -> _Walked:
+        manifest: bytes | None = None
+        found: dict[str, FileEntry] = {}
+        executables: set[str] = set()
+        folders: set[str] = set()
+        done = 0
+        with self._archive() as archive:
+            for member in archive.members():
+                if member.is_folder:
+                    folders.add(member.path)
+                elif member.path == paths.MANIFEST:
+                    manifest = b"".join(archive.content())
+                else:
+                    digest = hashlib.sha256()
+                    for piece in archive.content():
+                        digest.update(piece)
+                    found[member.path] = FileEntry(member.path, digest.hexdigest(), member.size)
+                    if member.is_executable:
+                        executables.add(member.path)
+                    done += member.size
+                    if progress is not None:
+                        progress(self._stream.tell(), self.size)
+        if manifest is None:
+            raise _no_manifest(set(found) | folders)
+        if set(found) | {paths.MANIFEST} <= _LEGACY_MEMBERS and "payload.enc" in found:
+            raise PackageError(
+                "sealed",
+                "the package is sealed in the way of format 2.0 and this version of alive-p2p cannot open it",
+                untouched="everything",
+                hint="ask the sender to make it again with a current version",
+            )
+        return _Walked(Manifest.parse(manifest, self.limits), found, frozenset(executables), frozenset(folders))
+
+    def unpack(
+        self,
+        contents: Contents,
+        into: Path,
+        names: Mapping[str, str],
+        progress: Progress | None = None,
+    ) -> None:
+        """Write the files of a checked package into a folder of our own.
+
+        Args:
+            contents: what `check` returned.
+            into: an existing, empty, private folder.
+            names: for every file and empty folder that is wanted, its path below `into`.
+            progress: called now and then.
+
+        Raises:
+            PackageError: the file is no longer what was checked.
+            FileSystemError: the disk refused, or cannot hold a name.
+        """
+        expected = {entry.path: entry for entry in contents.manifest.files}
+        made: set[str] = set()
+        left = set(names) - contents.empty_dirs
+        done, total = 0, contents.manifest.total_size
+        with self._archive() as archive:
+            for member in archive.members():
+                if member.path in left and not member.is_folder:
+                    target = into / _folder_for(into, names[member.path], made)
+                    mode = files.default_mode(executable=member.path in contents.executables)
+                    digest, size = _write(archive.content(), target, mode)
+                    if (digest, size) != (expected[member.path].sha256, expected[member.path].size):
+                        raise damaged("it changed while it was being read")
+                    left.discard(member.path)
+                    done += size
+                    if progress is not None:
+                        progress(done, total)
+        if left:
+            raise damaged("it changed while it was being read")
+        for path in sorted(contents.empty_dirs & set(names)):
+            _make_folders(into, names[path], made)
+
+
+def compare(manifest: Manifest, found: Mapping[str, FileEntry]) -> list[str]:
+    """Every difference between what a manifest lists and what is there (format.md §2, "two-way")."""
+    listed = {entry.path: entry for entry in manifest.files}
+    problems = [f"'{path}' is in the package but not in its manifest" for path in sorted(found.keys() - listed.keys())]
+    problems += [f"'{path}' is listed but missing" for path in sorted(listed.keys() - found.keys())]
+    for path in sorted(found.keys() & listed.keys()):
+        here, there = found[path], listed[path]
+        if here.size != there.size:
+            problems.append(f"'{path}' has {here.size:,} bytes and should have {there.size:,}")
+        elif here.sha256 != there.sha256:
+            problems.append(f"'{path}' has been altered")
+    return problems
+
+
+def _altered(problems: list[str]) -> PackageError:
+    shown = problems[:_MAX_PROBLEMS]
+    if len(problems) > _MAX_PROBLEMS:
+        shown.append(f"and {len(problems) - _MAX_PROBLEMS:,} more")
+    return PackageError(
+        "altered",
+        f"the package is not what its manifest says: {problems[0]}",
+        untouched="everything",
+        hint="ask the sender for it again, and do not unpack it by other means",
+        details=shown if len(shown) > 1 else (),
+    )
+
+
+def _no_manifest(seen: set[str]) -> PackageError:
+    if any(path.endswith(f"/{paths.MANIFEST}") for path in seen):
+        return PackageError(
+            "no-manifest",
+            "the package's manifest.yaml is not at its top level",
+            untouched="everything",
+            hint="ask the sender to make it with alive-p2p",
+        )
+    return not_a_package("another kind of archive: it has no manifest.yaml")
+
+
+def _folder_for(into: Path, path: str, made: set[str]) -> str:
+    folder = path.rpartition("/")[0]
+    if folder:
+        _make_folders(into, folder, made)
+    return path
+
+
+def _make_folders(into: Path, folder: str, made: set[str]) -> None:
+    if folder in made:
+        return
+    for step in (*paths.ancestors(folder), folder):
+        if step not in made:
+            with files.translating("create", into / step):
+                files.make_folder(into / step, 0o755)
+            made.add(step)
+
+
+def _write(content: Iterator[bytes], target: Path, mode: int) -> tuple[str, int]:
+    digest = hashlib.sha256()
+    size = 0
+    try:
+        stream = files.create_file(target, mode=mode)
+    except OSError as error:
+        raise files.file_system_error(error, "write", target) from error
+    with stream:
+        for piece in content:
+            digest.update(piece)
+            size += len(piece)
+            try:
+                files.write_all(stream, piece)
+            except OSError as error:
+                raise files.file_system_error(error, "write", target) from error
+    return digest.hexdigest(), size

@@ -1,0 +1,109 @@
+"""Writing a package: the manifest, then every file in order of its path (format.md §1).
+
+The files are read and hashed once more while they are written. One that is no longer what the manifest lists
+stops the writing: what was shown is what leaves.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from alive_p2p import files
+from alive_p2p.errors import PackageError
+from alive_p2p.package import paths
+from alive_p2p.package.compression import open_gzip_writer
+from alive_p2p.package.manifest import FileEntry, Manifest
+from alive_p2p.package.reader import Progress
+from alive_p2p.package.tar import END, HeaderWriter, padding
+from alive_p2p.runtime import parse_timestamp
+
+
+class ChangedError(PackageError):
+    """A file is no longer what it was when it was hashed; `path` is its package path."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            "changed",
+            f"'{path}' changed while it was being packed",
+            untouched="nothing was written",
+            hint="run it again",
+        )
+        self.path = path
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One file to write: what the manifest lists, and how to open its content."""
+
+    entry: FileEntry
+    open: Callable[[], BinaryIO]
+
+
+def write_package(
+    output: io.BufferedIOBase,
+    manifest: Manifest,
+    pieces: Iterable[Piece],
+    *,
+    reproducible: bool,
+    progress: Progress | None = None,
+) -> None:
+    """Write a plain package.
+
+    Args:
+        output: a buffered stream; left open and not flushed to disk.
+        manifest: complete and valid.
+        pieces: exactly the files that the manifest lists, in any order.
+        reproducible: see `open_gzip_writer`.
+        progress: called now and then.
+
+    Raises:
+        ChangedError: a file is not what the manifest lists.
+        FileSystemError: a file cannot be read, or the output not be written.
+    """
+    headers = HeaderWriter(int(parse_timestamp(manifest.created).timestamp()))
+    executables = manifest.executables or frozenset()
+    by_path: dict[str, Piece | None] = {piece.entry.path: piece for piece in pieces}
+    by_path.update(dict.fromkeys(manifest.empty_dirs or ()))
+    done, total = 0, manifest.total_size
+    with files.translating("write", "the package"), open_gzip_writer(output, reproducible=reproducible) as archive:
+        text = manifest.to_yaml()
+        archive.write(headers.header(paths.MANIFEST, len(text)) + text + padding(len(text)))
+        for path in sorted(by_path, key=str.encode):
+            piece = by_path[path]
+            if piece is None:
+                archive.write(headers.header(path + "/", 0, is_folder=True))
+                continue
+            size = piece.entry.size
+            archive.write(headers.header(path, size, is_executable=path in executables))
+            _copy(piece, archive)
+            archive.write(padding(size))
+            done += size
+            if progress is not None:
+                progress(done, total)
+        archive.write(END)
+
+
+def _copy(piece: Piece, archive: BinaryIO) -> None:
+    """Copy one file's content, and refuse it where it is not what was hashed."""
+    entry = piece.entry
+    digest = hashlib.sha256()
+    left = entry.size
+    try:
+        stream = piece.open()
+    except OSError:
+        raise ChangedError(entry.path) from None
+    with stream:
+        while True:
+            with files.translating("read", entry.path):
+                chunk = stream.read(min(files.CHUNK, left + 1))
+            if not chunk:
+                break
+            left -= len(chunk)
+            if left < 0:
+                raise ChangedError(entry.path)
+            digest.update(chunk)
+            archive.write(chunk)
+    if left or digest.hexdigest() != entry.sha256:
+        raise ChangedError(entry.path)

@@ -1,0 +1,165 @@
+"""Bundles: one piece of work each, found in walnuts of every layout (share.md §2).
+
+A bundle is a folder with `context.manifest.yaml` (in the oldest layout `companion.md`). It is *top-level* directly
+in the walnut, in `bundles/`, or in `_core/_capsules/`; only those can be shared, and others travel inside their
+parents.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from alive_p2p import files, safe_yaml
+from alive_p2p.errors import FileSystemError, WalnutError
+from alive_p2p.safe_yaml import UnsafeYamlError, Value
+from alive_p2p.walnut import frontmatter, kernel
+from alive_p2p.walnut.key import Sensitivity, read_sensitivity
+from alive_p2p.walnut.tasks import TaskCounts, count_tasks, tasks_at
+from alive_p2p.walnut.walnut import Walnut, looks_like_walnut
+
+NOT_SEARCHED = frozenset(
+    [
+        kernel.KERNEL,
+        "raw",
+        "node_modules",
+        "__pycache__",
+        "dist",
+        "build",
+        ".next",
+        "target",
+        "_archive",
+        "_references",
+        kernel.ARCHIVE,
+    ]
+)
+"""Folders in which no bundle is looked for, besides hidden ones."""
+
+_MAX_DEPTH = 32
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk.
+
+    Attributes:
+        name: the folder's name, and with it the bundle's.
+        relpath: path from the walnut, `/`-separated.
+        path: absolute path.
+        is_top_level: whether it can be shared on its own.
+        manifest_name: `context.manifest.yaml`, or `companion.md` in the oldest layout.
+    """
+
+    name: str
+    relpath: str
+    path: Path
+    is_top_level: bool
+    manifest_name: str
+
+    @cached_property
+    def _fields(self) -> tuple[Mapping[str, Value], bytes, str | None]:
+        try:
+            data = files.read_bytes(self.path / self.manifest_name, limit=kernel.SMALL_FILE_LIMIT)
+        except FileSystemError as error:
+            return {}, b"", error.message
+        if self.manifest_name == kernel.V1_BUNDLE_MANIFEST:
+            block = frontmatter.read(data)
+            return block.fields, data, block.problem
+        try:
+            value = safe_yaml.load_mapping(data).value
+        except UnsafeYamlError as error:
+            return {}, data, error.message
+        return (value if isinstance(value, dict) else {}), data, None
+
+    @property
+    def fields(self) -> Mapping[str, Value]:
+        """What its manifest says; empty where it cannot be parsed."""
+        return self._fields[0]
+
+    @property
+    def problem(self) -> str | None:
+        """Why its manifest could not be parsed, or None."""
+        return self._fields[2]
+
+    @cached_property
+    def sensitivity(self) -> Sensitivity:
+        """Its own sensitivity (not its parents'); `private` where unset or unknown."""
+        return read_sensitivity(*self._fields)[0]
+
+    @cached_property
+    def tasks(self) -> TaskCounts:
+        """Its tasks, counted."""
+        return count_tasks(tasks_at(self.path / kernel.BUNDLE_TASKS))
+
+
+def bundle_manifest_name(folder: Path) -> str | None:
+    """The name of a folder's bundle manifest, or None where the folder is not a bundle."""
+    for name in (kernel.BUNDLE_MANIFEST, kernel.V1_BUNDLE_MANIFEST):
+        manifest = folder / name
+        if manifest.is_file() and not manifest.is_symlink():
+            return name
+    return None
+
+
+def discover(walnut: Walnut) -> list[Bundle]:
+    """Every bundle of a walnut, top-level and nested, in order of its path.
+
+    Hidden folders, the kernel, build output, archives and nested walnuts are not searched, and links are not
+    followed.
+    """
+    return sorted(_discover(walnut.root), key=lambda bundle: bundle.relpath)
+
+
+def _discover(root: Path) -> Iterator[Bundle]:
+    pending = [""]
+    while pending:
+        relative = pending.pop()
+        folder = root / relative if relative else root
+        if relative:
+            manifest_name = bundle_manifest_name(folder)
+            if manifest_name is not None:
+                parent, _, name = relative.rpartition("/")
+                is_top = parent in {"", kernel.V2_CONTAINER, kernel.V1_CONTAINER}
+                yield Bundle(name, relative, folder, is_top, manifest_name)
+            if relative.count("/") >= _MAX_DEPTH:
+                continue
+        for name in _subfolders(folder):
+            if name.startswith(".") or name in NOT_SEARCHED or looks_like_walnut(folder / name):
+                continue
+            pending.append(f"{relative}/{name}" if relative else name)
+
+
+def _subfolders(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [e.name for e in entries if e.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+
+
+def top_level(bundles: list[Bundle]) -> dict[str, Bundle]:
+    """The bundles that can be shared, by name.
+
+    Raises:
+        WalnutError: one name stands at two top-level places, which are both named.
+    """
+    found: dict[str, Bundle] = {}
+    for bundle in bundles:
+        if not bundle.is_top_level:
+            continue
+        if bundle.name in found:
+            raise WalnutError(
+                "bundle-twice",
+                f"the bundle '{bundle.name}' is there twice: '{found[bundle.name].relpath}' and '{bundle.relpath}'",
+                untouched="everything",
+                hint="rename one of the two folders",
+            )
+        found[bundle.name] = bundle
+    return found
+
+
+def containing(bundles: list[Bundle], path: str) -> list[Bundle]:
+    """The bundles that a walnut path lies in, outermost first."""
+    parents = {str(p) for p in PurePosixPath(path).parents}
+    return [bundle for bundle in bundles if bundle.relpath in parents]

@@ -1,0 +1,99 @@
+"""The YAML block between two `---` lines at the top of a Markdown file.
+
+Reading is tolerant: a file without frontmatter, or with one that is not YAML, is still a file. Editing changes
+the values that are asked for and leaves every other byte alone: order, comments, quoting, line endings, the
+byte-order mark.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from alive_p2p import safe_yaml
+from alive_p2p.safe_yaml import UnsafeYamlError, Value
+
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Frontmatter:
+    """A Markdown file, taken apart.
+
+    Attributes:
+        start: offset in bytes at which the YAML begins; -1 where there is no frontmatter.
+        end: offset just behind the YAML.
+        body: offset of the first byte after the closing line.
+        fields: the parsed fields; empty where there are none or they cannot be parsed.
+        problem: why the YAML could not be parsed, or None.
+    """
+
+    start: int
+    end: int
+    body: int
+    fields: Mapping[str, Value]
+    problem: str | None = None
+
+    @property
+    def is_present(self) -> bool:
+        """Whether the file has a frontmatter block, readable or not."""
+        return self.start >= 0
+
+
+def read(data: bytes) -> Frontmatter:
+    """Find and parse the frontmatter of a Markdown file. Never raises; see `Frontmatter.problem`."""
+    at = len(_BOM) if data.startswith(_BOM) else 0
+    line, following = _line(data, at)
+    if line.rstrip() != b"---":
+        return Frontmatter(-1, -1, at, {})
+    start = following
+    position = start
+    while position < len(data):
+        line, following = _line(data, position)
+        if line.rstrip() in (b"---", b"..."):
+            return _parsed(data, start, position, following)
+        position = following
+    return Frontmatter(-1, -1, at, {}, "the block that `---` opens is never closed")
+
+
+def _parsed(data: bytes, start: int, end: int, body: int) -> Frontmatter:
+    try:
+        document = safe_yaml.load_mapping(data[start:end])
+    except UnsafeYamlError as error:
+        return Frontmatter(start, end, body, {}, error.message)
+    fields = document.value
+    return Frontmatter(start, end, body, fields if isinstance(fields, dict) else {})
+
+
+def _line(data: bytes, position: int) -> tuple[bytes, int]:
+    """The line at an offset without its ending, and the offset of the next one."""
+    newline = data.find(b"\n", position)
+    if newline < 0:
+        return data[position:], len(data)
+    return data[position:newline].removesuffix(b"\r"), newline + 1
+
+
+def set_scalar(data: bytes, key: str, value: str) -> bytes | None:
+    """Replace the value of one top-level scalar in place, keeping its quotes and a comment behind it.
+
+    Returns:
+        The edited file, or None where there is no such key or its value is not a plain one-line scalar.
+    """
+    block = read(data)
+    if not block.is_present:
+        return None
+    pattern = re.compile(
+        rb"(?P<key>(?P<q>['\"]?)" + re.escape(key.encode()) + rb"(?P=q)[ \t]*:[ \t]+)"
+        rb"(?P<value>\"[^\"\\\r\n]*\"|'[^'\r\n]*'|[^\s\"'#&*!|>%@`\[\]{},][^\s#]*)"
+        rb"(?P<rest>[ \t]*(?:[ \t]#[^\r\n]*)?)"
+    )
+    position = block.start
+    while position < block.end:
+        line, following = _line(data, position)
+        match = pattern.fullmatch(line)
+        if match:
+            old = match["value"]
+            quote = old[:1] if old[:1] in (b'"', b"'") else b""
+            start = position + match.start("value")
+            return data[:start] + quote + value.encode() + quote + data[start + len(old) :]
+        position = following
+    return None

@@ -1,0 +1,42 @@
+"""The names inside a walnut's kernel, and what its files look like when they are empty.
+
+Paths are relative to the walnut, `/`-separated, as they are in a package.
+"""
+
+KERNEL = "_kernel"
+KEY = "_kernel/key.md"
+LOG = "_kernel/log.md"
+INSIGHTS = "_kernel/insights.md"
+TASKS = "_kernel/tasks.json"
+COMPLETED = "_kernel/completed.json"
+CONFIG = "_kernel/config.yaml"
+NOW = "_kernel/now.json"
+LEDGER = "_kernel/imports.json"
+
+NEVER_SHARED = frozenset(
+    ["now.json", "_generated", "history", "links.yaml", "people.yaml", "imports.json", ".p2p"]
+)
+"""What stays at home whatever the scope, by its name inside `_kernel` (format.md §6)."""
+
+BUNDLE_MANIFEST = "context.manifest.yaml"
+V1_BUNDLE_MANIFEST = "companion.md"
+BUNDLE_TASKS = "tasks.json"
+
+V2_CONTAINER = "bundles"
+V1_CORE = "_core"
+V1_CONTAINER = "_core/_capsules"
+
+WORLD_MARK = ".alive"
+ARCHIVE = "01_Archive"
+INBOX = "03_Inbox"
+WORLD_FOLDERS = (ARCHIVE, "02_Life", INBOX, "04_Ventures", "05_Experiments")
+"""The five folders by which a world is known even without a settings file in `.alive/`."""
+
+EMPTY_TASKS = b'{"tasks": []}\n'
+EMPTY_COMPLETED = b'{"completed": []}\n'
+
+SMALL_FILE_LIMIT = 16 << 20
+"""Bytes up to which a kernel or bundle text file is read whole; larger ones are not what they claim to be."""
+
+LEDGER_LIMIT = 256 << 20
+"""Bytes up to which a ledger is read: it holds a line per received file."""

@@ -1,0 +1,83 @@
+"""`_kernel/key.md`: who or what a walnut is about, and how private it is (share.md §4)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from alive_p2p.safe_yaml import Value
+from alive_p2p.walnut import frontmatter
+from alive_p2p.walnut.frontmatter import Frontmatter
+
+
+class Sensitivity(IntEnum):
+    """How private something is; a higher one wins. Shown and stored by its lower-case name."""
+
+    OPEN = 0
+    PRIVATE = 1
+    RESTRICTED = 2
+
+    @property
+    def word(self) -> str:
+        """The word as it stands in files and messages."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Key:
+    """A `key.md`, read.
+
+    Attributes:
+        data: the file's bytes.
+        block: its frontmatter.
+        sensitivity: the walnut's sensitivity; `private` where unset or unknown.
+        sensitivity_reason: why, in words, for the preview.
+    """
+
+    data: bytes
+    block: Frontmatter
+    sensitivity: Sensitivity
+    sensitivity_reason: str
+
+    @property
+    def fields(self) -> Mapping[str, Value]:
+        """The parsed frontmatter; empty where there is none or it cannot be parsed."""
+        return self.block.fields
+
+    def text_field(self, name: str) -> str:
+        """A frontmatter field as text; empty where it is absent or not a scalar."""
+        value = self.fields.get(name)
+        return "" if value is None or isinstance(value, (list, dict)) else str(value)
+
+
+def read_key(data: bytes) -> Key:
+    """Read a `key.md`. Never raises: what cannot be understood counts as private."""
+    block = frontmatter.read(data)
+    sensitivity, reason = read_sensitivity(block.fields, data[max(block.start, 0) : max(block.end, 0)], block.problem)
+    return Key(data, block, sensitivity, reason)
+
+
+_SENSITIVITY_LINE = re.compile(rb"^[ \t]*['\"]?sensitivity['\"]?[ \t]*:[ \t]*['\"]?([A-Za-z]+)", re.MULTILINE)
+
+
+def read_sensitivity(fields: Mapping[str, Value], raw: bytes, problem: str | None) -> tuple[Sensitivity, str]:
+    """Decide the sensitivity that some YAML fields declare, and say why (share.md §4).
+
+    Unset or unknown means private. Where the YAML could not be parsed (`problem`), every line of `raw` that looks
+    like a sensitivity counts and the strictest one holds, but never less than private.
+    """
+    if problem is not None:
+        words = [match.decode().lower() for match in _SENSITIVITY_LINE.findall(raw)]
+        if "restricted" in words:
+            return Sensitivity.RESTRICTED, "it says restricted, in YAML that cannot be parsed"
+        return Sensitivity.PRIVATE, f"its YAML cannot be parsed: {problem}"
+    declared = fields.get("sensitivity")
+    if declared is None:
+        return Sensitivity.PRIVATE, "none is set, and private is the default"
+    word = str(declared).strip().lower()
+    known = {one.word: one for one in Sensitivity}
+    if word in known:
+        return known[word], f"it says {word}"
+    if word in {"normal", "shared"}:
+        return Sensitivity.PRIVATE, f"it says {word}, which counts as private"
+    return Sensitivity.PRIVATE, "what it says is not a known sensitivity, which counts as private"

@@ -1,0 +1,170 @@
+"""`_kernel/imports.json`: what was received here, and who this walnut is (receive.md §4, §5).
+
+`{"walnut_id": …, "imports": [entry…]}`. Unknown fields of the ledger and of its entries survive. A ledger that
+cannot be parsed is never overwritten.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from alive_p2p.errors import WalnutError
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class BrokenLedgerError(WalnutError):
+    """The ledger is not JSON, or not of the ledger's shape."""
+
+
+@dataclass(frozen=True)
+class InstalledFile:
+    """One file of a bundle as a receive left it.
+
+    Attributes:
+        sha256: its hash in the package.
+        installed: path from the walnut where it was put.
+        installed_sha256: its hash as it was put there.
+    """
+
+    sha256: str
+    installed: str
+    installed_sha256: str
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One receive. `raw` is the entry as stored; the other attributes are read from it, tolerantly."""
+
+    raw: Mapping[str, Any]
+    import_id: str
+    scope: str
+    created: str
+    applied_bundles: tuple[str, ...]
+    bundle_renames: Mapping[str, str]
+    source_walnut_id: str | None
+    source_key_sha256: str | None
+    bundle_digests: Mapping[str, str]
+    files: Mapping[str, Mapping[str, InstalledFile]]
+
+    @classmethod
+    def from_raw(cls, raw: Mapping[str, Any]) -> "LedgerEntry":
+        """Read an entry; fields of an unexpected type count as absent."""
+        return cls(
+            raw=raw,
+            import_id=_text(raw.get("import_id")) or "",
+            scope=_text(raw.get("scope")) or "",
+            created=_text(raw.get("created")) or "",
+            applied_bundles=tuple(n for n in _list(raw.get("applied_bundles")) if isinstance(n, str)),
+            bundle_renames=_text_map(raw.get("bundle_renames")),
+            source_walnut_id=_text(raw.get("source_walnut_id")),
+            source_key_sha256=_text(raw.get("source_key_sha256")),
+            bundle_digests=_text_map(raw.get("bundle_digests")),
+            files={
+                bundle: {path: InstalledFile(*row) for path, row in _map(rows).items() if _is_row(row)}
+                for bundle, rows in _map(raw.get("files")).items()
+            },
+        )
+
+    def folder_of(self, bundle: str) -> str:
+        """The folder a bundle of the package was put into by this receive."""
+        return self.bundle_renames.get(bundle, bundle)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A ledger; `entries` oldest first."""
+
+    walnut_id: str | None = None
+    entries: tuple[LedgerEntry, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, data: bytes | None) -> "Ledger":
+        """Read a ledger; None (no file) is an empty one.
+
+        Raises:
+            BrokenLedgerError: it cannot be parsed, or is not a ledger.
+        """
+        if data is None:
+            return cls()
+        try:
+            document = json.loads(data.decode("utf-8-sig"))
+        except (ValueError, RecursionError):
+            raise _broken("it is not JSON") from None
+        if not isinstance(document, dict) or not isinstance(document.get("imports", []), list):
+            raise _broken("it is not a ledger")
+        if not all(isinstance(entry, dict) for entry in document.get("imports", [])):
+            raise _broken("an entry is not an object")
+        walnut_id = document.get("walnut_id")
+        return cls(
+            walnut_id=walnut_id if is_walnut_id(walnut_id) else None,
+            entries=tuple(LedgerEntry.from_raw(entry) for entry in document.get("imports", [])),
+            extra={k: v for k, v in document.items() if k not in {"walnut_id", "imports"}},
+        )
+
+    def serialise(self) -> bytes:
+        """The ledger as it is stored."""
+        document: dict[str, Any] = {} if self.walnut_id is None else {"walnut_id": self.walnut_id}
+        document |= {**self.extra, "imports": [dict(entry.raw) for entry in self.entries]}
+        return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+
+    def with_entry(self, raw: Mapping[str, Any]) -> "Ledger":
+        """The same ledger with one more receive."""
+        return Ledger(self.walnut_id, (*self.entries, LedgerEntry.from_raw(raw)), self.extra)
+
+    def with_walnut_id(self, walnut_id: str) -> "Ledger":
+        """The same ledger of a walnut with this id."""
+        return Ledger(walnut_id, self.entries, self.extra)
+
+    def known_walnut_ids(self) -> set[str]:
+        """The walnut's own id and those its receives came from."""
+        ids = {e.source_walnut_id for e in self.entries} | {self.walnut_id}
+        return {one for one in ids if one is not None}
+
+    def known_key_hashes(self) -> set[str]:
+        """The hashes of the senders' `key.md` that were recorded."""
+        return {e.source_key_sha256 for e in self.entries if e.source_key_sha256 is not None}
+
+    def of_import(self, import_id: str) -> Iterable[LedgerEntry]:
+        """The receives of one package, oldest first."""
+        return (entry for entry in self.entries if entry.import_id == import_id)
+
+    def last_of_bundle(self, bundle: str, walnut_id: str | None) -> LedgerEntry | None:
+        """The latest receive that applied a bundle of this name, from the same walnut where that is known."""
+        for entry in reversed(self.entries):
+            same = walnut_id is None or entry.source_walnut_id in {None, walnut_id}
+            if same and bundle in entry.applied_bundles:
+                return entry
+        return None
+
+
+def is_walnut_id(value: object) -> bool:
+    """Whether a value is a UUID in its usual lower-case form."""
+    return isinstance(value, str) and _UUID.fullmatch(value) is not None
+
+
+def _broken(why: str) -> BrokenLedgerError:
+    return BrokenLedgerError("broken-ledger", f"the ledger `_kernel/imports.json` cannot be used: {why}")
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _map(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text_map(value: object) -> dict[str, str]:
+    return {k: v for k, v in _map(value).items() if isinstance(v, str)}
+
+
+def _is_row(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(isinstance(item, str) for item in value)

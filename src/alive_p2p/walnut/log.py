@@ -1,0 +1,102 @@
+"""`_kernel/log.md`: the history of a walnut, newest entry first (receive.md §9).
+
+An entry goes after the frontmatter and before the first entry there is. `last-entry` and `entry-count` are
+updated where they stand; no other byte of the file changes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alive_p2p.text import one_line
+from alive_p2p.walnut import frontmatter
+from alive_p2p.walnut.markdown import headings, line_ending, split_lines
+
+
+@dataclass(frozen=True)
+class ImportRecord:
+    """What the log says about one receive. Every text is reduced to one safe line when it is written.
+
+    Attributes:
+        at: when, `2026-04-07T10:16:00Z`.
+        session: the session that received it.
+        sender: who the manifest says it is from.
+        scope: full, bundle or snapshot.
+        bundles: names as they are now.
+        source_layout: the layout of the package.
+        import_id: whole; its first 16 digits are shown.
+        signed_by: `<peer> (<pubkey_id>)` of a valid signature, or None.
+    """
+
+    at: str
+    session: str
+    sender: str
+    scope: str
+    bundles: Sequence[str]
+    source_layout: str
+    import_id: str
+    signed_by: str | None = None
+
+    def render(self) -> str:
+        """The entry as Markdown, with line feeds, ending in a blank line."""
+        session = one_line(self.session, limit=80) or "manual"
+        lines = [
+            f"## {self.at} - squirrel:{session}",
+            "",
+            f"Imported package from {one_line(self.sender, limit=120) or 'unknown'} via P2P.",
+            f"- Scope: {one_line(self.scope)}",
+        ]
+        if self.bundles:
+            lines.append(f"- Bundles: {', '.join(one_line(name, limit=255) for name in self.bundles)}")
+        lines += [
+            f"- source_layout: {one_line(self.source_layout)}",
+            f"- import_id: {self.import_id[:16]}",
+        ]
+        if self.signed_by:
+            lines.append(f"- Signed by: {one_line(self.signed_by)}")
+        return "\n".join([*lines, "", f"signed: squirrel:{session}", "", ""])
+
+
+def fresh_log(walnut: str, at: str) -> bytes:
+    """An empty log for a walnut that has none, such as one made from a snapshot."""
+    name = one_line(walnut).replace("\\", "\\\\").replace('"', '\\"')
+    return (
+        f'---\nwalnut: "{name}"\ncreated: {at[:10]}\nlast-entry: {at}\nentry-count: 0\nsummary: ""\n---\n\n'
+    ).encode()
+
+
+def with_entry(data: bytes, record: ImportRecord) -> bytes:
+    """Put an entry into a log.
+
+    Bytes that are not UTF-8 survive: only the place to insert at is looked for.
+    """
+    edited = _count_up(data, record.at)
+    body = frontmatter.read(edited).body
+    text = edited[body:].decode("utf-8", "surrogateescape")
+    lines = split_lines(text)
+    ending = line_ending(edited.decode("utf-8", "surrogateescape"))
+    entry = record.render().replace("\n", ending)
+    first = next((index for index, level in headings(lines) if level == 2), None)
+    if first is None:
+        gap = "" if not text else ending if text.endswith(("\n", "\r")) else ending * 2
+        if text.endswith(ending * 2) or not text.strip():
+            gap = "" if text else ending
+        new = text + gap + entry
+    else:
+        new = "".join(lines[:first]) + entry + "".join(lines[first:])
+    return edited[:body] + new.encode("utf-8", "surrogateescape")
+
+
+def _count_up(data: bytes, at: str) -> bytes:
+    data = frontmatter.set_scalar(data, "last-entry", at) or data
+    count = frontmatter.read(data).fields.get("entry-count")
+    if isinstance(count, str) and count.isdecimal():
+        count = int(count)
+    if isinstance(count, int) and not isinstance(count, bool) and 0 <= count < 10**9:
+        data = frontmatter.set_scalar(data, "entry-count", str(count + 1)) or data
+    return data
+
+
+def has_import(data: bytes, import_id: str) -> bool:
+    """Whether the log already has an entry for this import."""
+    wanted = f"- import_id: {import_id[:16]}".encode()
+    return any(line.strip() == wanted for line in data.splitlines())

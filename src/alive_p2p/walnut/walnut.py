@@ -1,0 +1,96 @@
+"""A walnut on disk, found by its path."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from alive_p2p import files
+from alive_p2p.errors import AliveP2PError, UsageError, WalnutError
+from alive_p2p.walnut import kernel
+from alive_p2p.walnut.key import Key, read_key
+from alive_p2p.walnut.world import find_world, is_world
+
+
+@dataclass(frozen=True)
+class Walnut:
+    """A folder with `_kernel/key.md`; `root` is its real, absolute path."""
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.root.name
+
+    @cached_property
+    def key(self) -> Key:
+        """Its `key.md`. Raises `FileSystemError` where it cannot be read."""
+        return read_key(files.read_bytes(self.root / kernel.KEY, limit=kernel.SMALL_FILE_LIMIT))
+
+    @cached_property
+    def world(self) -> Path | None:
+        """The world around it, or None."""
+        return find_world(self.root)
+
+    def read_kernel(self, path: str, *, limit: int = kernel.SMALL_FILE_LIMIT) -> bytes | None:
+        """A kernel file's bytes by its package path, or None where it is not there.
+
+        Raises:
+            FileSystemError: it is there and cannot be read.
+        """
+        return files.read_bytes_if_present(self.root / path, limit=limit)
+
+
+def looks_like_walnut(path: Path) -> bool:
+    """Whether a folder has a `_kernel/key.md` (share.md §2: then it is a walnut of its own)."""
+    return (path / kernel.KEY).is_file()
+
+
+def open_walnut(path: Path, *, allow_archived: bool = False) -> Walnut:
+    """Find the walnut at a path, or say why there is none (share.md §1).
+
+    Raises:
+        UsageError: nothing is there (exit code 2).
+        WalnutError: it is a file, a world, an archived walnut, or a folder without `_kernel/key.md`.
+    """
+    try:
+        real = path.resolve(strict=True)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError("no-such-path", f"there is nothing at '{path}'", hint="check the path") from None
+    except (OSError, RuntimeError):
+        raise UsageError("no-such-path", f"the path '{path}' cannot be followed", hint="check the path") from None
+    if not real.is_dir():
+        raise WalnutError("not-a-walnut", f"'{path}' is a file, not a walnut", hint=_HINT)
+    if not looks_like_walnut(real):
+        raise _not_a_walnut(path, real)
+    if kernel.ARCHIVE in real.parts and not allow_archived:
+        raise WalnutError(
+            "archived",
+            f"the walnut '{real.name}' is archived",
+            untouched="everything",
+            hint=f"move it out of {kernel.ARCHIVE} first, then share it",
+        )
+    try:
+        files.open_regular(real / kernel.KEY).close()
+    except OSError as error:
+        raise files.file_system_error(error, "read", real / kernel.KEY) from error
+    return Walnut(real)
+
+
+_HINT = "name the folder that holds `_kernel/key.md`"
+
+
+def _not_a_walnut(path: Path, real: Path) -> AliveP2PError:
+    if is_world(real):
+        return WalnutError(
+            "is-a-world",
+            f"'{path}' is a world, not a walnut",
+            hint="name one of the walnuts inside it",
+        )
+    if (real / kernel.V1_CORE / "key.md").is_file():
+        return WalnutError(
+            "old-kernel",
+            f"'{path}' keeps its key in `_core/`, from before walnuts had a `_kernel/`",
+            hint="move `_core/key.md` to `_kernel/key.md`, or upgrade the walnut with ALIVE",
+        )
+    return WalnutError("not-a-walnut", f"'{path}' is not a walnut: it has no `_kernel/key.md`", hint=_HINT)
