@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from alive_p2p.errors import FileSystemError
 
@@ -164,7 +164,7 @@ def create_file(path: Path, *, mode: int = 0o666) -> BinaryIO:
 def write_all(stream: BinaryIO, data: bytes | memoryview) -> None:
     """Write every byte; an unbuffered stream may take fewer than it is given. Raises `OSError`."""
     view = memoryview(data)
-    while len(view):
+    while view:
         view = view[stream.write(view) :]
 
 
@@ -412,7 +412,7 @@ class PendingFile:
             self.stream = io.BufferedWriter(create_file(self._path, mode=0o600), CHUNK)
         self._published = False
 
-    def __enter__(self) -> "PendingFile":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -66,6 +66,10 @@ class Pattern:
         """Whether a package path, or a directory above it, is meant by this pattern."""
         return self._matches(tuple(unicodedata.normalize("NFC", path).split("/")))
 
+    def matches_itself(self, path: str) -> bool:
+        """Whether this very path is meant, and not only a directory above it."""
+        return _match_segments(self._segments, tuple(unicodedata.normalize("NFC", path).split("/")))
+
     def matches_ignoring_case(self, path: str) -> bool:
         """Whether the pattern would match if upper and lower case were the same."""
         folded = unicodedata.normalize("NFC", path).casefold()
@@ -73,7 +77,7 @@ class Pattern:
             folded_pattern = Pattern.parse(self.text.casefold())
         except UsageError:  # a range such as `[Z-a]` runs backwards once its ends are folded
             return False
-        return folded_pattern._matches(tuple(folded.split("/")))
+        return folded_pattern.matches(folded)
 
     def _matches(self, names: tuple[str, ...]) -> bool:
         if self._one_level:
@@ -83,7 +87,9 @@ class Pattern:
 
 def _malformed(text: str, why: str) -> UsageError:
     return UsageError(
-        "bad-pattern", f"the pattern '{text}' cannot be used: {why}", hint="see `alive-p2p create --help` for the pattern language"
+        "bad-pattern",
+        f"the pattern '{text}' cannot be used: {why}",
+        hint="see `alive-p2p create --help` for the pattern language",
     )
 
 

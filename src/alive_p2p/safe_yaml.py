@@ -94,7 +94,9 @@ def load(text: str, dialect: Dialect) -> Document:
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise UnsafeYamlError(f"it is not valid YAML ({error.problem or 'syntax error'})", mark.line + 1 if mark else 0) from None
+        raise UnsafeYamlError(
+            f"it is not valid YAML ({error.problem or 'syntax error'})", mark.line + 1 if mark else 0
+        ) from None
     except yaml.YAMLError:
         raise UnsafeYamlError("it is not valid YAML (a character that YAML does not allow)", 0) from None
     return Document(builder.root, builder.lines)

@@ -313,9 +313,7 @@ def _refuse_other_versions(version: object) -> None:
             "unsupported-version",
             f"the package has format version {version}; this version of alive-p2p reads {SUPPORTED}",
             untouched="everything",
-            hint="upgrade alive-p2p"
-            if int(match[1]) > 2
-            else "ask the sender to make it again with a current version",
+            hint="upgrade alive-p2p" if int(match[1]) > 2 else "ask the sender to make it again with a current version",
         )
 
 

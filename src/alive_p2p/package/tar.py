@@ -242,7 +242,10 @@ def _name(block: bytes) -> str:
 
 
 def _pax_records(data: bytes) -> dict[str, str]:
-    """Parse `<length> <key>=<value>\\n` records. A path must not be stated twice."""
+    """Parse the records of an extended header, each `<length> <key>=<value>` and a line feed.
+
+    A path, link or size must not be stated twice.
+    """
     records: dict[str, str] = {}
     position = 0
     while position < len(data):

@@ -13,9 +13,7 @@ CONFIG = "_kernel/config.yaml"
 NOW = "_kernel/now.json"
 LEDGER = "_kernel/imports.json"
 
-NEVER_SHARED = frozenset(
-    ["now.json", "_generated", "history", "links.yaml", "people.yaml", "imports.json", ".p2p"]
-)
+NEVER_SHARED = frozenset(["now.json", "_generated", "history", "links.yaml", "people.yaml", "imports.json", ".p2p"])
 """What stays at home whatever the scope, by its name inside `_kernel` (format.md §6)."""
 
 BUNDLE_MANIFEST = "context.manifest.yaml"

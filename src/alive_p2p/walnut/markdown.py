@@ -12,7 +12,7 @@ _SETEXT = re.compile(r" {0,3}(?:(=+)|(-+))[ \t]*$")
 
 
 def split_lines(text: str) -> list[str]:
-    """Split into lines, each with its ending (`\\n`, `\\r\\n` or `\\r`) kept. Joining gives the text back."""
+    """Split into lines, each with its ending (LF, CRLF or CR) kept. Joining gives the text back."""
     return re.findall(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z", text)
 
 

@@ -21,7 +21,9 @@ def is_world(folder: Path) -> bool:
     mark = folder / kernel.WORLD_MARK
     if not mark.is_dir():
         return False
-    return any((mark / name).exists() for name in _MARKS) or any((folder / name).is_dir() for name in kernel.WORLD_FOLDERS)
+    return any((mark / name).exists() for name in _MARKS) or any(
+        (folder / name).is_dir() for name in kernel.WORLD_FOLDERS
+    )
 
 
 def find_world(start: Path) -> Path | None:
@@ -46,6 +48,5 @@ def walnuts_in(world: Path) -> Iterator[Path]:
                 below = [e.name for e in entries if e.is_dir(follow_symlinks=False)]
         except OSError:
             continue
-        for name in sorted(below, reverse=True):
-            if not name.startswith(".") and name not in _SKIPPED:
-                pending.append((folder / name, depth + 1))
+        wanted = (name for name in below if not name.startswith(".") and name not in _SKIPPED)
+        pending += [(folder / name, depth + 1) for name in sorted(wanted, reverse=True)]

@@ -1,0 +1,1 @@
+"""The command line: a door. It parses, asks and shows; every rule lives elsewhere."""

@@ -1,0 +1,89 @@
+"""Options that every command takes, and the context they make."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alive_p2p.cli.screen import Screen
+from alive_p2p.errors import AliveP2PError
+from alive_p2p.runtime import Runtime
+
+FOLDER = click.Path(path_type=Path)
+"""A path; whether it exists is for the road to say, which says it better."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a command: its screen, its surroundings, and the common switches."""
+
+    screen: Screen
+    runtime: Runtime
+    yes: bool
+    strict: bool
+
+    def approve(self, question: str) -> None:
+        """Ask whether to go on; `--yes` answers.
+
+        Raises:
+            AliveP2PError: the answer is no, or there is nobody to ask.
+        """
+        if self.yes:
+            return
+        if self.screen.as_json or not self.screen.is_interactive:
+            raise AliveP2PError(
+                "needs-yes",
+                "this has to be confirmed, and there is no terminal to ask on",
+                untouched="everything",
+                hint="look at what it would do, then add `--yes`",
+            )
+        if not self.screen.confirm(question):
+            raise AliveP2PError("declined", "stopped, as you asked", untouched="everything")
+
+    def finish(self, warnings: tuple[str, ...]) -> None:
+        """Show warnings; with `--strict` they make the exit code 1."""
+        self.screen.warn(warnings)
+        if warnings and self.strict:
+            self.screen.exit_code = 1
+
+
+def common(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `--yes`, `--json`, `--quiet`, `--strict` and `--debug`, and pass a `Call` as the first argument."""
+
+    @click.option("-y", "--yes", is_flag=True, help="Answer every question with yes; never overrides a refusal.")
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
+    @click.option("-q", "--quiet", is_flag=True, help="No progress, previews or warnings.")
+    @click.option("--strict", is_flag=True, help="Exit with 1 if there are warnings.")
+    @click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
+    @click.pass_obj
+    @wraps(command)
+    def wrapped(screen: Screen, /, *, yes: bool, strict: bool, **rest: Any) -> None:  # noqa: ANN401
+        for seen_by_main in ("as_json", "quiet", "debug"):
+            del rest[seen_by_main]
+        command(Call(screen, Runtime.from_process(), yes, strict), **rest)
+
+    return wrapped
+
+
+def wait_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `--wait SECONDS`."""
+    return click.option(
+        "--wait",
+        type=click.FloatRange(min=0),
+        default=0.0,
+        metavar="SECONDS",
+        help="How long to wait while another process uses the walnut.",
+    )(command)
+
+
+def limit_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `--max-files` and `--max-bytes`."""
+    command = click.option(
+        "--max-bytes", type=click.IntRange(min=1), metavar="N", help="Raise the limit of 524,288,000 bytes."
+    )(command)
+    return click.option(
+        "--max-files", type=click.IntRange(min=1), metavar="N", help="Raise the limit of 10,000 files."
+    )(command)

@@ -1,0 +1,143 @@
+"""The command group, and the one `except` of the program.
+
+Exit codes (cli.md): 0 done, 1 refused or failed, 2 wrong usage or a path that does not exist, 130 interrupted.
+"""
+
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from contextlib import suppress
+from importlib import import_module
+from types import FrameType
+from typing import Any
+
+import click
+
+from alive_p2p.cli.screen import Screen
+from alive_p2p.errors import AliveP2PError
+from alive_p2p.runtime import Runtime
+from alive_p2p.text import nearest
+
+COMMANDS = {
+    "create": ("alive_p2p.cli.share", "create", "Pack a walnut, some bundles or a snapshot into a .walnut file."),
+    "receive": ("alive_p2p.cli.receive", "receive", "Bring a package into a world, all of it or nothing."),
+    "info": ("alive_p2p.cli.receive", "info", "Show what a package says of itself."),
+    "verify": ("alive_p2p.cli.receive", "verify", "Check a package without receiving it."),
+    "list-bundles": ("alive_p2p.cli.maintenance", "list_bundles", "List a walnut's bundles and their tasks."),
+    "log-import": ("alive_p2p.cli.maintenance", "log_import", "Write a missing log entry of a receive."),
+    "project": ("alive_p2p.cli.maintenance", "project", "Make a walnut's now.json anew."),
+    "unlock": ("alive_p2p.cli.maintenance", "unlock", "Say whether a walnut is locked, and tidy up if not."),
+    "demo": ("alive_p2p.cli.demo", "demo", "Show the whole road between two worlds in a temporary folder."),
+}
+"""Every command: its module, its name there, and its line in `--help`."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it is used, and suggests the nearest one for a mistyped name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's interface)
+        """The names of all commands, in the order they are shown."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of a command line, or suggest one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            guess = nearest(args[0], list(COMMANDS))
+            raise click.UsageError(f"there is no command '{args[0]}'" + (f"; did you mean '{guess}'?" if guess else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="alive-p2p", message="alive-p2p %(version)s")
+def cli() -> None:
+    """Hand context to people and to their agents.
+
+    Pack a walnut or some of its bundles into one file, see exactly what leaves, and receive it safely.
+
+    \b
+    alive-p2p create --scope full --walnut . --yes
+    alive-p2p receive nova-station.walnut
+    """  # noqa: D301  (click takes a real backspace as the mark of a paragraph that is not wrapped)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the program and return its exit code."""
+    screen = Screen.for_process(as_json="--json" in arguments, quiet="--quiet" in arguments)
+    debug = "--debug" in arguments
+    with suppress(ValueError):  # only the main thread may
+        signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        cli.main(arguments, prog_name="alive-p2p", standalone_mode=False, obj=screen)
+    except click.exceptions.Exit as exit_:
+        return int(exit_.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
+    except click.UsageError as error:
+        return _wrong_usage(screen, error)
+    except (KeyboardInterrupt, click.Abort):
+        screen.error("interrupted", "interrupted", untouched="everything that was not finished")
+        return 130
+    except AliveP2PError as error:
+        if debug:
+            traceback.print_exc()
+        screen.show_error(error)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output has gone; so that Python does not complain at exit, stdout goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        _unforeseen(screen, error)
+        return 1
+    return screen.exit_code
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> Any:  # noqa: ARG001, ANN401  (the signal module's interface)
+    raise KeyboardInterrupt
+
+
+def _wrong_usage(screen: Screen, error: click.UsageError) -> int:
+    message = error.format_message()
+    command = error.ctx.command_path if error.ctx else "alive-p2p"
+    screen.error("usage", message[:1].lower() + message[1:].rstrip("."), hint=f"{command} --help")
+    return 2
+
+
+def _unforeseen(screen: Screen, error: Exception) -> None:
+    """Say that something happened that nobody foresaw, and where the details are."""
+    where = "they could not be written down"
+    with suppress(OSError):
+        descriptor, path = tempfile.mkstemp(prefix="alive-p2p-error-", suffix=".txt")
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            traceback.print_exception(error, file=stream)
+        where = path
+    screen.error(
+        "unforeseen",
+        f"something went wrong that alive-p2p did not foresee ({type(error).__name__})",
+        hint=f"report it with the details in {where}; run it again with --debug to see them here",
+    )
+
+
+def runtime() -> Runtime:
+    """The surroundings of this process."""
+    return Runtime.from_process()

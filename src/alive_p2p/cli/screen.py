@@ -1,0 +1,210 @@
+"""What a person sees.
+
+The rules:
+
+- Data goes to standard output; everything else (previews, prompts, progress, warnings, errors) to standard error.
+- With `--json` standard output holds exactly one JSON document, also on failure; it is plain ASCII.
+- A line starts in lower case and an error has no full stop at its end.
+- An error says what happened, then what was left untouched, then what to try.
+- Every text is escaped here, whatever it came from: no control or bidi character reaches a terminal.
+- Colour and progress only on a terminal, and not with `NO_COLOR` or `TERM=dumb`.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+import click
+
+from alive_p2p.errors import AliveP2PError
+from alive_p2p.package.reader import Progress
+from alive_p2p.runtime import Runtime
+from alive_p2p.text import escape
+
+_MAX_TEXT = 500
+"""Longer pieces of text are cut: a name or note of a hundred thousand characters hides everything else."""
+
+_PROGRESS_AFTER = 0.5
+_LABEL_WIDTH = 13
+
+
+@dataclass
+class Screen:
+    """Where a command's words go.
+
+    Attributes:
+        as_json: one JSON document instead of words.
+        quiet: no progress, previews, notes or warnings.
+        exit_code: what the program ends with if no error is raised.
+    """
+
+    as_json: bool
+    quiet: bool
+    out: TextIO
+    err: TextIO
+    colour: bool
+    is_interactive: bool
+    exit_code: int = 0
+    _printed: bool = field(default=False, repr=False)
+
+    @classmethod
+    def for_process(cls, *, as_json: bool, quiet: bool) -> "Screen":
+        """The screen of this process; text that an encoding cannot hold is written as escapes."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+        environ = Runtime.from_process().environ
+        plain = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
+        tty = sys.stderr.isatty()
+        return cls(
+            as_json=as_json,
+            quiet=quiet,
+            out=sys.stdout,
+            err=sys.stderr,
+            colour=tty and not plain,
+            is_interactive=tty and sys.stdin is not None and sys.stdin.isatty(),
+        )
+
+    # -- words -------------------------------------------------------------------------------------------------
+
+    def say(self, text: str = "") -> None:
+        """One line of the result, on standard output."""
+        if not self.as_json:
+            print(_line(text), file=self.out)
+
+    def note(self, text: str = "") -> None:
+        """One line beside the result, on standard error."""
+        if not (self.as_json or self.quiet):
+            print(_line(text), file=self.err)
+
+    def lines(self, lines: Iterable[str], *, result: bool) -> None:
+        """Several lines, as the result or beside it."""
+        for line in lines:
+            if result:
+                self.say(line)
+            else:
+                self.note(line)
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Warnings, on standard error."""
+        for warning in warnings:
+            if not (self.as_json or self.quiet):
+                print(self._style("warning:", "yellow") + f" {_line(warning)}", file=self.err)
+
+    def document(self, value: Mapping[str, Any] | list[Any]) -> None:
+        """The JSON document."""
+        if self.as_json and not self._printed:
+            self._printed = True
+            print(json.dumps(value, indent=2, ensure_ascii=True), file=self.out)
+
+    def heading(self, text: str) -> str:
+        """A heading, styled where that is possible. Text from elsewhere must not be passed here."""
+        return text
+
+    # -- errors ------------------------------------------------------------------------------------------------
+
+    def show_error(self, error: AliveP2PError) -> None:
+        """An error of ours, in words or as JSON."""
+        self.error(error.code, error.message, hint=error.hint, untouched=error.untouched, details=error.details)
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        *,
+        hint: str | None = None,
+        untouched: str | None = None,
+        details: Iterable[str] = (),
+    ) -> None:
+        """An error, in words or as JSON (cli.md, "Conventions")."""
+        details = list(details)
+        document: dict[str, Any] = {"code": code, "message": message, "hint": hint}
+        if untouched is not None:
+            document["untouched"] = untouched
+        if details:
+            document["details"] = details
+        self.document({"status": "error", "error": document})
+        print(self._style("error:", "red") + f" {_line(message)}", file=self.err)
+        for detail in details:
+            print(f"  - {_line(detail)}", file=self.err)
+        if untouched:
+            print(f"  left untouched: {_line(untouched)}", file=self.err)
+        if hint:
+            print(f"  try: {_line(hint)}", file=self.err)
+
+    # -- questions ---------------------------------------------------------------------------------------------
+
+    def confirm(self, question: str) -> bool:
+        """Ask a yes-or-no question on the terminal; no is the default."""
+        self.err.flush()
+        return click.confirm(_line(question), default=False, err=True)
+
+    # -- progress ----------------------------------------------------------------------------------------------
+
+    def progress(self, label: str) -> Progress | None:
+        """A progress callback for something that may take a while; None where nothing is to be shown."""
+        if self.quiet or self.as_json or not self.colour:
+            return None
+        return _Bar(label, self.err)
+
+    def _style(self, text: str, colour: str) -> str:
+        return click.style(text, fg=colour, bold=True) if self.colour else text
+
+
+class _Bar:
+    """A bar that appears after half a second and disappears when it is full."""
+
+    def __init__(self, label: str, stream: TextIO) -> None:
+        self._label = label
+        self._stream = stream
+        self._clock = Runtime.from_process().monotonic
+        self._began = self._clock()
+        self._shown = -1
+        self._total = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        if total <= 0 or self._clock() - self._began < _PROGRESS_AFTER:
+            return
+        percent = min(100, done * 100 // total)
+        if percent == self._shown:
+            return
+        self._shown = percent
+        filled = percent * 30 // 100
+        bar = "█" * filled + "░" * (30 - filled)
+        ending = "\r\x1b[2K" if percent == 100 else ""
+        self._stream.write(f"\r{self._label} {bar} {percent:3d} %{ending}")
+        self._stream.flush()
+
+
+def _line(text: str) -> str:
+    cut = text if len(text) <= _MAX_TEXT * 4 else text[: _MAX_TEXT * 4] + "…"
+    return escape(cut)
+
+
+def short(text: str, limit: int = _MAX_TEXT) -> str:
+    """Cut text to a length that leaves room for the rest of the screen."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def field_line(label: str, value: str) -> str:
+    """A labelled line of a preview."""
+    return f"  {label:<{_LABEL_WIDTH}} {value}"
+
+
+def plural(count: int, singular: str, several: str | None = None) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count:,} {singular if count == 1 else several or singular + 's'}"
+
+
+def human_size(size: int) -> str:
+    """A size for people: `812 bytes`, `41.2 KB`, `3.0 GB` (powers of 1,000)."""
+    if size < 1000:
+        return plural(size, "byte")
+    value = float(size)
+    for unit in ("KB", "MB", "GB"):
+        value /= 1000
+        if value < 999.95:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1000:.1f} TB"

@@ -1,0 +1,231 @@
+"""`create`: make a package."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alive_p2p.cli.options import FOLDER, Call, common, limit_options, wait_option
+from alive_p2p.cli.screen import field_line, human_size, plural, short
+from alive_p2p.package.manifest import Manifest
+from alive_p2p.relay.config import read_config
+from alive_p2p.runtime import Runtime
+from alive_p2p.sharing.output import default_name
+from alive_p2p.sharing.pipeline import plan_share
+from alive_p2p.sharing.pipeline import share as run_share
+from alive_p2p.sharing.plan import PlannedFile, Reason, SharePlan, ShareRequest, ShareResult
+from alive_p2p.walnut.walnut import Walnut
+
+_EPILOG = """\b
+Examples:
+  alive-p2p create --scope full --walnut 04_Ventures/nova-station
+  alive-p2p create --scope bundle --bundle shielding-review --walnut . --output review.walnut
+  alive-p2p create --scope full --walnut . --exclude '**/pricing*' --dry-run
+
+\b
+Patterns: a name without `/` matches at any depth, one with `/` the whole path from the root;
+`*`, `?` and `[abc]` stay within a name, `**` crosses folders, and a folder takes all it holds.
+"""
+
+
+def sender(runtime: Runtime) -> str:
+    """Our handle: `GH_USER`, else the username in `relay.json`, else `unknown` (cli.md, "Environment")."""
+    return runtime.environ.get("GH_USER") or read_config(runtime).username or "unknown"
+
+
+@click.command(epilog=_EPILOG)
+@click.option("--scope", type=click.Choice(["full", "bundle", "snapshot"]), required=True, help="What to pack.")
+@click.option("--walnut", type=FOLDER, required=True, help="The walnut's folder.")
+@click.option("--output", "-o", type=FOLDER, help="The file to write; default: Desktop or current folder.")
+@click.option("--force", is_flag=True, help="Replace the file that --output names.")
+@click.option("--bundle", "bundles", multiple=True, metavar="NAME", help="A bundle to pack; repeatable.")
+@click.option("--exclude", "excludes", multiple=True, metavar="GLOB", help="Leave this out; repeatable.")
+@click.option("--include", "includes", multiple=True, metavar="GLOB", help="Bring back what is left out by default.")
+@click.option("--preset", "presets", multiple=True, metavar="NAME", help="Exclusions of a preset; repeatable.")
+@click.option("--exclude-from", "peers", multiple=True, metavar="PEER", help="Exclusions kept for a peer.")
+@click.option("--include-full-history", "full_history", is_flag=True, help="Pack the real log and insights.")
+@click.option("--include-nested", "nested", is_flag=True, help="Take nested walnuts along.")
+@click.option("--key", type=click.Choice(["full", "reduced"]), help="Pack key.md whole, or without people and links.")
+@click.option("--description", default="", metavar="TEXT", help="One line for the receiver.")
+@click.option("--note", default="", metavar="TEXT", help="One more line for the receiver.")
+@click.option("--dry-run", is_flag=True, help="Show what would leave, and write nothing.")
+@limit_options
+@wait_option
+@common
+def create(
+    call: Call,
+    /,
+    *,
+    output: Path | None,
+    force: bool,
+    peers: tuple[str, ...],
+    dry_run: bool,
+    wait: float,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Pack a walnut, some bundles or a snapshot into a .walnut file.
+
+    History is stubbed, `key.md` travels without the people and links it names, and hidden files, credentials and
+    nested walnuts stay at home, unless you say otherwise. An existing file is never overwritten.
+    """
+    config = read_config(call.runtime) if peers else None
+    request = ShareRequest(
+        walnut=call.runtime.cwd / options.pop("walnut"),
+        sender=sender(call.runtime),
+        peer_excludes={name: config.peer(name).exclude_patterns for name in peers} if config else {},
+        **options,
+    )
+    if dry_run:
+        plan = plan_share(request, call.runtime, wait_seconds=wait)
+        call.screen.lines(preview_lines(plan), result=True)
+        call.screen.document({"status": "dry-run", **plan_document(plan)})
+        call.finish(plan.warnings)
+        return
+    result = run_share(
+        request,
+        call.runtime,
+        output=output,
+        force=force,
+        wait_seconds=wait,
+        progress=call.screen.progress("packing"),
+    )
+    _show(call, result)
+
+
+def _show(call: Call, result: ShareResult) -> None:
+    plan, manifest = result.plan, result.plan.manifest
+    screen = call.screen
+    screen.say(f"packed '{plan.root.name}' into {result.path}")
+    screen.say(field_line("scope", _scope(manifest)))
+    screen.say(
+        field_line(
+            "files", f"{plural(len(plan.files), 'file')}, {human_size(plan.total_size)} → {human_size(result.size)}"
+        )
+    )
+    screen.say(field_line("key.md", "whole" if plan.key_form == "full" else "reduced: no people, links or sections"))
+    if line := _left_out_summary(plan):
+        screen.say(field_line("left out", line))
+    screen.say(field_line("import id", manifest.import_id[:16]))
+    screen.document({"status": "warn" if result.warnings else "ok", **plan_document(plan, result)})
+    call.finish(result.warnings)
+
+
+def _scope(manifest: Manifest) -> str:
+    return f"bundle: {', '.join(manifest.bundles)}" if manifest.scope == "bundle" else manifest.scope
+
+
+def _left_out_summary(plan: SharePlan) -> str:
+    count = len([one for one in plan.left_out if one.reason is not Reason.NEVER])
+    return f"{plural(count, 'path')}; `--dry-run` lists them with the reasons" if count else ""
+
+
+# --- the preview ----------------------------------------------------------------------------------------------
+
+_SHOWN_PATHS = 8
+
+
+def preview_lines(plan: SharePlan) -> list[str]:
+    """What a share would do, for a person (share.md §6)."""
+    manifest = plan.manifest
+    lines = [
+        f"would pack '{plan.root.name}' as {default_name(plan)}",
+        field_line("scope", _scope(manifest)),
+        field_line("sensitivity", f"{plan.sensitivity.word} ({plan.sensitivity_reason})"),
+        field_line("files", f"{plural(len(plan.files), 'file')}, {human_size(plan.total_size)}"),
+        "",
+        "what leaves",
+        *_tree(plan),
+    ]
+    if plan.left_out:
+        lines += ["", "what stays", *_left_out(plan)]
+    if plan.exclusions:
+        lines += ["", "exclusions"]
+        lines += [f"  {use.pattern}  ({use.origin}): {plural(use.matched, 'file')}" for use in plan.exclusions]
+    return lines
+
+
+def _tree(plan: SharePlan) -> list[str]:
+    bundles = {bundle.name: bundle for bundle in plan.bundles}
+    groups: dict[str, list[PlannedFile]] = {}
+    for planned in plan.files:
+        root, _, rest = planned.entry.path.partition("/")
+        groups.setdefault(f"{root}/" if rest else root, []).append(planned)
+    reasons = plan.manifest.substitutions
+    lines = []
+    for name, inside in sorted(groups.items(), key=lambda item: (not item[0].startswith("_kernel"), item[0])):
+        size = human_size(sum(planned.entry.size for planned in inside))
+        bundle = bundles.get(name.removesuffix("/"))
+        extra = f"  bundle, {bundle.sensitivity.word}; {bundle.tasks.describe()}" if bundle else ""
+        count = f"{plural(len(inside), 'file')}, " if name.endswith("/") else ""
+        mark = f"  [{_REASONS.get(reasons[name], reasons[name])}]" if name in reasons else ""
+        lines.append(f"  {name:<28} {count}{size}{extra}{mark}")
+        for planned in inside:
+            path = planned.entry.path
+            if path in reasons and path != name:
+                lines.append(f"    {path.removeprefix(name):<26} [{_REASONS.get(reasons[path], reasons[path])}]")
+    return lines
+
+
+_REASONS = {
+    "baseline-stub": "a stub; the real one stays here",
+    "key-reduced": "reduced: no people, links or sections",
+    "package-readme": "generated for readers of the package",
+    "empty-skeleton": "empty; the walnut has none",
+    "sessions-removed": "without its active sessions",
+    "generated-manifest": "generated from companion.md",
+}
+
+
+def _left_out(plan: SharePlan) -> list[str]:
+    groups: dict[Reason, list[str]] = {}
+    for one in plan.left_out:
+        detail = f" ({one.detail})" if one.detail else ""
+        groups.setdefault(one.reason, []).append(f"{one.path}{detail}")
+    lines = []
+    for reason, found in groups.items():
+        lines.append(f"  {reason.explanation}:")
+        lines += [f"    {short(path, 160)}" for path in found[:_SHOWN_PATHS]]
+        if len(found) > _SHOWN_PATHS:
+            lines.append(f"    and {len(found) - _SHOWN_PATHS:,} more; `--json` lists all")
+    return lines
+
+
+def plan_document(plan: SharePlan, result: ShareResult | None = None) -> dict[str, Any]:
+    """The plan (and its result) as `--json` gives it (cli.md, "Commands")."""
+    manifest = plan.manifest
+    walnut = Walnut(plan.root)
+    return {
+        "package_path": str(result.path) if result else None,
+        "size_bytes": result.size if result else None,
+        "import_id": manifest.import_id,
+        "warnings": list(result.warnings if result else plan.warnings),
+        "exclusions_applied": list(manifest.exclusions),
+        "removed_paths": [one.path for one in plan.left_out if one.reason is Reason.EXCLUDED],
+        "preferences_found": walnut.world is not None and (walnut.world / ".alive" / "preferences.yaml").is_file(),
+        "world_root": str(walnut.world) if walnut.world else None,
+        "walnut": plan.root.name,
+        "scope": manifest.scope,
+        "bundles": [bundle.name for bundle in plan.bundles],
+        "sensitivity": plan.sensitivity.word,
+        "sensitivity_reason": plan.sensitivity_reason,
+        "key": plan.key_form,
+        "recipients": [],
+        "signature": "unsigned",
+        "substitutions_applied": [{"path": path, "reason": reason} for path, reason in manifest.substitutions.items()],
+        "left_out": [{"path": one.path, "reason": one.reason.value, "detail": one.detail} for one in plan.left_out],
+        "included": list(plan.included),
+        "exclusions": [
+            {"pattern": use.pattern, "origin": use.origin, "matched": use.matched} for use in plan.exclusions
+        ],
+        "findings": [],
+        "files": [
+            {
+                "path": one.entry.path,
+                "size": one.entry.size,
+                "sha256": one.entry.sha256,
+                "executable": one.is_executable,
+            }
+            for one in plan.files
+        ],
+        "total_bytes": plan.total_size,
+    }

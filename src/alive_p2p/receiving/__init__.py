@@ -1,0 +1,1 @@
+"""From a package to a walnut, in one transaction (receive.md)."""

@@ -1,0 +1,154 @@
+"""The journal of a change to an existing walnut: what will be renamed, written down before it is (receive.md §7).
+
+Everything that is put in place lies complete and flushed in staging first. Each operation is one rename, and
+doing it again changes nothing. `committing` on disk is the moment from which the change has happened: recovery
+finishes it forward. Until then the walnut is untouched.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+from alive_p2p import files
+from alive_p2p.errors import FileSystemError
+
+JOURNAL = ".alive-receive-journal.json"
+_VERSION = 1
+
+
+class State(Enum):
+    """How far a transaction has come."""
+
+    PREPARED = "prepared"
+    COMMITTING = "committing"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One rename.
+
+    Attributes:
+        src: path inside staging.
+        dst: path inside the target.
+        new_sha256: the hash of a file that is put in place; None for a folder.
+        old_sha256: the hash of the version it replaces; None where nothing may be there.
+        rest: path inside staging where the old version rests; None where nothing is replaced.
+    """
+
+    src: str
+    dst: str
+    new_sha256: str | None = None
+    old_sha256: str | None = None
+    rest: str | None = None
+
+    @property
+    def replaces(self) -> bool:
+        """Whether something is there already and gives way."""
+        return self.old_sha256 is not None
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A transaction on one walnut; both paths absolute."""
+
+    staging: Path
+    target: Path
+    import_id: str
+    operations: tuple[Operation, ...]
+    state: State = State.PREPARED
+
+    def write(self) -> None:
+        """Write it into staging, atomically and durably.
+
+        Raises:
+            FileSystemError: the disk refused.
+        """
+        document = {
+            "version": _VERSION,
+            "state": self.state.value,
+            "target": str(self.target),
+            "import_id": self.import_id,
+            "operations": [asdict(operation) for operation in self.operations],
+        }
+        text = json.dumps(document, indent=1).encode("utf-8", "surrogateescape")
+        files.replace_file(self.staging / JOURNAL, text, mode=0o600)
+
+    def commit(self) -> None:
+        """Carry out every operation, all or none.
+
+        Raises:
+            FileSystemError: one failed and everything was put back.
+            RollbackFailedError: one failed and something could not be put back; the journal says what is to be done.
+        """
+        committing = replace(self, state=State.COMMITTING)
+        with files.translating("flush", self.staging):
+            files.flush_tree(self.staging)
+        committing.write()
+        done: list[Operation] = []
+        try:
+            for operation in self.operations:
+                done.append(operation)
+                self._carry_out(operation)
+            for folder in self._changed_folders():
+                files.flush_folder(folder)
+        except BaseException as error:
+            self._roll_back(done, error)
+            if isinstance(error, OSError):
+                raise files.file_system_error(error, "change", self.target) from error
+            raise
+        # From here on nothing can be lost any more; a failure only leaves something for recovery to tidy up.
+        with suppress(FileSystemError):
+            replace(self, state=State.DONE).write()
+
+    def _carry_out(self, operation: Operation) -> None:
+        source, target = self.staging / operation.src, self.target / operation.dst
+        if not operation.replaces:
+            files.rename_exclusive(source, target)
+            return
+        files.replace(source, target)
+
+    def _changed_folders(self) -> Sequence[Path]:
+        return sorted({(self.target / operation.dst).parent for operation in self.operations})
+
+    def _roll_back(self, done: list[Operation], error: BaseException) -> None:
+        """Undo in reverse what was done; each step looks first whether it is needed."""
+        try:
+            for operation in reversed(done):
+                source, target = self.staging / operation.src, self.target / operation.dst
+                if os.path.lexists(source):
+                    continue  # this one never happened
+                if operation.rest is not None:
+                    files.replace(self.staging / operation.rest, target)
+                else:
+                    files.rename_exclusive(target, source)
+            for folder in self._changed_folders():
+                files.flush_folder(folder)
+            self.write()  # `prepared` again: recovery would discard it
+        except (OSError, FileSystemError):
+            raise RollbackFailedError(self.target) from error
+
+
+class RollbackFailedError(FileSystemError):
+    """A change failed half-way and could not be put back; recovery finishes it."""
+
+    def __init__(self, target: Path) -> None:
+        super().__init__(
+            "interrupted",
+            f"the change of '{target}' was interrupted and could not be put back",
+            hint=f"run `alive-p2p recover {target}`, which finishes it",
+        )
+
+
+def place(src: str, dst: str, new_sha256: str | None = None) -> Operation:
+    """An operation that puts something where nothing is."""
+    return Operation(src, dst, new_sha256)
+
+
+def substitute(src: str, dst: str, *, new_sha256: str, old_sha256: str, rest: str) -> Operation:
+    """An operation that puts a file where an older version is, which rests in staging meanwhile."""
+    return Operation(src, dst, new_sha256, old_sha256, rest)

@@ -1,0 +1,248 @@
+"""Which layout a package has, and where each of its files goes (receive.md §3, §8; format.md §6).
+
+Pure functions over lists of paths: everything is decided before a byte is written, and what is forbidden is
+decided on the final names.
+"""
+
+import sys
+from collections.abc import Iterable
+
+from alive_p2p.errors import PackageError
+from alive_p2p.package import paths
+from alive_p2p.package.manifest import Manifest, bundle_name_refusal
+from alive_p2p.receiving.agent_files import disarmed
+from alive_p2p.receiving.plan import Dropped, Installation
+from alive_p2p.walnut import kernel
+
+_KERNEL_FILES = frozenset(
+    ["key.md", "log.md", "insights.md", "tasks.json", "completed.json", "config.yaml", "links.yaml", "people.yaml"]
+)
+_KERNEL_DROPPED = frozenset(["now.json", "imports.json", "_generated"])
+_DROPPED_ANYWHERE = frozenset([".alive", ".walnut", ".git", "__macosx"])
+_IMPORTED = "-imported"
+
+
+def plan_installation(
+    manifest: Manifest, empty_dirs: Iterable[str], *, forced_layout: str | None, system: str = sys.platform
+) -> Installation:
+    """Decide where every file and empty folder of a package goes.
+
+    Args:
+        manifest: the checked manifest.
+        empty_dirs: the empty folders the package brings.
+        forced_layout: a layout that overrides what the package says; for tests.
+        system: the platform, as `sys.platform` names it.
+
+    Raises:
+        PackageError: the layout cannot be told, the shape is not that of the scope, or this system cannot hold
+            the names.
+    """
+    listed = [entry.path for entry in manifest.files]
+    everything = [*listed, *empty_dirs]
+    layout = infer_layout(manifest, listed, forced_layout)
+    warnings: list[str] = []
+    if layout == "v3" and any(_is_v2_bundle_manifest(path) for path in listed):
+        warnings.append("the package says layout v3 but keeps bundles in `bundles/`; it is brought forward like v2")
+        layout = "v2"
+    flat, migrated = _flatten(everything, warnings) if layout == "v2" else ({p: p for p in everything}, ())
+    _refuse_kernel_lookalikes(flat.values())
+    _check_shape(manifest, flat)
+    names: dict[str, str] = {}
+    dropped: list[Dropped] = []
+    for path, final in flat.items():
+        reason = _dropped_because(final, path, manifest)
+        if reason is not None:
+            dropped.append(Dropped(path, reason))
+        else:
+            names[path] = final
+    safe = {path: disarmed(final) for path, final in names.items()}
+    _refuse_double_names(safe)
+    _refuse_names_of_system(safe.values(), system)
+    return Installation(
+        layout=layout,
+        names=safe,
+        dropped=tuple(dropped),
+        renamed_agent_files=tuple(sorted(safe[path] for path in safe if safe[path] != names[path])),
+        migrated_bundles=migrated,
+        warnings=tuple(warnings),
+    )
+
+
+def infer_layout(manifest: Manifest, listed: list[str], forced: str | None) -> str:
+    """`v2`, `v3` or `agnostic`: what was forced, what the manifest states, what the tree looks like (§8).
+
+    Raises:
+        PackageError: none of the three tells.
+    """
+    if forced is not None:
+        return forced
+    if manifest.source_layout in {"v2", "v3"}:
+        return str(manifest.source_layout)
+    if any(_is_v2_bundle_manifest(path) or path.startswith("_kernel/_generated/") for path in listed):
+        return "v2"
+    if any(path.count("/") == 1 and path.endswith("/" + kernel.BUNDLE_MANIFEST) for path in listed):
+        return "v3"
+    own = {manifest.primer or paths.README}
+    if all(path.startswith("_kernel/") or path in own for path in listed):
+        return "agnostic"
+    raise PackageError(
+        "unknown-layout",
+        "the package does not say which layout it has, and it does not look like one that is known",
+        untouched="everything",
+        hint="ask the sender to make it again with a current version",
+    )
+
+
+def _is_v2_bundle_manifest(path: str) -> bool:
+    parts = path.split("/")
+    return len(parts) == 3 and parts[0] == kernel.V2_CONTAINER and parts[2] == kernel.BUNDLE_MANIFEST
+
+
+def _flatten(everything: list[str], warnings: list[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Move what lies in `bundles/` to the root; only its immediate children, whole (receive.md §8)."""
+    prefix = kernel.V2_CONTAINER + "/"
+    inside = sorted({path.split("/")[1] for path in everything if path.startswith(prefix)})
+    taken = {paths.fold(path.split("/")[0]) for path in everything if not path.startswith(prefix)}
+    manifests = {path.split("/")[1] for path in everything if _is_v2_bundle_manifest(path)}
+    folders = {path.split("/")[1] for path in everything if path.startswith(prefix) and path.count("/") > 1}
+    moves: dict[str, str] = {}
+    for name in inside:
+        final = name if paths.fold(name) not in taken else name + _IMPORTED
+        if paths.fold(final) in taken:
+            raise PackageError(
+                "migration-collision",
+                f"'{prefix}{name}' cannot be moved to the root: '{name}' and '{name}{_IMPORTED}' are there already",
+                untouched="everything",
+                hint="ask the sender to rename it",
+            )
+        taken.add(paths.fold(final))
+        moves[name] = final
+        if name not in manifests and name not in folders:
+            warnings.append(f"the loose file '{prefix}{name}' goes to '{final}'")
+    flat: dict[str, str] = {}
+    for path in everything:
+        if path.startswith(prefix):
+            parts = path.split("/")
+            flat[path] = "/".join([moves[parts[1]], *parts[2:]])
+        elif path != kernel.V2_CONTAINER:
+            flat[path] = path
+    return flat, tuple(moves[name] for name in inside if name in manifests)
+
+
+def _refuse_kernel_lookalikes(finals: Iterable[str]) -> None:
+    for final in finals:
+        root = final.split("/")[0]
+        if root != kernel.KERNEL and paths.fold(root) == kernel.KERNEL:
+            raise _bad_shape(f"'{final}' only looks like the kernel")
+
+
+def _check_shape(manifest: Manifest, flat: dict[str, str]) -> None:
+    """The shape each scope has (format.md §6, "When reading")."""
+    listed = {entry.path for entry in manifest.files}
+    if kernel.KEY not in listed:
+        raise _bad_shape("it has no `_kernel/key.md`")
+    for path, final in flat.items():
+        parts = final.split("/")
+        if parts[0] != kernel.KERNEL:
+            continue
+        if path != final:
+            raise _bad_shape(f"'{path}' would become part of the kernel")
+        if len(parts) == 1 or (len(parts) == 2 and path not in listed):
+            if parts[-1] in _KERNEL_DROPPED | {kernel.KERNEL, "history"}:
+                continue
+            raise _bad_shape(f"'{path}' does not belong into a kernel")
+        is_known = (len(parts) == 2 and parts[1] in _KERNEL_FILES) or (len(parts) > 2 and parts[1] == "history")
+        if not is_known and parts[1] not in _KERNEL_DROPPED:
+            raise _bad_shape(f"'{path}' does not belong into a kernel")
+    if manifest.scope == "snapshot":
+        _check_snapshot(manifest, flat)
+    if manifest.scope == "bundle":
+        _check_bundle_scope(manifest, flat, listed)
+
+
+def _check_snapshot(manifest: Manifest, flat: dict[str, str]) -> None:
+    allowed = {kernel.KEY, kernel.INSIGHTS, manifest.primer or paths.README, paths.README}
+    for path, final in flat.items():
+        if path not in allowed and final.split("/")[-1] not in _KERNEL_DROPPED and "_generated" not in final.split("/"):
+            raise _bad_shape(f"a snapshot cannot hold '{path}'")
+
+
+def _check_bundle_scope(manifest: Manifest, flat: dict[str, str], listed: set[str]) -> None:
+    """Its bundles, the key, the primer and nothing else; each bundle named and with a manifest."""
+    named = set(manifest.bundles)
+    allowed = {kernel.KEY, manifest.primer or paths.README, paths.README}
+    present: set[str] = set()
+    for path, final in flat.items():
+        root, _, rest = final.partition("/")
+        if path in allowed or (root == kernel.KERNEL and rest.split("/")[0] in _KERNEL_DROPPED):
+            continue
+        name = path.split("/")[1] if path.startswith(kernel.V2_CONTAINER + "/") else root
+        if not rest and path in listed:
+            raise _bad_shape(f"'{path}' is in no bundle")
+        if name not in named:
+            raise _bad_shape(f"'{path}' is in none of the bundles that it names")
+        if rest == kernel.BUNDLE_MANIFEST and path in listed:
+            present.add(name)
+    for name in sorted(named - present):
+        raise _bad_shape(f"the bundle '{name}' has no `{kernel.BUNDLE_MANIFEST}`")
+
+
+def _bad_shape(why: str) -> PackageError:
+    return PackageError(
+        "bad-shape",
+        f"the package does not have the shape of its scope: {why}",
+        untouched="everything",
+        hint="ask the sender to make it again with alive-p2p",
+    )
+
+
+def _dropped_because(final: str, path: str, manifest: Manifest) -> str | None:
+    parts = final.split("/")
+    if parts[0] == kernel.KERNEL and len(parts) > 1 and parts[1] in _KERNEL_DROPPED:
+        return "computed on each machine, never taken from a package"
+    if any(paths.fold(part) in _DROPPED_ANYWHERE for part in parts):
+        return "belongs to a world, a repository or an archiver, not to a walnut"
+    if path == manifest.primer:
+        return "written for readers of the package"
+    if path == paths.README and manifest.scope == "bundle":
+        return "written for readers of the package"
+    if path == kernel.KEY and manifest.scope == "bundle":
+        return "only says which walnut the bundles come from"
+    return None
+
+
+def _refuse_double_names(names: dict[str, str]) -> None:
+    seen: dict[str, str] = {}
+    folders: set[str] = set()
+    for path, final in names.items():
+        if final in seen:
+            raise _bad_shape(f"'{seen[final]}' and '{path}' would both become '{final}'")
+        seen[final] = path
+        folders.update(paths.ancestors(final))
+    for final in folders & seen.keys():
+        raise _bad_shape(f"'{final}' would be a file and a folder")
+
+
+def _refuse_names_of_system(finals: Iterable[str], system: str) -> None:
+    """Names that this file system cannot hold are found before anything is written."""
+    if system not in {"win32", "darwin", "cygwin"}:
+        return
+    finals = list(finals)
+    problems = [f"{' and '.join(map(repr, group))} are one name here" for group in paths.colliding(finals)]
+    if system != "darwin":
+        problems += [f"'{final}': {why}" for final in finals if (why := paths.windows_refusal(final))]
+    if problems:
+        raise PackageError(
+            "names-of-other-systems",
+            f"this system cannot hold {len(problems)} of the package's names: {problems[0]}",
+            untouched="everything",
+            hint="ask the sender to rename them, or receive it on Linux",
+            details=problems if len(problems) > 1 else (),
+        )
+
+
+def bundles_in(installation: Installation) -> list[str]:
+    """The top-level bundles that an installation brings, by their folder."""
+    suffix = "/" + kernel.BUNDLE_MANIFEST
+    found = (final.removesuffix(suffix) for final in installation.names.values() if final.endswith(suffix))
+    return sorted(name for name in found if "/" not in name and bundle_name_refusal(name) is None)

@@ -1,0 +1,167 @@
+"""What a receive will do, decided before anything is written (receive.md §2).
+
+Like a share's plan it is frozen and can be compared: it is made once for the preview and once more under the lock,
+and if the two differ nothing is done.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from alive_p2p.package.limits import Limits
+from alive_p2p.package.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class ReceiveRequest:
+    """What somebody wants to receive.
+
+    Attributes:
+        package: the package file.
+        target: where to; None for the default (receive.md §3).
+        scope: the scope the package has to have, or None.
+        bundles: of a bundle package, only these; empty for all.
+        rename: put a bundle whose name is taken under another name.
+        into_other_walnut: add bundles to a walnut they do not come from.
+        source_layout: treat the package as of this layout; for tests only.
+        max_files, max_bytes: limits for this command, or None for those of the preferences.
+        wait_seconds: how long to wait for the walnut's lock.
+    """
+
+    package: Path
+    target: Path | None = None
+    scope: str | None = None
+    bundles: tuple[str, ...] = ()
+    rename: bool = False
+    into_other_walnut: bool = False
+    source_layout: str | None = None
+    max_files: int | None = None
+    max_bytes: int | None = None
+    wait_seconds: float = 0.0
+
+
+class Lineage(Enum):
+    """How a package was recognised as coming from the target walnut (receive.md §4)."""
+
+    NEW = "new"
+    SAME_ID = "same-id"
+    SAME_KEY_HASH = "same-key-hash"
+    SAME_KEY = "same-key"
+    OVERRIDDEN = "overridden"
+
+
+class Fate(Enum):
+    """What happens to a bundle of the package."""
+
+    APPLY = "apply"
+    ALREADY_APPLIED = "already-applied"
+    SAME_CONTENT = "same-content"
+    NOT_REQUESTED = "not-requested"
+
+
+@dataclass(frozen=True)
+class BundleFate:
+    """One bundle of the package: its name there, the folder it gets or has here, and what happens to it."""
+
+    name: str
+    folder: str
+    fate: Fate
+
+    @property
+    def is_renamed(self) -> bool:
+        """Whether it gets another name than in the package."""
+        return self.name != self.folder
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Something in the package that is not installed, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where every file and empty folder of the package goes.
+
+    Attributes:
+        layout: `v2`, `v3`, or `agnostic` where the package has no bundles and no older kernel.
+        names: package path to path in the walnut.
+        dropped: what is not installed.
+        renamed_agent_files: installed paths of files that agents would obey under their own name.
+        migrated_bundles: bundles that were moved out of the old container.
+        warnings: what the receiver should know.
+    """
+
+    layout: str
+    names: Mapping[str, str]
+    dropped: tuple[Dropped, ...] = ()
+    renamed_agent_files: tuple[str, ...] = ()
+    migrated_bundles: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReceivePlan:
+    """Everything a receive will do.
+
+    Attributes:
+        package: the package file.
+        manifest: its manifest, checked.
+        target: the walnut, absolute; it exists only with scope bundle or where there is nothing to do.
+        is_noop: nothing is left to do.
+        installation: what goes where, with the final folder names.
+        bundles: what happens to each bundle.
+        lineage: how the target was recognised.
+        walnut_id: the id the target has afterwards, or None.
+        broken_ledger: why the target's ledger cannot be used, or None.
+        limits: the limits that were applied.
+        warnings: what a person should know.
+    """
+
+    package: Path
+    manifest: Manifest
+    target: Path
+    is_noop: bool
+    installation: Installation
+    bundles: tuple[BundleFate, ...]
+    lineage: Lineage
+    walnut_id: str | None
+    broken_ledger: str | None
+    limits: Limits
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def applied(self) -> tuple[BundleFate, ...]:
+        """The bundles that are put in place."""
+        return tuple(bundle for bundle in self.bundles if bundle.fate is Fate.APPLY)
+
+
+@dataclass(frozen=True)
+class MigrationResult:
+    """What bringing an older layout forward did (receive.md §8)."""
+
+    actions: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    bundles_migrated: tuple[str, ...] = ()
+    tasks_converted: int = 0
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReceiveResult:
+    """A finished receive.
+
+    Attributes:
+        status: `ok`, `warn` or `noop`.
+        plan: what was carried out.
+        migration: what bringing an older layout forward did; None where there was nothing.
+        warnings: what went differently, with the commands that mend it.
+    """
+
+    status: str
+    plan: ReceivePlan
+    migration: MigrationResult | None = None
+    warnings: tuple[str, ...] = field(default=())

@@ -1,0 +1,151 @@
+"""What a receive leaves behind in the kernel: the log entry, the ledger entry, `now.json` (receive.md §5, §9, §10)."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from alive_p2p import files
+from alive_p2p.errors import AliveP2PError
+from alive_p2p.receiving.dedupe import digest_of, files_of_bundle
+from alive_p2p.receiving.layout import bundles_in
+from alive_p2p.receiving.plan import ReceivePlan
+from alive_p2p.runtime import Runtime
+from alive_p2p.text import one_line
+from alive_p2p.walnut import kernel
+from alive_p2p.walnut.log import ImportRecord
+from alive_p2p.walnut.projection import project
+from alive_p2p.walnut.walnut import Walnut
+
+_PLUGIN_SECONDS = 30
+LIVE_CONTEXT = "."
+"""The ledger's name for what a full package brings beside its bundles."""
+
+
+def import_record(plan: ReceivePlan, applied: list[str], at: str, runtime: Runtime) -> ImportRecord:
+    """The log entry of a receive."""
+    return ImportRecord(
+        at=at,
+        session=runtime.session_id,
+        sender=plan.manifest.sender,
+        scope=plan.manifest.scope,
+        bundles=applied,
+        source_layout=plan.manifest.source_layout or plan.installation.layout,
+        import_id=plan.manifest.import_id,
+    )
+
+
+def ledger_entry(plan: ReceivePlan, tree: Path, at: str) -> dict[str, Any]:
+    """The ledger entry of a receive.
+
+    Args:
+        plan: what is received.
+        tree: where its files lie now; they are hashed where their installed content may differ from the package's.
+        at: when.
+
+    Raises:
+        FileSystemError: a file cannot be read.
+    """
+    manifest = plan.manifest
+    groups = _groups(plan)
+    return {
+        "import_id": manifest.import_id,
+        "format_version": manifest.format_version,
+        "source_layout": manifest.source_layout or plan.installation.layout,
+        "scope": manifest.scope,
+        "package_bundles": list(manifest.bundles) or [name for name in groups if name != LIVE_CONTEXT],
+        "applied_bundles": [name for name in groups if name != LIVE_CONTEXT],
+        "bundle_renames": {fate.name: fate.folder for fate in plan.applied if fate.is_renamed},
+        "sender": one_line(manifest.sender),
+        "created": manifest.created,
+        "received_at": at,
+        "source_walnut_id": manifest.walnut_id,
+        "source_key_sha256": manifest.key_sha256,
+        "bundle_digests": {name: digest_of(manifest, name) for name in groups if name != LIVE_CONTEXT},
+        "files": {name: _rows(plan, tree, pairs) for name, pairs in groups.items()},
+    }
+
+
+def _groups(plan: ReceivePlan) -> dict[str, list[tuple[str, str]]]:
+    """Per applied bundle (and for live context) the files: package path, and path in the walnut."""
+    if plan.manifest.scope == "bundle":
+        return {
+            fate.name: [(path, f"{fate.folder}/{rest}") for path, rest in files_of_bundle(plan.installation, fate.name)]
+            for fate in plan.applied
+        }
+    if plan.manifest.scope == "snapshot":
+        return {}
+    bundles = bundles_in(plan.installation)
+    groups: dict[str, list[tuple[str, str]]] = {name: [] for name in bundles}
+    live: list[tuple[str, str]] = []
+    for path, final in plan.installation.names.items():
+        root = final.split("/")[0]
+        if root != kernel.KERNEL:
+            groups.get(root, live).append((path, final))
+    if live:
+        groups[LIVE_CONTEXT] = live
+    return groups
+
+
+def _rows(plan: ReceivePlan, tree: Path, pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    listed = {entry.path: entry.sha256 for entry in plan.manifest.files}
+    rows: dict[str, list[str]] = {}
+    for path, final in pairs:
+        if path not in listed:
+            continue  # an empty folder
+        place = tree / final
+        # A task list that was converted is no longer there; it counts as changed here, which it is.
+        installed = listed[path] if place.is_file() else ""
+        rows[path] = [listed[path], final, installed]
+    return rows
+
+
+def write_projection(walnut: Walnut, runtime: Runtime) -> None:
+    """Make `now.json` anew: by the ALIVE plugin where one is installed, else by the built-in projection (§10).
+
+    Raises:
+        AliveP2PError: it could not be made; the old one is as it was.
+    """
+    if runtime.is_set("ALIVE_P2P_SKIP_REGEN"):
+        return
+    script = _plugin_script(runtime)
+    if script is None:
+        files.replace_file(
+            walnut.root / kernel.NOW, project(walnut, at=runtime.timestamp(), session=runtime.session_id)
+        )
+        return
+    try:
+        done = subprocess.run(
+            [sys.executable, str(script), "--walnut", str(walnut.root)],
+            env=dict(runtime.environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PLUGIN_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise _projection_failed(f"it took longer than {_PLUGIN_SECONDS} seconds") from None
+    except OSError as error:
+        raise _projection_failed(error.strerror or "it could not be started") from error
+    if done.returncode != 0:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise _projection_failed(one_line(lines[-1]) if lines else f"it ended with code {done.returncode}")
+
+
+def _plugin_script(runtime: Runtime) -> Path | None:
+    root = runtime.environ.get("CLAUDE_PLUGIN_ROOT")
+    if not root:
+        return None
+    script = Path(root) / "scripts" / "project.py"
+    return script if script.is_file() else None
+
+
+def _projection_failed(why: str) -> AliveP2PError:
+    return AliveP2PError("projection-failed", f"the ALIVE plugin could not make `now.json`: {why}")
+
+
+def applied_names(plan: ReceivePlan) -> list[str]:
+    """The names, as they are now, of the bundles a receive puts in place."""
+    if plan.manifest.scope == "bundle":
+        return [fate.folder for fate in plan.applied]
+    return bundles_in(plan.installation)

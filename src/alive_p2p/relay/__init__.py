@@ -1,0 +1,1 @@
+"""Moving packages between people (relay.md)."""

@@ -1,0 +1,83 @@
+"""`relay.json`: our relay and our peers, as setup and pairing wrote them down (relay.md §2)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alive_p2p import files
+from alive_p2p.errors import AliveP2PError, UsageError
+from alive_p2p.runtime import Runtime
+
+_LIMIT = 4 << 20
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A peer: its name here, and the patterns that are kept from it."""
+
+    name: str
+    exclude_patterns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RelayConfig:
+    """What `relay.json` says; empty where there is none."""
+
+    path: Path
+    username: str | None = None
+    peers: Mapping[str, Peer] = field(default_factory=dict)
+
+    def peer(self, name: str) -> Peer:
+        """A peer by name.
+
+        Raises:
+            UsageError: nobody of that name is known; the message lists who is.
+        """
+        if name in self.peers:
+            return self.peers[name]
+        known = ", ".join(sorted(self.peers)) or "nobody yet"
+        raise UsageError("unknown-peer", f"there is no peer '{name}'; known: {known}", untouched="everything")
+
+
+def read_config(runtime: Runtime) -> RelayConfig:
+    """Read `relay.json`; a missing one is an empty one.
+
+    Raises:
+        AliveP2PError: it cannot be parsed, or has another shape; it is named and left as it is.
+    """
+    path = runtime.alive_home / "relay" / "relay.json"
+    data = files.read_bytes_if_present(path, limit=_LIMIT)
+    if data is None:
+        return RelayConfig(path)
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        raise _broken(path, "it is not JSON") from None
+    if not isinstance(document, dict):
+        raise _broken(path, "it is not an object")
+    relay, peers = document.get("relay"), document.get("peers", {})
+    if not isinstance(peers, dict):
+        raise _broken(path, "`peers` is not an object")
+    username = relay.get("username") if isinstance(relay, dict) else None
+    return RelayConfig(
+        path,
+        username if isinstance(username, str) and username else None,
+        {name: Peer(name, _patterns(path, name, raw)) for name, raw in peers.items()},
+    )
+
+
+def _patterns(path: Path, name: str, raw: object) -> tuple[str, ...]:
+    """A peer's exclusion patterns; a wrong shape is an error, because it would keep nothing back."""
+    if not isinstance(raw, dict):
+        raise _broken(path, f"the peer '{name}' is not an object")
+    patterns = raw.get("exclude_patterns", [])
+    if not isinstance(patterns, list) or not all(isinstance(pattern, str) for pattern in patterns):
+        raise _broken(path, f"`exclude_patterns` of the peer '{name}' is not a list of patterns")
+    return tuple(patterns)
+
+
+def _broken(path: Path, why: str) -> AliveP2PError:
+    return AliveP2PError(
+        "broken-relay-config", f"'{path}' cannot be used: {why}", untouched="everything", hint="mend the file"
+    )

@@ -1,0 +1,1 @@
+"""From a walnut to a package (share.md)."""

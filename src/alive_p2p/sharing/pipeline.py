@@ -1,0 +1,156 @@
+"""The road from a walnut to a package: decide, then act (share.md §1).
+
+`plan_share` reads and decides; `write_share` looks again whether everything is as it was, and writes exactly the
+plan. The walnut's lock is held in both, and not in between, while a person looks at the preview.
+"""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+from alive_p2p import files
+from alive_p2p.locks import walnut_lock
+from alive_p2p.package.reader import Progress
+from alive_p2p.package.writer import ChangedError, Piece, write_package
+from alive_p2p.runtime import Runtime
+from alive_p2p.sharing.output import resolve_output
+from alive_p2p.sharing.plan import PlannedFile, Reason, SharePlan, ShareRequest, ShareResult
+from alive_p2p.sharing.planning import Planner, check_request, stamp_of
+from alive_p2p.walnut import kernel
+from alive_p2p.walnut.ledger import Ledger
+from alive_p2p.walnut.preferences import load_preferences
+from alive_p2p.walnut.walnut import open_walnut
+
+_RETRIES = 3
+
+
+def plan_share(request: ShareRequest, runtime: Runtime, *, wait_seconds: float = 0.0) -> SharePlan:
+    """Decide what a share will do. Reads and hashes every file, writes nothing (share.md §1–§5).
+
+    Raises:
+        UsageError: the request contradicts itself, or names something that does not exist.
+        WalnutError: the walnut cannot be shared.
+        PackageError: the package would be one that a receiver refuses.
+        BusyError: another process holds the walnut.
+        FileSystemError: something cannot be read.
+    """
+    check_request(request)
+    walnut = open_walnut(request.walnut)
+    with walnut_lock(walnut.root, "create", runtime, wait_seconds=wait_seconds):
+        return Planner(request, walnut, load_preferences(walnut.world), runtime).plan()
+
+
+def write_share(
+    plan: SharePlan,
+    runtime: Runtime,
+    *,
+    output: Path | None = None,
+    force: bool = False,
+    wait_seconds: float = 0.0,
+    progress: Progress | None = None,
+) -> ShareResult:
+    """Write the package of a plan, exactly as planned (share.md §1, §7).
+
+    Args:
+        plan: what `plan_share` decided.
+        runtime: the surroundings.
+        output: the file to write; by default a new one on the Desktop or in the current folder.
+        force: replace `output` where it exists; the old one survives until the new one is complete.
+        wait_seconds: how long to wait for the walnut's lock.
+        progress: called with bytes done and bytes in all.
+
+    Raises:
+        ChangedError: a file is no longer what was planned.
+        UsageError: the output's folder does not exist, or the output exists and `force` is not given.
+        WalnutError: the output lies inside the walnut.
+        FileSystemError: the disk refused.
+    """
+    destination = resolve_output(plan, runtime, output=output, force=force)
+    warnings = list(plan.warnings)
+    with walnut_lock(plan.root, "create", runtime, wait_seconds=wait_seconds):
+        _refuse_changes(plan, runtime)
+        if plan.new_walnut_id:
+            _record_walnut_id(plan)
+        with files.PendingFile(destination.folder) as pending:
+            write_package(
+                pending.stream,
+                plan.manifest,
+                [_piece(planned) for planned in plan.files],
+                reproducible=runtime.is_reproducible,
+                progress=progress,
+            )
+            final = destination.publish(pending)
+    with files.translating("read", final):
+        size = final.stat().st_size
+    return ShareResult(final, size, plan, tuple(warnings))
+
+
+def share(
+    request: ShareRequest,
+    runtime: Runtime,
+    *,
+    approve: Callable[[SharePlan], None] | None = None,
+    output: Path | None = None,
+    force: bool = False,
+    wait_seconds: float = 0.0,
+    progress: Progress | None = None,
+) -> ShareResult:
+    """Plan, let `approve` look at the plan (it raises to stop), and write.
+
+    Where nobody looked at the plan, a file that changes meanwhile only makes it start over, up to three times.
+
+    Raises:
+        AliveP2PError: as `plan_share` and `write_share` do.
+    """
+    attempts = 1 if approve is not None else _RETRIES
+    while True:
+        attempts -= 1
+        plan = plan_share(request, runtime, wait_seconds=wait_seconds)
+        if approve is not None:
+            approve(plan)
+        try:
+            return write_share(plan, runtime, output=output, force=force, wait_seconds=wait_seconds, progress=progress)
+        except ChangedError:
+            if attempts <= 0:
+                raise
+
+
+def _piece(planned: PlannedFile) -> Piece:
+    content, origin = planned.content, planned.origin
+    if content is not None:
+        return Piece(planned.entry, lambda: io.BytesIO(content))
+    if origin is None:
+        raise ChangedError(planned.entry.path)
+    return Piece(planned.entry, lambda: files.open_regular(origin))
+
+
+def _refuse_changes(plan: SharePlan, runtime: Runtime) -> None:
+    """Look whether the walnut is still as it was when it was planned; names and stamps, not contents."""
+    for planned in plan.files:
+        if planned.origin is None:
+            continue
+        try:
+            now = stamp_of(planned.origin)
+        except OSError:
+            raise ChangedError(planned.entry.path) from None
+        if now != planned.stamp:
+            raise ChangedError(planned.entry.path)
+    walnut = open_walnut(plan.root)
+    there = Planner(plan.request, walnut, load_preferences(walnut.world), runtime).select_again()
+    planned_paths = {one.entry.path for one in plan.files if one.origin is not None}
+    known = planned_paths | {one.path for one in plan.left_out if one.reason is Reason.UNREADABLE}
+    if appeared := sorted(there - known):
+        raise ChangedError(appeared[0])
+
+
+def _record_walnut_id(plan: SharePlan) -> None:
+    """Give the walnut its id: from now on it is known by it, whatever happens to its key."""
+    walnut_id = plan.manifest.walnut_id
+    path = plan.root / kernel.LEDGER
+    ledger = Ledger.parse(files.read_bytes_if_present(path, limit=kernel.LEDGER_LIMIT))
+    if ledger.walnut_id is not None:
+        if ledger.walnut_id != walnut_id:
+            raise ChangedError(kernel.LEDGER)
+        return
+    if walnut_id is not None:
+        files.replace_file(path, ledger.with_walnut_id(walnut_id).serialise())

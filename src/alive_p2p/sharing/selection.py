@@ -1,0 +1,301 @@
+"""Which files leave: walking a walnut and deciding, for each name, whether it goes and if not why (share.md §2, §3).
+
+Nothing is read here but names. Links are never followed.
+"""
+
+import os
+import re
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alive_p2p.errors import WalnutError
+from alive_p2p.globs import Pattern
+from alive_p2p.package import paths
+from alive_p2p.sharing.plan import RETURNABLE, LeftOut, Reason, Stamp
+from alive_p2p.walnut import kernel
+from alive_p2p.walnut.bundles import Bundle, bundle_manifest_name
+from alive_p2p.walnut.walnut import looks_like_walnut
+
+_NEVER_ANYWHERE = frozenset([".git", ".alive", ".walnut", "__macosx"])
+_CLUTTER = frozenset(["node_modules", "__pycache__", ".venv", "thumbs.db", "desktop.ini", "icon\r", ".ds_store"])
+_BUILD_OUTPUT = frozenset(["raw", "dist", "build", "target", ".next", "_archive", "_references"])
+_CREDENTIALS = re.compile(
+    r"""
+    .*\.(pem|key|p12|pfx|pkcs12|jks|keystore|kdbx|kdb|ppk|asc\.key|sqlite-wal|sqlite-shm|sqlite-journal|db-wal|db-shm)
+    | id_(?!.*\.pub$).*
+    | \.env.* | \.netrc | _netrc | \.pgpass | \.npmrc | \.pypirc | \.htpasswd
+    | credentials.* | client_secret.* | service-account.*\.json
+    """,
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file that may leave: its path in the package, in the walnut, on disk, and what the file system says."""
+
+    path: str
+    walnut_path: str
+    origin: Path
+    stamp: Stamp
+    is_executable: bool
+
+
+@dataclass
+class Selection:
+    """What a walk found. `empty_dirs` are package paths."""
+
+    files: list[Candidate] = field(default_factory=list)
+    empty_dirs: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    included: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Exclusion:
+    """A pattern, where it came from, how many files it matched, and whether it is kept for one peer."""
+
+    pattern: Pattern
+    origin: str
+    matched: int = 0
+    is_for_peer: bool = False
+
+
+def protected_paths(scope: str) -> frozenset[str]:
+    """The paths no pattern can exclude (share.md §3)."""
+    kept = {kernel.KEY}
+    if scope == "full":
+        kept |= {kernel.LOG, kernel.INSIGHTS, kernel.TASKS, kernel.COMPLETED}
+    if scope == "snapshot":
+        kept |= {kernel.INSIGHTS}
+    return frozenset(kept)
+
+
+class Selector:
+    """Walks a walnut for one share.
+
+    Args:
+        root: the walnut.
+        exclusions: the patterns in force; their counts are updated.
+        includes: patterns that bring back what is left out by default.
+        nested: take nested walnuts along.
+    """
+
+    def __init__(self, root: Path, exclusions: list[Exclusion], includes: list[Pattern], *, nested: bool) -> None:
+        self.root = root
+        self.exclusions = exclusions
+        self.includes = includes
+        self.nested = nested
+        self.result = Selection()
+
+    def select_full(self, bundles: dict[str, Bundle]) -> Selection:
+        """Everything at the walnut's root, its top-level bundles flat (share.md §2)."""
+        for entry in self._entries(""):
+            if entry.name == kernel.KERNEL:
+                self._note_kernel_leftovers()
+                continue
+            if entry.name == kernel.V2_CONTAINER and self._holds_bundles(kernel.V2_CONTAINER, bundles):
+                self._walk_container(kernel.V2_CONTAINER, bundles, Reason.LOOSE_FILE)
+            elif entry.name == kernel.V1_CORE and entry.is_dir(follow_symlinks=False):
+                self._walk_core(bundles)
+            else:
+                self._take(entry, entry.name, entry.name, None)
+        self._refuse_collisions()
+        return self.result
+
+    def select_bundles(self, bundles: Iterable[Bundle]) -> Selection:
+        """The chosen bundles, flat."""
+        for bundle in bundles:
+            self._walk_bundle(bundle)
+        return self.result
+
+    # -- containers of older layouts ---------------------------------------------------------------------------
+
+    def _holds_bundles(self, container: str, bundles: dict[str, Bundle]) -> bool:
+        return any(bundle.relpath.startswith(container + "/") for bundle in bundles.values())
+
+    def _walk_core(self, bundles: dict[str, Bundle]) -> None:
+        for entry in self._entries(kernel.V1_CORE):
+            walnut_path = f"{kernel.V1_CORE}/{entry.name}"
+            if walnut_path == kernel.V1_CONTAINER:
+                self._walk_container(kernel.V1_CONTAINER, bundles, Reason.OLD_KERNEL)
+            else:
+                self._take(entry, walnut_path, walnut_path, Reason.OLD_KERNEL)
+
+    def _walk_container(self, container: str, bundles: dict[str, Bundle], reason: Reason) -> None:
+        by_path = {bundle.relpath: bundle for bundle in bundles.values()}
+        for entry in self._entries(container):
+            walnut_path = f"{container}/{entry.name}"
+            if walnut_path in by_path:
+                self._walk_bundle(by_path[walnut_path])
+            else:
+                # Brought back by `--include`, it goes where migration would put it: to the root.
+                self._take(entry, walnut_path, entry.name, reason)
+
+    def _walk_bundle(self, bundle: Bundle) -> None:
+        for entry in self._entries(bundle.relpath):
+            self._take(entry, f"{bundle.relpath}/{entry.name}", f"{bundle.name}/{entry.name}", None)
+
+    def _refuse_collisions(self) -> None:
+        """A bundle of an older layout and something at the root may flatten to the same place."""
+        by_path: dict[str, str] = {}
+        for candidate in self.result.files:
+            other = by_path.setdefault(candidate.path, candidate.walnut_path)
+            top, other_top = candidate.walnut_path.split("/")[0], other.split("/")[0]
+            if other != candidate.walnut_path or top != other_top:
+                raise _two_places(candidate.walnut_path, other)
+        flat = {c.path.split("/")[0]: c.walnut_path for c in self.result.files if c.path != c.walnut_path}
+        for candidate in self.result.files:
+            name = candidate.path.split("/")[0]
+            if name in flat and candidate.path == candidate.walnut_path:
+                raise _two_places(candidate.walnut_path, flat[name])
+
+    def _note_kernel_leftovers(self) -> None:
+        """Say what of the kernel stays; what goes is put in by name elsewhere."""
+        known = {p.removeprefix("_kernel/") for p in (kernel.KEY, kernel.LOG, kernel.INSIGHTS, kernel.TASKS)}
+        known |= {p.removeprefix("_kernel/") for p in (kernel.COMPLETED, kernel.CONFIG)}
+        for entry in self._entries(kernel.KERNEL):
+            if entry.name in known and entry.is_file(follow_symlinks=False):
+                continue
+            self._leave(f"{kernel.KERNEL}/{entry.name}", Reason.LINK if entry.is_symlink() else Reason.NEVER)
+
+    # -- one entry ---------------------------------------------------------------------------------------------
+
+    def _entries(self, relative: str) -> list["os.DirEntry[str]"]:
+        try:
+            with os.scandir(self.root / relative if relative else self.root) as entries:
+                return sorted(entries, key=lambda entry: entry.name)
+        except OSError:
+            self._leave(relative or ".", Reason.UNREADABLE)
+            return []
+
+    def _leave(self, walnut_path: str, reason: Reason, detail: str = "") -> None:
+        self.result.left_out.append(LeftOut(walnut_path, reason, detail))
+
+    def _take(self, entry: "os.DirEntry[str]", walnut_path: str, path: str, inherited: Reason | None) -> bool:
+        """Decide about one entry and everything below it; whether anything of it leaves."""
+        if final := self._cannot_travel(entry, path):
+            self._leave(walnut_path, *final)
+            return False
+        is_folder = entry.is_dir(follow_symlinks=False)
+        reason = inherited or self._left_out_by_default(entry.name, walnut_path, is_folder=is_folder)
+        if reason in RETURNABLE and any(p.matches_itself(path) or p.matches_itself(walnut_path) for p in self.includes):
+            self.result.included.append(walnut_path)
+            reason = None
+        if is_folder:
+            return self._take_folder(walnut_path, path, reason)
+        if reason is not None:
+            self._leave(walnut_path, reason)
+            return False
+        return self._take_file(entry, walnut_path, path)
+
+    def _take_folder(self, walnut_path: str, path: str, reason: Reason | None) -> bool:
+        if reason is not None and not (reason in RETURNABLE and self.includes):
+            self._leave(walnut_path, reason)
+            return False
+        before = len(self.result.left_out)
+        entries = self._entries(walnut_path)
+        taken = [self._take(entry, f"{walnut_path}/{entry.name}", f"{path}/{entry.name}", reason) for entry in entries]
+        if reason is not None:
+            if not any(taken):
+                del self.result.left_out[before:]
+                self._leave(walnut_path, reason)
+            return any(taken)
+        if not entries and not self._is_excluded(walnut_path, path):
+            self.result.empty_dirs.append(path)
+        return any(taken)
+
+    def _take_file(self, entry: "os.DirEntry[str]", walnut_path: str, path: str) -> bool:
+        if self._is_excluded(walnut_path, path):
+            return False
+        try:
+            state = entry.stat(follow_symlinks=False)
+        except OSError:
+            self._leave(walnut_path, Reason.UNREADABLE)
+            return False
+        stamp = Stamp(state.st_size, state.st_mtime_ns, state.st_ino)
+        is_executable = bool(state.st_mode & stat.S_IXUSR) and os.name != "nt"
+        self.result.files.append(Candidate(path, walnut_path, Path(entry.path), stamp, is_executable))
+        return True
+
+    def _is_excluded(self, walnut_path: str, path: str) -> bool:
+        hits = [exclusion for exclusion in self.exclusions if exclusion.pattern.matches(path)]
+        for hit in hits:
+            hit.matched += 1
+        if hits:
+            self._leave(walnut_path, Reason.EXCLUDED, hits[0].pattern.text)
+        return bool(hits)
+
+    def _cannot_travel(self, entry: "os.DirEntry[str]", path: str) -> tuple[Reason, str] | None:
+        """What no option changes: the kind of file, and names that every receiver refuses."""
+        if _is_link(entry):
+            return Reason.LINK, ""
+        if not (entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False)):
+            return Reason.SPECIAL, ""
+        try:
+            entry.name.encode()
+        except UnicodeEncodeError:
+            return Reason.NOT_UTF8, ""
+        if paths.fold(entry.name) in _NEVER_ANYWHERE:
+            return Reason.NEVER, ""
+        if path == paths.MANIFEST:
+            return Reason.UNSAFE_NAME, "the name is the package's own"
+        if "/" not in path and paths.fold(path) == kernel.KERNEL:
+            return Reason.UNSAFE_NAME, "it looks like the kernel"
+        if "/_kernel/" in path and entry.name in kernel.NEVER_SHARED and path.split("/")[-2] == kernel.KERNEL:
+            return Reason.NEVER, ""
+        if why := paths.refusal(path):
+            return Reason.UNSAFE_NAME, why
+        return None
+
+    def _left_out_by_default(self, name: str, walnut_path: str, *, is_folder: bool) -> Reason | None:
+        folded = name.lower()
+        if is_folder and not self.nested and looks_like_walnut(self.root / walnut_path):
+            return Reason.NESTED_WALNUT
+        if folded in _CLUTTER or name.startswith("._"):
+            return Reason.CLUTTER
+        if _CREDENTIALS.fullmatch(name):
+            return Reason.CREDENTIAL
+        if is_folder and "/" not in walnut_path and folded in _BUILD_OUTPUT and not self._is_bundle(walnut_path):
+            return Reason.BUILD_OUTPUT
+        if name.startswith("."):
+            return Reason.HIDDEN
+        if not is_folder and folded.endswith(".walnut"):
+            return Reason.OLDER_PACKAGE
+        return None
+
+    def _is_bundle(self, walnut_path: str) -> bool:
+        return bundle_manifest_name(self.root / walnut_path) is not None
+
+
+def _is_link(entry: "os.DirEntry[str]") -> bool:
+    """Whether an entry is a symbolic link, or on Windows a junction."""
+    if sys.version_info >= (3, 12) and entry.is_junction():
+        return True
+    return entry.is_symlink()
+
+
+def _two_places(one: str, other: str) -> WalnutError:
+    return WalnutError(
+        "two-places",
+        f"'{one}' and '{other}' would take the same place in the package",
+        untouched="everything",
+        hint="rename one of the two",
+    )
+
+
+def unmatched(exclusions: list[Exclusion], candidates: list[str], scope: str) -> Iterator[str]:
+    """A warning for every pattern that kept nothing back (share.md §3)."""
+    for exclusion in exclusions:
+        if exclusion.matched:
+            continue
+        text = exclusion.pattern.text
+        if any(exclusion.pattern.matches(path) for path in protected_paths(scope)):
+            yield f"the pattern '{text}' ({exclusion.origin}) matches only what is always in a package"
+        elif similar := next((p for p in candidates if exclusion.pattern.matches_ignoring_case(p)), None):
+            yield f"the pattern '{text}' ({exclusion.origin}) matches nothing; upper and lower case count: '{similar}'"
+        else:
+            yield f"the pattern '{text}' ({exclusion.origin}) matches nothing"

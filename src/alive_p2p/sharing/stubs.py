@@ -1,0 +1,212 @@
+"""What takes the place of something private, and what is generated (share.md §4 and §5, format.md §6).
+
+Everything here is a pure function and gives the same bytes for the same inputs.
+"""
+
+from collections.abc import Sequence
+
+from alive_p2p import safe_yaml
+from alive_p2p.errors import WalnutError
+from alive_p2p.safe_yaml import UnsafeYamlError, Value
+from alive_p2p.text import one_line
+from alive_p2p.walnut import frontmatter, kernel
+from alive_p2p.walnut.key import Key
+from alive_p2p.walnut.markdown import headings, split_lines
+
+KEPT_FIELDS = ("type", "name", "goal", "created", "rhythm", "tags", "sensitivity")
+"""What a reduced `key.md` keeps of its frontmatter."""
+
+REDUCED_MARK = "<!-- reduced: people, links and sections of this key stayed with its owner -->"
+
+_MAX_FIELD = 2_000
+
+
+def log_stub(walnut: str, created: str, session: str, sender: str) -> bytes:
+    """The log that takes the place of the real one."""
+    return (
+        f"---\nwalnut: {_quoted(walnut)}\nstubbed_at: {created}\n"
+        f"stubbed_by: squirrel:{one_line(session, limit=80)}\n"
+        'reason: "history is not part of a share unless its owner asks for it"\nentry-count: 0\n---\n\n'
+        f"The history of this walnut stayed at home. If you need it, ask {_person(sender)}.\n"
+    ).encode()
+
+
+def insights_stub(walnut: str, created: str, sender: str) -> bytes:
+    """The insights that take the place of the real ones."""
+    return (
+        f"---\nwalnut: {_quoted(walnut)}\nstubbed_at: {created}\n"
+        'reason: "insights are not part of a share unless their owner asks for it"\n---\n\n'
+        f"The insights of this walnut stayed at home. If you need them, ask {_person(sender)}.\n"
+    ).encode()
+
+
+def _person(sender: str) -> str:
+    name = one_line(sender, limit=120)
+    return name if name and name != "unknown" else "whoever sent it to you"
+
+
+def reduced_key(key: Key, walnut: str) -> bytes:
+    """The `key.md` for people it is not addressed to: who it is about, and nobody it names (share.md §4).
+
+    Of the frontmatter the fields of `KEPT_FIELDS` are kept, written anew so that no comment slips through; of the
+    body the title and the text before the first heading below it, without HTML comments. Where the frontmatter
+    cannot be parsed nothing of it is kept but the sensitivity.
+    """
+    lines = ["---"]
+    for name in KEPT_FIELDS:
+        value = key.fields.get(name)
+        if name == "name" and value is None:
+            value = walnut
+        if name == "sensitivity":
+            value = key.sensitivity.word
+        if value is not None and (rendered := _render(value)) is not None:
+            lines.append(f"{name}: {rendered}")
+    lines += ["---", "", REDUCED_MARK, ""]
+    opening = _opening(key.data[key.block.body :])
+    return ("\n".join(lines) + "\n" + opening).encode()
+
+
+def _opening(body: bytes) -> str:
+    """The title and the text before the next heading, without HTML comments, ending in one line feed."""
+    lines = split_lines(_without_comments(body.decode("utf-8", "replace")))
+    found = list(headings(lines))
+    title_seen = False
+    end = len(lines)
+    for index, level in found:
+        if level == 1 and not title_seen:
+            title_seen = True
+            continue
+        end = index
+        break
+    text = "".join(line.rstrip("\r\n") + "\n" for line in lines[:end]).strip("\n")
+    return text + "\n" if text else ""
+
+
+def _without_comments(text: str) -> str:
+    """Drop `<!-- … -->`; one that is never closed runs to the end."""
+    kept = []
+    position = 0
+    while (start := text.find("<!--", position)) >= 0:
+        kept.append(text[position:start])
+        end = text.find("-->", start + 4)
+        if end < 0:
+            return "".join(kept)
+        position = end + 3
+    return "".join(kept) + text[position:]
+
+
+def _render(value: Value) -> str | None:
+    """A frontmatter value on one line, or None for a mapping or a nested list, which are not kept."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, list) and not any(isinstance(item, (list, dict)) for item in value):
+        return "[" + ", ".join(_quoted(str(item)) for item in value if item is not None) + "]"
+    return None
+
+
+def _quoted(text: str) -> str:
+    clean = one_line(text, limit=_MAX_FIELD)
+    return '"' + clean.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def primer(walnut: str, goal: str, scope: str, bundles: Sequence[str], created: str) -> bytes:
+    """The README for somebody who has never heard of ALIVE (format.md §6)."""
+    what = {
+        "full": "all of it that its owner shares",
+        "bundle": "some of its bundles, a piece of work each",
+        "snapshot": "a snapshot of what it is",
+    }[scope]
+    lines = [
+        f"# {one_line(walnut)}",
+        "",
+        f"This is a *walnut*: a folder of plain files about one thing. This package holds {what},",
+        f"packed on {created[:10]}.",
+        "",
+    ]
+    if goal:
+        lines += [f"> {one_line(goal, limit=400)}", ""]
+    lines += ["## What is inside", "", "- `manifest.yaml`: the list of all files, with their SHA-256"]
+    lines.append("- `_kernel/key.md`: what it is about")
+    if scope == "full":
+        lines.append("- `_kernel/log.md`, `_kernel/insights.md`, `_kernel/tasks.json`: history, knowledge, work")
+    if scope == "snapshot":
+        lines.append("- `_kernel/insights.md`: standing knowledge")
+    lines += [f"- `{one_line(name, limit=255)}/`: a bundle" for name in bundles]
+    lines += [
+        "",
+        "## How to read it",
+        "",
+        "Everything is Markdown, JSON or YAML; any editor opens it. This file is a gzip-compressed tar:",
+        "`tar xzf FILE.walnut` unpacks it.",
+        "",
+        "## How to bring it into your own world",
+        "",
+        "With [ALIVE](https://github.com/alivecontext/alive) and alive-p2p installed, `alive-p2p receive FILE.walnut`",
+        "checks every file and puts it where it belongs, or not at all.",
+        "",
+    ]
+    return "\n".join(lines).encode()
+
+
+def manifest_from_companion(companion: bytes, bundle: str) -> bytes:
+    """A `context.manifest.yaml` for a bundle of the oldest layout, so that a receiver recognises it."""
+    fields = frontmatter.read(companion).fields
+    lines = [f"goal: {_quoted(str(fields.get('goal') or bundle))}"]
+    for name in ("status", "sensitivity", "created", "type"):
+        rendered = _render(fields.get(name)) if fields.get(name) is not None else None
+        if rendered is not None:
+            lines.append(f"{name}: {rendered}")
+    return ("\n".join(lines) + "\n").encode()
+
+
+SESSIONS = "active_sessions"
+
+
+def without_active_sessions(data: bytes, path: str) -> bytes:
+    """Remove `active_sessions` from a bundle's manifest, leaving every other byte as it was (share.md §2).
+
+    Raises:
+        WalnutError: it is there, and cannot be removed with certainty.
+    """
+    if SESSIONS.encode() not in data:
+        return data
+    try:
+        before = safe_yaml.load_mapping(data).value
+        text = data.decode("utf-8")
+        covered = safe_yaml.top_level_lines(text.removeprefix("\ufeff"))
+    except (UnsafeYamlError, UnicodeDecodeError):
+        raise _uncertain(path) from None
+    if not isinstance(before, dict) or SESSIONS not in before:
+        return data
+    if SESSIONS not in covered:
+        raise _uncertain(path)
+    first, last = covered[SESSIONS]
+    lines = split_lines(text)
+    kept = "".join(lines[:first] + lines[last + 1 :])
+    if first == 0 and text.startswith("\ufeff"):
+        kept = "\ufeff" + kept
+    edited = kept.encode()
+    try:
+        after = safe_yaml.load_mapping(edited).value
+    except UnsafeYamlError:
+        raise _uncertain(path) from None
+    if after != {key: value for key, value in before.items() if key != SESSIONS}:
+        raise _uncertain(path)
+    return edited
+
+
+def _uncertain(path: str) -> WalnutError:
+    return WalnutError(
+        "active-sessions",
+        f"'{path}' lists active sessions in a way that cannot be taken out safely",
+        untouched="everything",
+        hint=f"remove `{SESSIONS}` from that file, or leave the bundle out",
+    )
+
+
+EMPTY_KERNEL_FILES = {kernel.TASKS: kernel.EMPTY_TASKS, kernel.COMPLETED: kernel.EMPTY_COMPLETED}
+"""What a full package holds where the walnut has no such file."""
