@@ -102,12 +102,20 @@ def _show(call: Call, result: ShareResult) -> None:
             "files", f"{plural(len(plan.files), 'file')}, {human_size(plan.total_size)} → {human_size(result.size)}"
         )
     )
-    screen.say(field_line("key.md", "whole" if plan.key_form == "full" else "reduced: no people, links or sections"))
+    screen.say(field_line("key.md", _key_form(plan)))
     if line := _left_out_summary(plan):
         screen.say(field_line("left out", line))
     screen.say(field_line("import id", manifest.import_id[:16]))
     screen.document({"status": "warn" if result.warnings else "ok", **plan_document(plan, result)})
     call.finish(result.warnings)
+
+
+def _key_form(plan: SharePlan) -> str:
+    if plan.key_form == "full":
+        return "whole"
+    if plan.manifest.scope == "bundle":
+        return "reduced: no people, links or sections (receivers older than alive-p2p need `--key full`)"
+    return "reduced: no people, links or sections"
 
 
 def _scope(manifest: Manifest) -> str:

@@ -79,4 +79,4 @@ def resolve_output(plan: SharePlan, runtime: Runtime, *, output: Path | None, fo
             untouched="everything",
             hint=f"choose another place, such as `--output {plan.root.parent / name}`",
         )
-    return Destination(folder, name, replaces=force and output is not None)
+    return Destination(real, name, replaces=force and output is not None)

@@ -98,7 +98,7 @@ class Planner:
         present = [one for one in planned if one is not None]
         present += self._generated_manifests(chosen, present)
         present += self._kernel_files()
-        present += self._primer(present, list(chosen))
+        present += self._primer([*(one.entry.path for one in present), *selection.empty_dirs], list(chosen))
         present.sort(key=lambda one: one.entry.path)
         self._warn_about_names([one.entry.path for one in present])
         candidates = [one.entry.path for one in present]
@@ -294,11 +294,6 @@ class Planner:
                 raise ChangedError(kernel.KEY)
             return whole
         self.substitutions[kernel.KEY] = _REASON_KEY
-        if self.request.scope == "bundle":
-            self.warnings.append(
-                "`key.md` travels reduced; alive-p2p receives such a bundle, versions before 3.1 of the plugin do not"
-                " (`--key full` makes one that they take)"
-            )
         return _generated(kernel.KEY, stubs.reduced_key(self.walnut.key, self.walnut.name))
 
     def _history(self, path: str) -> PlannedFile:
@@ -323,8 +318,9 @@ class Planner:
             digest, size = files.hash_file(origin)
         return PlannedFile(FileEntry(path, digest, size), is_executable=False, origin=origin, stamp=stamp)
 
-    def _primer(self, present: list[PlannedFile], bundles: list[str]) -> list[PlannedFile]:
-        taken = {paths.fold(one.entry.path) for one in present}
+    def _primer(self, present: list[str], bundles: list[str]) -> list[PlannedFile]:
+        """The README for strangers, under a name that nothing of the walnut's own has, file or folder."""
+        taken = {paths.fold(path.split("/")[0]) for path in present}
         free = [name for name in (paths.README, paths.PRIMER) if paths.fold(name) not in taken]
         if not free:
             return []

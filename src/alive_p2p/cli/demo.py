@@ -1,0 +1,220 @@
+"""`demo`: two people, two worlds, and the whole road between them, in a temporary folder with the real program."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from alive_p2p import files
+from alive_p2p.cli.options import Call, common
+from alive_p2p.cli.screen import Screen
+from alive_p2p.errors import AliveP2PError
+from alive_p2p.runtime import Runtime
+
+_NOVA = "04_Ventures/nova-station"
+_ALICE = {
+    ".alive/preferences.yaml": """\
+p2p:
+  share_presets:
+    outside:
+      exclude_patterns:
+        - "**/pricing*"
+""",
+    "03_Inbox/.keep": "",
+    f"{_NOVA}/_kernel/key.md": """\
+---
+type: venture
+goal: A crewed station at the lunar south pole
+created: 2025-11-02
+rhythm: weekly
+tags: [space, hardware]
+people:
+  - name: Ben Okafor
+    email: ben@example.org
+---
+
+# Nova Station
+
+A place to live and work where the sun never quite sets.
+
+## People
+
+Ben runs the shielding work.
+""",
+    f"{_NOVA}/_kernel/log.md": """\
+---
+walnut: nova-station
+created: 2025-11-02
+last-entry: 2026-04-01T09:00:00Z
+entry-count: 1
+---
+
+## 2026-04-01T09:00:00Z - squirrel:spring
+
+The bank said no. Nobody else knows yet.
+
+signed: squirrel:spring
+""",
+    f"{_NOVA}/_kernel/insights.md": "---\nwalnut: nova-station\n---\n\n## Strategy\n\nSell water first.\n",
+    f"{_NOVA}/_kernel/tasks.json": """\
+{"tasks": [{"id": "t-1", "title": "book the test bench", "status": "todo"}]}
+""",
+    f"{_NOVA}/shielding-review/context.manifest.yaml": """\
+goal: Choose the shielding for the habitat ring
+status: draft
+sensitivity: private
+active_sessions:
+  - session: spring-17
+    engine: claude
+""",
+    f"{_NOVA}/shielding-review/draft.md": "# Shielding review\n\nRegolith, two metres, or water, forty centimetres.\n",
+    f"{_NOVA}/shielding-review/raw/dose-table.csv": "material,cm,mSv/year\nregolith,200,48\nwater,40,52\n",
+    f"{_NOVA}/shielding-review/tasks.json": """\
+{"tasks": [
+  {"id": "t-1", "title": "check the dose table", "status": "active", "priority": "urgent"},
+  {"id": "t-2", "title": "ask the reviewer", "status": "blocked"}
+]}
+""",
+    f"{_NOVA}/engineering/ring.md": "# Ring\n\nSix segments, one spare.\n",
+    f"{_NOVA}/pricing-2026.md": "What we could ask for a kilo of water.\n",
+    f"{_NOVA}/deploy.pem": "not a real key, but it is called like one\n",
+    f"{_NOVA}/suppliers/acme/_kernel/key.md": "---\ntype: company\nsensitivity: restricted\n---\n\n# Acme\n",
+}
+_BEN = {".alive/preferences.yaml": "discovery_hints: false\n", "03_Inbox/.keep": "", "04_Ventures/.keep": ""}
+_MAIL = "../../mail"
+"""Where packages are left for each other, seen from either world."""
+
+
+@dataclass
+class _Stage:
+    """Where the story plays: a folder with a home and a world for each person."""
+
+    folder: Path
+    screen: Screen
+    environ: dict[str, str]
+    steps: list[dict[str, object]]
+
+    def make(self, person: str, tree: dict[str, str]) -> Path:
+        world = self.folder / person / "world"
+        for path, text in tree.items():
+            place = world / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            files.write_new(place, text.encode())
+        return world
+
+    def tell(self, text: str) -> None:
+        self.screen.say()
+        self.screen.say(text)
+
+    def run(self, person: str, command: str, *, expected: int = 0) -> None:
+        """Run one command line as a person, in their world, and show what it prints."""
+        home = self.folder / person
+        environ = {**self.environ, "HOME": str(home), "GH_USER": person, "ALIVE_SESSION_ID": "demo"}
+        self.screen.say()
+        self.screen.say(f"  {person}$ alive-p2p {command}")
+        done = subprocess.run(
+            [sys.executable, "-m", "alive_p2p", *shlex.split(command)],
+            cwd=home / "world",
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        output = done.stdout.decode("utf-8", "replace").replace(str(self.folder), "…")
+        for line in output.splitlines():
+            self.screen.say(f"    {line}")
+        self.steps.append({"person": person, "command": command, "exit_code": done.returncode, "output": output})
+        if done.returncode != expected:
+            raise AliveP2PError(
+                "demo-failed",
+                f"the demo stopped: `alive-p2p {command}` ended with {done.returncode}, not {expected}",
+                hint="run it again with `--keep` and look at the folder",
+            )
+
+
+@click.command(epilog="\b\nExample:\n  alive-p2p demo --keep")
+@click.option("--keep", is_flag=True, help="Leave the folder for a look.")
+@common
+def demo(call: Call, /, *, keep: bool) -> None:
+    """Show the whole road between two worlds in a temporary folder.
+
+    Every line is printed by the real program. Nothing outside the folder is touched.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="alive-p2p-demo-")).resolve()
+    stage = _Stage(folder, call.screen, _environment(call.runtime), [])
+    try:
+        _tell_the_story(stage)
+        call.screen.document({"status": "ok", "folder": str(folder) if keep else None, "steps": stage.steps})
+        if keep:
+            call.screen.say()
+            call.screen.say(f"the two worlds are in {folder}")
+    finally:
+        if not keep:
+            files.remove_tree(folder)
+
+
+def _environment(runtime: Runtime) -> dict[str, str]:
+    """What the program needs of ours: how to start Python, and nothing that points into a real home."""
+    kept = ("PATH", "LANG", "LC_ALL", "TERM", "NO_COLOR", "SYSTEMROOT", "PYTHONPATH", "TMPDIR", "TEMP", "VIRTUAL_ENV")
+    return {name: runtime.environ[name] for name in kept if name in runtime.environ}
+
+
+def _tell_the_story(stage: _Stage) -> None:
+    alice = stage.make("alice", _ALICE)
+    ben = stage.make("ben", _BEN)
+    mail = stage.folder / "mail"
+    mail.mkdir()
+    nova = _NOVA
+
+    stage.tell("Alice looks at what would leave if she shared a whole walnut.")
+    stage.run("alice", f"create --scope full --walnut {nova} --preset outside --dry-run")
+
+    stage.tell("Her real history stays, and so do the people in her key, a key file, the pricing and a nested walnut.")
+    stage.run("alice", f"create --scope full --walnut {nova} --preset outside --output {_MAIL}/nova.walnut --yes")
+
+    stage.tell("Ben got the file by mail. He looks at it, and checks it.")
+    stage.run("ben", f"info {_MAIL}/nova.walnut")
+    stage.run("ben", f"verify {_MAIL}/nova.walnut")
+
+    stage.tell("He receives it; a second time there is nothing to do.")
+    stage.run("ben", f"receive {_MAIL}/nova.walnut --target {nova} --yes")
+    stage.run("ben", f"receive {_MAIL}/nova.walnut --target {nova} --yes")
+
+    stage.tell("Both go on working. Alice adds a bundle; both have changed their key, and it is still the same walnut.")
+    _add(alice / nova / "launch-window" / "context.manifest.yaml", "goal: Find a launch window\nstatus: active\n")
+    _add(alice / nova / "launch-window" / "windows.md", "# Windows\n\nOctober looks good.\n")
+    for world, line in ((alice, "\nAlice's own line.\n"), (ben, "\nBen's own line.\n")):
+        key = world / nova / "_kernel" / "key.md"
+        files.replace_file(key, key.read_bytes() + line.encode())
+    stage.run(
+        "alice",
+        f"create --scope bundle --bundle launch-window --walnut {nova} --output {_MAIL}/launch.walnut --yes",
+    )
+    stage.run("ben", f"receive {_MAIL}/launch.walnut --yes")
+    stage.run("ben", f"list-bundles --walnut {nova}")
+
+    stage.tell("A package that was damaged on its way is refused, and nothing is touched.")
+    whole = (mail / "launch.walnut").read_bytes()
+    files.write_new(mail / "damaged.walnut", whole[: len(whole) * 2 // 3])
+    stage.run("ben", f"receive {_MAIL}/damaged.walnut --yes", expected=1)
+
+    stage.tell("Ben's log says what came, from whom, and when.")
+    log = (ben / nova / "_kernel" / "log.md").read_text(encoding="utf-8")
+    for line in log[log.index("\n## ") :].strip().splitlines():
+        stage.screen.say(f"    {line}")
+    ledger = json.loads((ben / nova / "_kernel" / "imports.json").read_bytes())
+    stage.tell(f"And his ledger knows {len(ledger['imports'])} imports by their content.")
+
+
+def _add(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_new(path, text.encode())
+    if os.name == "posix":
+        path.chmod(0o644)
