@@ -115,4 +115,6 @@ def ledger_of(walnut: Path) -> dict[str, object]:
 
 def nothing_left(*folders: Path) -> bool:
     """Whether no staging or temporary file lies in any of these folders."""
-    return not [p for folder in folders for p in folder.iterdir() if p.name.startswith((".alive-receive", ".alive-p2p"))]
+    return not [
+        p for folder in folders for p in folder.iterdir() if p.name.startswith((".alive-receive", ".alive-p2p"))
+    ]

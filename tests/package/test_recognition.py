@@ -92,17 +92,17 @@ def test_what_is_not_a_package_is_called_by_its_name(head: bytes, what: str) -> 
 
 
 @pytest.mark.xfail(strict=True, reason="a long text is not recognised where the cut falls inside a character")
-@pytest.mark.parametrize("shift", range(3))
+@pytest.mark.parametrize("shift", [1, 2])
 def test_a_long_text_in_another_script_is_called_plain_text(shift: int) -> None:
     """Wherever the first kilobyte happens to cut a character in two."""
     with pytest.raises(PackageError, match="plain text"):
         recognise(("a" * shift + "日" * 1000).encode()[:HEAD_BYTES])
 
 
-@pytest.mark.parametrize("head", [b"\0", b"\x1f", b"Salted_", bytes(range(256)), b"\xff" * 64])
+@pytest.mark.parametrize("head", [b"\0", b"\x1f\x8c", bytes(range(256)), b"\xff" * 64])
 def test_something_unknown_is_refused_without_a_guess(head: bytes) -> None:
     """No name is better than a wrong one."""
-    with pytest.raises(PackageError, match="not a .walnut package$"):
+    with pytest.raises(PackageError, match=r"not a \.walnut package$"):
         recognise(head)
 
 
@@ -110,6 +110,7 @@ def test_something_unknown_is_refused_without_a_guess(head: bytes) -> None:
 def test_recognition_ends_in_an_envelope_or_a_refusal(head: bytes) -> None:
     """Whatever the bytes are."""
     try:
-        assert isinstance(recognise(head), Envelope)
+        found: Envelope | str = recognise(head)
     except PackageError as error:
-        assert error.code == "not-a-package"
+        found = error.code
+    assert found == "not-a-package" or isinstance(found, Envelope)

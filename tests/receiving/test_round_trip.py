@@ -40,14 +40,18 @@ _names = (
     st.one_of(
         st.text(alphabet=string.ascii_letters + string.digits + " -_#'\"&%$()+,;=@~", min_size=1, max_size=12),
         st.text(min_size=1, max_size=8),
-        st.sampled_from(["CLAUDE.md", "run.sh", "README.md", "日本語 ノート.md", "ملاحظة.md", "-rf", "--help", "a" * 200]),
+        st.sampled_from(
+            ["CLAUDE.md", "run.sh", "README.md", "日本語 ノート.md", "ملاحظة.md", "-rf", "--help", "a" * 200]
+        ),
     )
     .map(lambda name: unicodedata.normalize("NFC", name))
     .filter(_is_ordinary)
 )
 _contents = st.one_of(
     st.binary(max_size=300),
-    st.sampled_from([b"", b"\r\nwindows\r\n", b"\xef\xbb\xbfbom\n", b"---\na: 1\n---\ntext\n", b"\0" * 700, b"x" * 70_000]),
+    st.sampled_from(
+        [b"", b"\r\nwindows\r\n", b"\xef\xbb\xbfbom\n", b"---\na: 1\n---\ntext\n", b"\0" * 700, b"x" * 70_000]
+    ),
 )
 
 
@@ -74,7 +78,9 @@ def _walnuts(draw: st.DrawFn) -> tuple[dict[str, bytes], set[str], set[str]]:
     for name in draw(st.lists(_names, max_size=3, unique_by=fold)):
         path = f"{name}/context.manifest.yaml"
         if fold(name) not in taken and fold(name) not in folders:
-            files[path] = draw(st.sampled_from([b"goal: x\n", b"", b"goal: y\r\nsensitivity: open\r\n", b"\xef\xbb\xbfgoal: z\n"]))
+            files[path] = draw(
+                st.sampled_from([b"goal: x\n", b"", b"goal: y\r\nsensitivity: open\r\n", b"\xef\xbb\xbfgoal: z\n"])
+            )
             taken.add(fold(path))
             folders.add(fold(name))
     executables = {path for path in files if draw(st.booleans()) and not path.endswith("context.manifest.yaml")}
@@ -92,7 +98,9 @@ def _installed(tree: dict[str, str]) -> dict[str, str]:
 
 @settings(max_examples=120)
 @given(walnut=_walnuts())
-def test_a_full_round_trip_changes_nothing(walnut: tuple[dict[str, bytes], set[str], set[str]], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_full_round_trip_changes_nothing(
+    walnut: tuple[dict[str, bytes], set[str], set[str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """receive(share(w)) equals w, apart from what is computed, recorded, or left out by rule."""
     files, executables, empty = walnut
     base = tmp_path_factory.mktemp("trip")

@@ -127,7 +127,8 @@ def test_a_nested_walnut_taken_along_has_no_history_and_names_nobody(tmp_path: P
 def test_include_brings_back_what_it_names_and_no_more(tmp_path: Path, runtime: Runtime) -> None:
     """`--include .github` brings the folder back, but not the credentials inside it."""
     source = plant(
-        tmp_path / "nova", {**NOVA, ".github/ci.yml": b"on: push", ".github/.env": MARK, ".github/x.pem": MARK, ".other": MARK}
+        tmp_path / "nova",
+        {**NOVA, ".github/ci.yml": b"on: push", ".github/.env": MARK, ".github/x.pem": MARK, ".other": MARK},
     )
     plan = plan_share(ShareRequest(source, "full", includes=(".github",)), runtime)
     leaving = {one.entry.path for one in plan.files}
@@ -156,7 +157,12 @@ def test_active_sessions_stay_also_in_nested_bundles(tmp_path: Path, runtime: Ru
     manifest = b"goal: x\nactive_sessions:\n  - session: PRIVATE-MARKER\n"
     source = plant(
         tmp_path / "nova",
-        {**NOVA, "alpha/context.manifest.yaml": manifest, "alpha/sub/context.manifest.yaml": manifest, "docs/b/context.manifest.yaml": manifest},
+        {
+            **NOVA,
+            "alpha/context.manifest.yaml": manifest,
+            "alpha/sub/context.manifest.yaml": manifest,
+            "docs/b/context.manifest.yaml": manifest,
+        },
     )
     assert MARK not in _bytes_in(pack(source, tmp_path / "p.walnut", runtime))
 

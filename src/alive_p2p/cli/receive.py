@@ -54,6 +54,7 @@ def receive(call: Call, /, *, dry_run: bool, wait: float, **options: Any) -> Non
         return
 
     def approve(plan: ReceivePlan) -> None:
+        screen.beside_error["plan"] = receive_document(plan)
         if not call.yes:
             screen.lines(preview_lines(plan), result=False)
         call.approve("receive it?")
@@ -289,16 +290,15 @@ def verify(
         word = "ok" if check.passed else "FAILED" if check.passed is False else "-"
         screen.say(f"  {check.name:<10} {word:<7} {check.finding}")
     manifest = found.manifest
-    screen.document(
-        {
-            "status": "ok" if found.passed else "failed",
-            "package": str(path),
-            "checks": [asdict(check) for check in found.checks],
-            "import_id": manifest.import_id if manifest else None,
-            "signature": _signature(manifest) if manifest else None,
-        }
-    )
+    document = {
+        "package": str(path),
+        "checks": [asdict(check) for check in found.checks],
+        "import_id": manifest.import_id if manifest else None,
+        "signature": _signature(manifest) if manifest else None,
+    }
     if found.error is not None:
+        screen.beside_error.update(document)
         raise found.error
+    screen.document({"status": "ok", **document})
     if manifest is not None:
         screen.say(f"verified: import id {manifest.import_id[:16]}")

@@ -38,6 +38,7 @@ class Screen:
         as_json: one JSON document instead of words.
         quiet: no progress, previews, notes or warnings.
         exit_code: what the program ends with if no error is raised.
+        beside_error: what the JSON document of an error holds besides the error, such as the plan that was refused.
     """
 
     as_json: bool
@@ -47,6 +48,7 @@ class Screen:
     colour: bool
     is_interactive: bool
     exit_code: int = 0
+    beside_error: dict[str, Any] = field(default_factory=dict)
     _printed: bool = field(default=False, repr=False)
 
     @classmethod
@@ -99,10 +101,6 @@ class Screen:
             self._printed = True
             print(json.dumps(value, indent=2, ensure_ascii=True), file=self.out)
 
-    def heading(self, text: str) -> str:
-        """A heading, styled where that is possible. Text from elsewhere must not be passed here."""
-        return text
-
     # -- errors ------------------------------------------------------------------------------------------------
 
     def show_error(self, error: AliveP2PError) -> None:
@@ -125,7 +123,7 @@ class Screen:
             document["untouched"] = untouched
         if details:
             document["details"] = details
-        self.document({"status": "error", "error": document})
+        self.document({"status": "error", "error": document, **self.beside_error})
         print(self._style("error:", "red") + f" {_line(message)}", file=self.err)
         for detail in details:
             print(f"  - {_line(detail)}", file=self.err)

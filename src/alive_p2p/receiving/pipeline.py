@@ -284,8 +284,12 @@ class _Transaction:
             raise _changed_meanwhile(self.plan, self.plan) from None
         except OSError as error:
             raise files.file_system_error(error, "create", self.plan.target) from error
-        with files.translating("flush", self.plan.target.parent):
+        try:
             files.flush_folder(self.plan.target.parent)
+        except OSError as error:
+            # It is there and complete; only whether it outlives a power cut is not certain.
+            why = files.file_system_error(error, "flush", self.plan.target.parent).message
+            self.warnings.append(f"the walnut is in place, but {why}; check the disk")
         return self.warnings
 
     def _complete_kernel(self, tree: Path) -> None:
