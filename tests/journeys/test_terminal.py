@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from worlds import NOVA, pack, plant, tree_of
 
 from alive_p2p.runtime import Runtime
+from worlds import NOVA, pack, plant, tree_of
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX", allow_module_level=True)

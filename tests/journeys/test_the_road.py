@@ -88,7 +88,7 @@ def test_the_demo_tells_its_story_and_leaves_nothing(run: Run, tmp_path: Path) -
     assert "left untouched: everything" in told.out
 
 
-def test_module_and_script_are_the_same_program(run: Run, tmp_path: Path) -> None:
+def test_module_and_script_are_the_same_program(run: Run) -> None:
     """`python -m alive_p2p` answers as `alive-p2p` does."""
     import sys
 

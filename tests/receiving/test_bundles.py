@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from worlds import BUNDLE, KEY, LOG, NOVA, ledger_of, make_world, nothing_left, pack, plant, tree_of
 
 from alive_p2p.errors import AliveP2PError, UsageError, WalnutError
 from alive_p2p.receiving.pipeline import preview, receive
 from alive_p2p.receiving.plan import Fate, Lineage, ReceiveRequest
 from alive_p2p.runtime import Runtime
+from worlds import BUNDLE, KEY, LOG, NOVA, ledger_of, make_world, nothing_left, pack, plant, tree_of
 
 _EMPTY = {path: content for path, content in NOVA.items() if path.startswith("_kernel/")}
 
@@ -221,9 +221,10 @@ def test_the_worlds_walnut_of_the_same_lineage_is_found(tmp_path: Path, runtime:
     (world / "03_Inbox" / "nova").rename(world / "04_Ventures" / "my-nova")
     result = receive(ReceiveRequest(_bundle(nova, tmp_path / "p.walnut", runtime)), inside)
     assert result.plan.target == world / "04_Ventures" / "my-nova"
+    other = plant(tmp_path / "other", {**NOVA, "_kernel/key.md": b"---\nname: other\n---\n"})
+    package = _bundle(other, tmp_path / "q.walnut", runtime)
     with pytest.raises(WalnutError) as caught:
-        other = plant(tmp_path / "other", {**NOVA, "_kernel/key.md": b"---\nname: other\n---\n"})
-        receive(ReceiveRequest(_bundle(other, tmp_path / "q.walnut", runtime)), inside)
+        receive(ReceiveRequest(package), inside)
     assert caught.value.code == "no-target"
 
 
@@ -270,8 +271,8 @@ def test_a_bundle_of_the_package_that_does_not_exist_is_wrong_usage(
 ) -> None:
     """The names there are, and the nearest."""
     alice, ben = pair
+    package = _bundle(alice, tmp_path / "p.walnut", runtime)
     with pytest.raises(UsageError, match="it has: shielding-review") as caught:
-        package = _bundle(alice, tmp_path / "p.walnut", runtime)
         receive(ReceiveRequest(package, target=ben, bundles=("shielding",)), runtime)
     assert "shielding-review" in (caught.value.hint or "")
 
@@ -288,8 +289,8 @@ def test_a_walnut_that_changed_while_somebody_looked_takes_nothing(
     def meanwhile(_plan: object) -> None:
         plant(ben, {"shielding-review/mine.md": b"mine"})
 
+    package = _bundle(alice, tmp_path / "p.walnut", runtime)
     with pytest.raises(AliveP2PError):
-        package = _bundle(alice, tmp_path / "p.walnut", runtime)
         receive(ReceiveRequest(package, target=ben), runtime, approve=meanwhile)
     assert (ben / "shielding-review" / "mine.md").read_bytes() == b"mine"
     assert sorted(path.name for path in (ben / "shielding-review").iterdir()) == ["mine.md"]

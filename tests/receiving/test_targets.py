@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
-from worlds import KEY, NOVA, make_world, nothing_left, pack, plant, tree_of
 
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, FileSystemError, UsageError, WalnutError
 from alive_p2p.receiving.pipeline import preview, receive
 from alive_p2p.receiving.plan import ReceiveRequest
 from alive_p2p.runtime import Runtime
+from worlds import KEY, NOVA, make_world, nothing_left, pack, plant, tree_of
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from worlds import NOVA, make_world, plant
 
 from alive_p2p.errors import UsageError, WalnutError
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing.pipeline import plan_share
 from alive_p2p.sharing.plan import ShareRequest
+from worlds import NOVA, make_world, plant
 
 
 def _leaving(source: Path, runtime: Runtime, **options: object) -> set[str]:

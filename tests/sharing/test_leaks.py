@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
-from worlds import NOVA, pack, plant
 
 from alive_p2p.package.reader import PackageReader
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing.pipeline import plan_share
 from alive_p2p.sharing.plan import Reason, ShareRequest
+from worlds import NOVA, pack, plant
 
 MARK = b"PRIVATE-MARKER"
 
@@ -111,7 +111,7 @@ def test_a_fifo_neither_blocks_nor_travels(tmp_path: Path, runtime: Runtime) -> 
 def test_a_nested_walnut_taken_along_has_no_history_and_names_nobody(tmp_path: Path, runtime: Runtime) -> None:
     """`--include-nested` takes the files, with the same stubs and the same reduced key as the outer walnut."""
     nested = {
-        "clients/acme/_kernel/key.md": b"---\ntype: company\npeople: [PRIVATE-MARKER]\n---\n# Acme\n\n## People\nPRIVATE-MARKER\n",
+        "clients/acme/_kernel/key.md": b"---\npeople: [PRIVATE-MARKER]\n---\n# Acme\n\n## People\nPRIVATE-MARKER\n",
         "clients/acme/_kernel/log.md": MARK,
         "clients/acme/_kernel/insights.md": MARK,
         "clients/acme/_kernel/now.json": MARK,

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from worlds import BUNDLE, KEY, NOVA, nothing_left, pack, plant, tree_of
 
 from alive_p2p.errors import AliveP2PError, FileSystemError, UsageError, WalnutError
 from alive_p2p.package.reader import PackageReader
@@ -16,6 +15,7 @@ from alive_p2p.runtime import Runtime
 from alive_p2p.sharing import pipeline
 from alive_p2p.sharing.pipeline import plan_share, share, write_share
 from alive_p2p.sharing.plan import Reason, SharePlan, ShareRequest
+from worlds import BUNDLE, KEY, NOVA, nothing_left, pack, plant, tree_of
 
 
 def _paths(package: Path) -> set[str]:
