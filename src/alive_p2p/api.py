@@ -37,6 +37,9 @@ def share(
     sender: str = "unknown",
     description: str = "",
     note: str = "",
+    max_files: int | None = None,
+    max_bytes: int | None = None,
+    wait_seconds: float = 0.0,
     approve: Callable[[SharePlan], None] | None = None,
     progress: Progress | None = None,
     runtime: Runtime | None = None,
@@ -59,6 +62,9 @@ def share(
         sender: the sender's handle, one line.
         description: one line for the receiver.
         note: one line for the receiver.
+        max_files: raises (or lowers) the limit of files and empty folders.
+        max_bytes: raises (or lowers) the limit of content, in bytes.
+        wait_seconds: how long to wait for the walnut's lock.
         approve: looks at the plan before anything is written, and raises to stop.
         progress: called with bytes done and bytes in all.
         runtime: the surroundings; by default those of this process.
@@ -80,10 +86,20 @@ def share(
         sender=sender,
         description=description,
         note=note,
+        max_files=max_files,
+        max_bytes=max_bytes,
     )
     where = Path(output) if output is not None else None
     surroundings = runtime or Runtime.from_process()
-    return sharing.share(request, surroundings, approve=approve, output=where, force=force, progress=progress)
+    return sharing.share(
+        request,
+        surroundings,
+        approve=approve,
+        output=where,
+        force=force,
+        wait_seconds=wait_seconds,
+        progress=progress,
+    )
 
 
 def receive(
@@ -94,6 +110,8 @@ def receive(
     bundles: Sequence[str] = (),
     rename: bool = False,
     into_other_walnut: bool = False,
+    max_files: int | None = None,
+    max_bytes: int | None = None,
     wait_seconds: float = 0.0,
     approve: Callable[[ReceivePlan], None] | None = None,
     progress: Progress | None = None,
@@ -108,6 +126,8 @@ def receive(
         bundles: of a bundle package, only these.
         rename: put a bundle whose name is taken under another name.
         into_other_walnut: add bundles to a walnut they do not come from.
+        max_files: raises (or lowers) the limit of files and empty folders.
+        max_bytes: raises (or lowers) the limit of content, in bytes.
         wait_seconds: how long to wait for the walnut's lock.
         approve: looks at the plan before anything is written, and raises to stop.
         progress: called with bytes done and bytes in all.
@@ -123,6 +143,8 @@ def receive(
         bundles=tuple(bundles),
         rename=rename,
         into_other_walnut=into_other_walnut,
+        max_files=max_files,
+        max_bytes=max_bytes,
         wait_seconds=wait_seconds,
     )
     return receiving.receive(request, runtime or Runtime.from_process(), approve=approve, progress=progress)

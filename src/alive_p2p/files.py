@@ -4,7 +4,6 @@ Every durable operation of the program goes through this module, so that a test 
 it fail (`watch`). Operating-system errors leave it as `FileSystemError` with a message a person can act on.
 """
 
-import ctypes
 import errno
 import functools
 import hashlib
@@ -19,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from alive_p2p import native
 from alive_p2p.errors import FileSystemError
 
 CHUNK = 1 << 18
@@ -74,6 +74,39 @@ def translating(action: str, path: Path | str) -> Iterator[None]:
         yield
     except OSError as error:
         raise file_system_error(error, action, path) from error
+
+
+# --- looking -----------------------------------------------------------------------------------------------------
+# `pathlib`'s predicates raise where a folder on the way may not be entered; what cannot be seen is not there for us.
+
+
+def is_file(path: Path) -> bool:
+    """Whether a regular file is there, links followed; false where that cannot be seen."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there, links followed; false where that cannot be seen."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def exists(path: Path) -> bool:
+    """Whether anything is there, links followed; false where that cannot be seen."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_taken(path: Path) -> bool:
+    """Whether the name is in use, also by a dangling link."""
+    return os.path.lexists(path)
+
+
+def is_link(path: Path) -> bool:
+    """Whether a symbolic link is there, or on Windows a junction; false where that cannot be seen."""
+    return os.path.islink(path) or _is_junction(path)  # noqa: PTH114
+
+
+def _is_junction(path: Path) -> bool:
+    return sys.version_info >= (3, 12) and os.path.isjunction(path)
 
 
 # --- reading --------------------------------------------------------------------------------------------------
@@ -184,10 +217,8 @@ def replace_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
     temporary = temporary_beside(path)
     with translating("write", path):
         if mode is None:
-            try:
-                mode = stat.S_IMODE(path.lstat().st_mode)
-            except FileNotFoundError:
-                mode = 0o666 & ~_umask()
+            mode = _mode_of(path)
+
         try:
             with create_file(temporary, mode=0o600) as stream:
                 _about_to("write", temporary)
@@ -201,6 +232,15 @@ def replace_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
                 temporary.unlink()
             raise
         flush_folder(path.parent)
+
+
+def _mode_of(path: Path) -> int:
+    """The permissions of a regular file, or those of a new one where there is none (a link has none of its own)."""
+    try:
+        state = path.lstat()
+    except FileNotFoundError:
+        return default_mode(executable=False)
+    return stat.S_IMODE(state.st_mode) if stat.S_ISREG(state.st_mode) else default_mode(executable=False)
 
 
 @functools.cache
@@ -242,10 +282,10 @@ def rename_exclusive(source: Path, target: Path) -> None:
         OSError: as `rename` does.
     """
     _about_to("rename", source, target)
-    native = _native_exclusive_rename()
-    if native is not None:
+    native_rename = native.exclusive_rename()
+    if native_rename is not None:
         try:
-            native(source, target)
+            native_rename(source, target)
         except OSError as error:
             if error.errno not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
                 raise
@@ -256,6 +296,7 @@ def rename_exclusive(source: Path, target: Path) -> None:
     elif source.is_dir() and not source.is_symlink():
         target.mkdir(mode=0o700)
         try:
+            _about_to("rename-onto-claim", source, target)
             source.rename(target)
         except BaseException:
             with suppress(OSError):
@@ -263,30 +304,8 @@ def rename_exclusive(source: Path, target: Path) -> None:
             raise
     else:
         os.link(source, target, follow_symlinks=False)
+        _about_to("remove-old-name", source, target)
         source.unlink()
-
-
-@functools.cache
-def _native_exclusive_rename() -> Callable[[Path, Path], None] | None:
-    name, flag = {"linux": ("renameat2", 1), "darwin": ("renamex_np", 4)}.get(sys.platform, ("", 0))
-    if not name:
-        return None
-    function = getattr(ctypes.CDLL(None, use_errno=True), name, None)
-    if function is None:
-        return None
-    at_cwd = -100  # AT_FDCWD on Linux
-
-    def rename(source: Path, target: Path) -> None:
-        old, new = os.fsencode(source), os.fsencode(target)
-        if name == "renameat2":
-            result = function(at_cwd, old, at_cwd, new, ctypes.c_uint(flag))
-        else:
-            result = function(old, new, ctypes.c_uint(flag))
-        if result != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code), str(target))
-
-    return rename
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -328,7 +347,7 @@ def flush_tree(root: Path) -> None:
         OSError: the disk refused.
     """
     _about_to("flush-tree", root)
-    if _syncfs(root):
+    if _flush_file_system(root):
         return
     for folder, _, names in os.walk(root, topdown=False):
         for name in names:
@@ -340,22 +359,20 @@ def flush_tree(root: Path) -> None:
         flush_folder(Path(folder))
 
 
-def _syncfs(root: Path) -> bool:
-    if sys.platform != "linux":
-        return False
-    function = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-    if function is None:
+def _flush_file_system(root: Path) -> bool:
+    flush_all = native.flush_file_system()
+    if flush_all is None:
         return False
     descriptor = os.open(root, os.O_RDONLY)
     try:
-        if function(descriptor) == 0:
-            return True
-        code = ctypes.get_errno()
+        flush_all(descriptor)
+    except OSError as error:
+        if error.errno == errno.ENOSYS:
+            return False
+        raise
     finally:
         os.close(descriptor)
-    if code == errno.ENOSYS:
-        return False
-    raise OSError(code, os.strerror(code), str(root))
+    return True
 
 
 # --- removing -------------------------------------------------------------------------------------------------
@@ -397,30 +414,38 @@ def remove_tree(root: Path) -> None:
 class PendingFile:
     """A private file (`0600`) under a temporary name that takes its final name only when it is complete.
 
-    Use as a context manager: leaving it without `publish` removes the file.
+    Use as a context manager: leaving it without `publish` removes the file. `stream` is there inside.
 
     Args:
         folder: where the final file will be.
-
-    Raises:
-        FileSystemError: the temporary file cannot be made.
     """
+
+    stream: io.BufferedWriter
 
     def __init__(self, folder: Path) -> None:
         self._path = temporary_beside(folder / "pending")
-        with translating("write to", folder):
-            self.stream = io.BufferedWriter(create_file(self._path, mode=0o600), CHUNK)
         self._published = False
 
     def __enter__(self) -> Self:
+        """Create the file. Raises `FileSystemError`."""
+        # Guarded as a whole: an interrupt may come the moment after the file was made.
+        try:
+            with translating("write to", self._path.parent):
+                self.stream = io.BufferedWriter(create_file(self._path, mode=0o600), CHUNK)
+        except BaseException:
+            self._remove()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
         with suppress(OSError):
             self.stream.close()
         if not self._published:
-            with suppress(OSError):
-                self._path.unlink()
+            self._remove()
+
+    def _remove(self) -> None:
+        with suppress(OSError):
+            self._path.unlink()
 
     def publish(self, final: Path, *, replace_existing: bool) -> None:
         """Flush, and give the file its name in one step.

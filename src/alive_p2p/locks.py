@@ -80,7 +80,7 @@ def walnut_lock(target: Path, action: Action, runtime: Runtime, *, wait_seconds:
 def release_leftovers(target: Path, runtime: Runtime) -> tuple[LockState, Holder]:
     """Say whether a walnut's lock is held, and tidy up where it is not (cli.md, `unlock`)."""
     path = lock_path(target, runtime)
-    if not path.exists():
+    if not files.exists(path):
         return LockState.ABSENT, Holder()
     holder = _read_holder(path)
     if os.name == "posix":
@@ -201,7 +201,7 @@ def _write_holder(path: Path, held: tuple[int, ...], holder: Holder) -> None:
 
 def _read_holder(path: Path) -> Holder:
     try:
-        with (path if path.is_file() else path / "holder").open("rb") as stream:
+        with (path if files.is_file(path) else path / "holder").open("rb") as stream:
             note = json.loads(stream.read(4096))
         return Holder(int(note["pid"]), str(note["action"])[:40], str(note["since"])[:40])
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""Everything ambient, in one injectable place: the clock, the environment, randomness, who we are.
+"""Everything ambient, in one injectable place: the clock, the environment, names made by chance, who we are.
 
 No other module reads the clock, `os.environ` or the current folder. A pipeline takes a `Runtime`; a test makes
 one with a fixed clock and an environment of its own.
@@ -53,8 +53,16 @@ class Runtime:
 
     @classmethod
     def from_process(cls) -> "Runtime":
-        """Take the surroundings of this process."""
-        return cls(environ=dict(os.environ), cwd=Path.cwd())
+        """Take the surroundings of this process.
+
+        Raises:
+            UsageError: the current folder has been deleted.
+        """
+        try:
+            cwd = Path.cwd()
+        except OSError:
+            raise UsageError("no-current-folder", "the current folder does not exist any more", hint="cd") from None
+        return cls(environ=dict(os.environ), cwd=cwd)
 
     def now(self) -> datetime:
         """The present moment in UTC, to the second."""

@@ -27,7 +27,12 @@ KeyPath = tuple[str | int, ...]
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,18}")
-_MAX_INTEGER = 2**63 - 1
+MAX_INTEGER = 2**63 - 1
+"""The largest whole number in a manifest: what every language can hold."""
+
+MAX_KEY = 255
+"""The longest name of a field in a manifest; YAML itself cannot read plain ones beyond 1,024."""
+
 _RELAXED_INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _RELAXED_FLOAT = re.compile(r"[-+]?(?:[0-9]{1,18}\.[0-9]{0,18}|\.[0-9]{1,18})(?:[eE][-+]?[0-9]{1,3})?")
 _NULLS = frozenset(["", "~", "null", "Null", "NULL"])
@@ -50,7 +55,7 @@ class Dialect:
     Attributes:
         max_size: length of the text, in characters.
         max_depth: how many collections may be nested.
-        max_scalars: how many keys and values together.
+        max_scalars: how many keys and values together; a collection counts as one.
         strict: the manifest's dialect; otherwise the one for hand-written files.
     """
 
@@ -203,6 +208,7 @@ class _Builder:
 
     def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent, line: int) -> None:
         self._refuse_anchor_and_tag(event, line)
+        self._count(line)
         if len(self._stack) >= self.dialect.max_depth:
             raise UnsafeYamlError(f"it is nested more than {self.dialect.max_depth} levels deep", line)
         if self._expects_key():
@@ -217,14 +223,17 @@ class _Builder:
 
     def _take_scalar(self, event: yaml.ScalarEvent, line: int) -> None:
         self._refuse_anchor_and_tag(event, line)
-        self._scalars += 1
-        if self._scalars > self.dialect.max_scalars:
-            raise UnsafeYamlError(f"it holds more than {self.dialect.max_scalars:,} values", line)
+        self._count(line)
         if self._expects_key():
             self._take_key(event, line)
             return
         self._place(self._resolve(event, line), line)
         self._path_after_value()
+
+    def _count(self, line: int) -> None:
+        self._scalars += 1
+        if self._scalars > self.dialect.max_scalars:
+            raise UnsafeYamlError(f"it holds more than {self.dialect.max_scalars:,} values", line)
 
     def _take_key(self, event: yaml.ScalarEvent, line: int) -> None:
         container, _ = self._stack[-1]
@@ -233,8 +242,10 @@ class _Builder:
             raise UnsafeYamlError("merge keys (`<<`) are not allowed", line)
         if self.dialect.strict:
             self._refuse_more_than_one_line(event, line)
+            if len(key) > MAX_KEY:
+                raise UnsafeYamlError(f"a field's name is longer than {MAX_KEY} characters", line)
         if key in container:
-            raise UnsafeYamlError(f"the key '{key}' is given twice", line)
+            raise UnsafeYamlError(f"the key '{key[:MAX_KEY]}' is given twice", line)
         self._stack[-1] = (container, key)
         self._enter(key, line)
 
@@ -298,7 +309,7 @@ class _Builder:
             self._refuse_more_than_one_line(event, line)
             return text
         if event.style is None or event.style == "":
-            if _INTEGER.fullmatch(text) and int(text) <= _MAX_INTEGER:
+            if _INTEGER.fullmatch(text) and int(text) <= MAX_INTEGER:
                 return int(text)
             raise UnsafeYamlError("a value has to be text in quotes or a whole number", line)
         raise UnsafeYamlError("every text has to stand on one line", line)

@@ -14,6 +14,9 @@ _VISIBLE_FORMAT = frozenset(
 )
 """Characters that Unicode counts as format characters although they are drawn (Arabic number signs and the like)."""
 
+_NONCHARACTERS = frozenset("\ufffe\uffff")
+"""Not characters at all, and not allowed in YAML."""
+
 _FORBIDDEN_CATEGORIES = frozenset(["Cc", "Cf", "Zl", "Zp", "Cs"])
 
 
@@ -24,6 +27,8 @@ def is_unsafe_character(char: str) -> bool:
     """
     if char.isascii():
         return char < " " or char == "\x7f"
+    if char in _NONCHARACTERS:
+        return True
     if unicodedata.category(char) not in _FORBIDDEN_CATEGORIES:
         return False
     return char not in _JOINERS and char not in _VISIBLE_FORMAT
@@ -54,6 +59,11 @@ def _escape_character(char: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte that was not UTF-8, smuggled through by surrogateescape
         return f"\\x{code - 0xDC00:02x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{{{code:x}}}"
+
+
+def fold(name: str) -> str:
+    """The form in which names are compared where case and Unicode form must not matter: case-folded, NFC."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def one_line(text: str, *, limit: int = 200) -> str:

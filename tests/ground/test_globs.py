@@ -2,6 +2,7 @@
 
 import unicodedata
 from functools import cache
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -212,7 +213,7 @@ _token = st.one_of(
 _name_pattern = (
     st.lists(_token, min_size=1, max_size=6)
     .map(tuple)
-    .filter(lambda tokens: all(a != b for a, b in zip(tokens, tokens[1:], strict=False) if a == ("star",)))
+    .filter(lambda tokens: all(a != b for a, b in pairwise(tokens) if a == ("star",)))
 )
 _segments = st.lists(st.one_of(_name_pattern, st.none()), min_size=1, max_size=4).map(tuple)
 _path = st.lists(st.text(LETTERS, min_size=1, max_size=5), min_size=1, max_size=5).map("/".join)

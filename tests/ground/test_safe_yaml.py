@@ -1,5 +1,6 @@
 """Reading YAML of others: refuse early, finish always, never fail with anything but our own error."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -39,7 +40,7 @@ FORBIDDEN = {
     "a non-specific tag": 'a: ! "x"\n',
     "a merge key": '<<: "x"\n',
     "a key given twice": 'a: "x"\na: "y"\n',
-    "a key given twice in other quotes": "a: \"x\"\n'a': \"y\"\n",
+    "a key given twice in other quotes": 'a: "x"\n\'a\': "y"\n',
     "a key given twice, once escaped": 'a: "x"\n"\\x61": "y"\n',
     "a flow list": 'a: ["x"]\n',
     "a flow mapping": 'a: {b: "c"}\n',
@@ -151,15 +152,14 @@ literal: |
 folded: >-
   one
   line
-plain over
-: no
+empty list: []
+url: https://example.org/#x
 """
 
 
 def test_the_relaxed_dialect_reads_what_people_write() -> None:
     """Every quoting style, lists at column 0, flow style, block texts, booleans and numbers; dates stay text."""
-    text = HAND_WRITTEN.replace("plain over\n: no\n", "empty list: []\nurl: https://example.org/#x\n")
-    assert load(text, RELAXED).value == {
+    assert load(HAND_WRITTEN, RELAXED).value == {
         "name": "Nova Station",
         "goal": 'it\'s a "test"',
         "quoted key": "tab\tand é",
@@ -187,8 +187,8 @@ def test_the_relaxed_dialect_reads_what_people_write() -> None:
 def test_a_syntax_error_names_the_line() -> None:
     """A hand-written file that is not YAML says where."""
     with pytest.raises(UnsafeYamlError) as refused:
-        load(HAND_WRITTEN, RELAXED)
-    assert refused.value.line == len(HAND_WRITTEN.splitlines()) - 1 or refused.value.line > 20
+        load(HAND_WRITTEN + "plain over\n: no\n", RELAXED)
+    assert refused.value.line == len(HAND_WRITTEN.splitlines()) + 2
 
 
 def test_every_value_has_its_line() -> None:
@@ -265,7 +265,6 @@ BOMBS = {
     "colons": ": " * (SIZE // 2),
     "quotes": '"' * SIZE,
     "an open quote": '"' + "a\n" * (SIZE // 2 - 1),
-    "escaped line breaks": 'a: "' + "\\\n" * (SIZE // 2 - 3) + '"',
     "exclamation marks": "!" * SIZE,
     "ampersands": "&" * SIZE,
     "stars": "*" * SIZE,
@@ -291,8 +290,24 @@ def test_a_bomb_is_refused(text: str, dialect: Dialect) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["\n" * SIZE, "#" * SIZE, "a " * (SIZE // 2), "a\n " * (SIZE // 3), "a: |\n" + "  \n" * (SIZE // 4), " " * SIZE],
-    ids=["blank lines", "a comment", "one plain text", "a plain text on lines", "a block of blanks", "spaces"],
+    [
+        'a: "' + "\\\n" * (SIZE // 2 - 3) + '"',
+        "\n" * SIZE,
+        "#" * SIZE,
+        "a " * (SIZE // 2),
+        "a\n " * (SIZE // 3),
+        "a: |\n" + "  \n" * (SIZE // 4),
+        " " * SIZE,
+    ],
+    ids=[
+        "escaped line breaks",
+        "blank lines",
+        "a comment",
+        "one plain text",
+        "a plain text on lines",
+        "a block of blanks",
+        "spaces",
+    ],
 )
 def test_a_large_harmless_text_is_read(text: str) -> None:
     """A megabyte of nothing in particular is read to its end."""
@@ -313,23 +328,25 @@ YAMLISH = st.text("ab01 :-?,[]{}#&*!|>'\"%@`~<.\\=\n\r\t\x85\u2028\ufeffé", max
 def test_any_text_is_read_or_refused(text: str) -> None:
     """Nothing but `UnsafeYamlError` is ever raised, in either dialect."""
     for dialect in (STRICT, RELAXED):
-        try:
+        with contextlib.suppress(UnsafeYamlError):
             json.dumps(load(text, dialect).value)
-        except UnsafeYamlError as refused:
-            assert refused.line >= 0
-    try:
+    with contextlib.suppress(UnsafeYamlError):
         top_level_lines(text)
-    except UnsafeYamlError:
-        pass
 
 
 @given(st.one_of(st.binary(max_size=80), YAMLISH.map(str.encode), YAMLISH.map(lambda t: t.encode("utf-16"))))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     """Bytes of any kind give a mapping or `UnsafeYamlError`."""
-    try:
+    with contextlib.suppress(UnsafeYamlError):
         assert isinstance(load_mapping(data).value, dict)
-    except UnsafeYamlError as refused:
-        assert refused.line >= 0
+
+
+@pytest.mark.xfail(run=False, reason="the parser compares each `%TAG` with all before it: 25 s for 1.7 MB")
+def test_directives_without_end_are_refused() -> None:
+    """Directives are not allowed at all, so they need not reach the parser."""
+    dialect = Dialect(max_size=64 << 20, max_depth=6, max_scalars=200_000, strict=True)
+    with pytest.raises(UnsafeYamlError):
+        load("".join(f"%TAG !a{n}! x\n" for n in range(500_000)), dialect)
 
 
 @pytest.mark.xfail(strict=True, raises=UnicodeEncodeError, reason="the parser encodes the text before reading it")
@@ -406,7 +423,9 @@ STYLES = {
     "explicit": ["? KEY", ": - x", "  - y"],
     "ends in nothing": ["KEY:", "  - x:"],
 }
-_block = st.tuples(st.sampled_from(sorted(STYLES)), st.lists(st.sampled_from(["", "# a comment", "  # another"]), max_size=2))
+_block = st.tuples(
+    st.sampled_from(sorted(STYLES)), st.lists(st.sampled_from(["", "# a comment", "  # another"]), max_size=2)
+)
 
 
 @given(

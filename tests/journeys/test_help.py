@@ -1,5 +1,6 @@
 """Help is true: every command has it, it names the command's line, and its examples work as printed."""
 
+import json
 import re
 import shlex
 from collections.abc import Callable
@@ -43,6 +44,9 @@ def test_the_examples_in_help_work_as_printed(command: str, run: Run, tmp_path: 
             arguments.append("--yes")  # what a person answers at the prompt
         if "nova-station.walnut" in example and "--target" in example:
             nova.rename(world / "moved")
+        if example.startswith("log-import"):
+            entry = {"import_id": "a1b2c3d4e5f67890" + "0" * 48, "scope": "full", "sender": "alice"}
+            (nova / "_kernel" / "imports.json").write_text(json.dumps({"imports": [entry]}), encoding="utf-8")
         cwd = nova if "--walnut ." in example else world
         if cwd == nova and "--dry-run" not in example:
             # A package does not go into the walnut it is made from.

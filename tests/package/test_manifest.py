@@ -112,7 +112,6 @@ def _as_text(value: object) -> object:
     return [_as_text(inner) for inner in value] if isinstance(value, list) else str(value)
 
 
-@pytest.mark.xfail(strict=True, reason="U+FFFE and U+FFFF are written as they are, and YAML allows neither")
 @pytest.mark.parametrize("char", ["\ufffe", "\uffff"])
 def test_a_file_name_that_can_be_written_can_be_read(char: str) -> None:
     """Either such a name is refused when the manifest is made, or the manifest can be read."""
@@ -123,7 +122,6 @@ def test_a_file_name_that_can_be_written_can_be_read(char: str) -> None:
     assert Manifest.parse(manifest.to_yaml(), DEFAULT_LIMITS) == manifest
 
 
-@pytest.mark.xfail(strict=True, reason="an escaped U+FFFE is accepted when read and cannot be written again")
 def test_an_escaped_noncharacter_is_refused_or_survives() -> None:
     r"""`"\uFFFE"` passes the YAML parser although the character itself does not."""
     text = manifest_for({}).to_yaml() + b'zz: "\\uFFFE"\n'
@@ -134,7 +132,6 @@ def test_an_escaped_noncharacter_is_refused_or_survives() -> None:
     assert Manifest.parse(manifest.to_yaml(), DEFAULT_LIMITS) == manifest
 
 
-@pytest.mark.xfail(strict=True, reason="field names have no limit; one over 1,024 characters cannot be written again")
 def test_a_very_long_field_name_is_refused_or_survives() -> None:
     """YAML allows such a name only in its explicit form (`? name`), which is never written."""
     text = manifest_for({}).to_yaml() + b'? "' + b"k" * 2000 + b'"\n: 1\n'
@@ -145,7 +142,6 @@ def test_a_very_long_field_name_is_refused_or_survives() -> None:
     assert Manifest.parse(manifest.to_yaml(), DEFAULT_LIMITS) == manifest
 
 
-@pytest.mark.xfail(strict=True, reason="empty lists and groups are not counted against the number of values")
 @pytest.mark.parametrize("value", [b"[]", b"{}"])
 def test_a_manifest_of_countless_empty_collections_is_refused(value: bytes) -> None:
     """Lists and groups cost as much as texts do, and count as much: 16 MiB hold more than three million."""
@@ -155,7 +151,6 @@ def test_a_manifest_of_countless_empty_collections_is_refused(value: bytes) -> N
         Manifest.parse(text, limits)
 
 
-@pytest.mark.xfail(strict=True, reason="a refusal repeats a field name of any length")
 def test_the_message_of_a_refusal_is_short() -> None:
     """A package cannot fill the screen or a log with its error message."""
     name = b'? "' + b"k" * 100_000 + b'"\n: 1\n'
@@ -323,7 +318,6 @@ def test_another_major_version_is_refused_by_name(version: str) -> None:
     assert ("upgrade" in error.hint) == (version[0] != "1" or version.startswith("10"))
 
 
-@pytest.mark.xfail(strict=True, reason="only 3.x and 3.x.y are named as another version")
 @pytest.mark.parametrize("version", ["3", "3.0.0-rc1", "3.0.0.1"])
 def test_a_3_of_any_form_is_refused_by_name(version: str) -> None:
     """Whatever a later version calls itself, the advice is to upgrade."""
@@ -487,7 +481,6 @@ def test_a_payload_hash_of_other_files_is_refused() -> None:
         _parse_without_building({**_with_hash({}), "payload_sha256": sha256(b"other")})
 
 
-@pytest.mark.xfail(strict=True, reason="the payload hash is only compared where nothing else is wrong")
 def test_a_wrong_payload_hash_is_reported_beside_another_defect() -> None:
     """All errors found are reported together."""
     with pytest.raises(PackageError) as caught:
@@ -651,7 +644,6 @@ def test_a_value_that_no_manifest_holds_is_not_written(value: object) -> None:
         Manifest.build({**fields_for({}), "zz": value}, DEFAULT_LIMITS).to_yaml()
 
 
-@pytest.mark.xfail(strict=True, reason="a negative number and a fifth level are written without complaint")
 @pytest.mark.parametrize("value", [-1, 2**63, {"a": {"b": {"c": {"d": 1}}}}], ids=["negative", "large", "deep"])
 def test_an_unknown_field_that_no_reader_takes_is_not_written(value: object) -> None:
     """What can be written can be read."""

@@ -49,7 +49,6 @@ def test_an_envelope_is_recognised_by_its_first_bytes(head: bytes, envelope: Env
     assert recognise(head) is envelope
 
 
-@pytest.mark.xfail(strict=True, reason="an RSA tar whose first block is a PAX header, or with `./`, is not recognised")
 @pytest.mark.parametrize(
     "head",
     [
@@ -91,7 +90,6 @@ def test_what_is_not_a_package_is_called_by_its_name(head: bytes, what: str) -> 
     assert caught.value.hint
 
 
-@pytest.mark.xfail(strict=True, reason="a long text is not recognised where the cut falls inside a character")
 @pytest.mark.parametrize("shift", [1, 2])
 def test_a_long_text_in_another_script_is_called_plain_text(shift: int) -> None:
     """Wherever the first kilobyte happens to cut a character in two."""

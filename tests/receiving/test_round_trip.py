@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alive_p2p.package.paths import fold, refusal
-from alive_p2p.receiving.agent_files import disarmed
+from alive_p2p.package.paths import refusal
 from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceiveRequest
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing.selection import _BUILD_OUTPUT, _CLUTTER, _CREDENTIALS, _NEVER_ANYWHERE
+from alive_p2p.text import fold
+from alive_p2p.walnut.agent_files import disarmed
 from worlds import KEY, LOG, NOVA, ledger_of, nothing_left, pack, plant, tree_of
 
 _IGNORED = {"_kernel/now.json", "_kernel/imports.json", "_kernel/log.md"}

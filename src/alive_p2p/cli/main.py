@@ -1,18 +1,32 @@
-"""The program `alive-p2p`: its commands, and the one place where errors become words and exit codes.
+"""The entry point of the program `alive-p2p`.
 
-Commands are imported when they are used; what a bare `--version` or `--help` needs is written down here.
+A bare `--version` is answered here: nothing else is imported for it.
 """
 
+import os
 import sys
 
 
 def run() -> None:
-    """Entry point of the console script."""
-    if sys.argv[1:] == ["--version"]:
+    """Run the program and end the process with its exit code."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: PTH123, SIM115
+    try:
+        sys.exit(_run(sys.argv[1:]))
+    except KeyboardInterrupt:  # before the program could see to it
+        sys.exit(130)
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments == ["--version"]:
         from alive_p2p import __version__  # noqa: PLC0415  (nothing else is needed for this)
 
-        print(f"alive-p2p {__version__}")  # noqa: T201  (a door prints)
-        return
+        try:
+            print(f"alive-p2p {__version__}", flush=True)  # noqa: T201  (a door prints)
+        except OSError:
+            return 1
+        return 0
     from alive_p2p.cli.program import main  # noqa: PLC0415  (click takes 25 ms to import)
 
-    sys.exit(main(sys.argv[1:]))
+    return main(arguments)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from alive_p2p import files
 from alive_p2p.cli.options import FOLDER, Call, common, wait_option
 from alive_p2p.cli.screen import plural
 from alive_p2p.errors import UsageError, WalnutError
@@ -11,7 +12,7 @@ from alive_p2p.locks import LockState, release_leftovers, walnut_lock
 from alive_p2p.receiving.log_import import LogImport
 from alive_p2p.receiving.log_import import log_import as run_log_import
 from alive_p2p.receiving.records import write_projection
-from alive_p2p.walnut.bundles import discover
+from alive_p2p.walnut.bundles import discover, effective_sensitivity
 from alive_p2p.walnut.walnut import open_walnut
 
 _WALNUT = click.option("--walnut", type=FOLDER, required=True, help="The walnut's folder.")
@@ -26,7 +27,8 @@ def list_bundles(call: Call, /, *, walnut: Path) -> None:
     width = max((len(bundle.relpath) for bundle in found), default=0)
     for bundle in found:
         nested = "" if bundle.is_top_level else "  (nested: travels inside its parent)"
-        call.screen.say(f"{bundle.relpath:<{width}}  {bundle.sensitivity.word:<10}  {bundle.tasks.describe()}{nested}")
+        sensitivity = effective_sensitivity(bundle, found).word
+        call.screen.say(f"{bundle.relpath:<{width}}  {sensitivity:<10}  {bundle.tasks.describe()}{nested}")
     if not found:
         call.screen.note("this walnut has no bundles")
     call.screen.document(
@@ -36,7 +38,7 @@ def list_bundles(call: Call, /, *, walnut: Path) -> None:
                 "relpath": bundle.relpath,
                 "abs_path": str(bundle.path),
                 "top_level": bundle.is_top_level,
-                "sensitivity": bundle.sensitivity.word,
+                "sensitivity": effective_sensitivity(bundle, found).word,
                 "tasks": bundle.tasks.as_dict(),
             }
             for bundle in found
@@ -107,7 +109,7 @@ def unlock(call: Call, /, *, walnut: Path) -> None:
     Exits with 0 if nothing holds it, 1 if a live process does, 2 if there is no lock at all.
     """
     path = call.runtime.cwd / walnut
-    if not path.is_dir():
+    if not files.is_folder(path):
         raise UsageError("no-such-path", f"there is no folder '{walnut}'", hint="check the path")
     state, holder = release_leftovers(path, call.runtime)
     call.screen.document({"status": state.value, "pid": holder.pid, "action": holder.action, "since": holder.since})

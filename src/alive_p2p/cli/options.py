@@ -1,5 +1,6 @@
 """Options that every command takes, and the context they make."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -8,12 +9,29 @@ from typing import Any
 
 import click
 
+from alive_p2p import files
 from alive_p2p.cli.screen import Screen
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.runtime import Runtime
 
 FOLDER = click.Path(path_type=Path)
 """A path; whether it exists is for the road to say, which says it better."""
+
+
+class _Output(click.Path):
+    """A path to write; what ends in a slash has to be a folder that exists."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """Refuse an empty path, and a folder that is not there."""
+        text = os.fspath(value)
+        if not text:
+            self.fail("it is empty", param, ctx)
+        if text.endswith(("/", os.sep)) and not files.is_folder(Path(text)):
+            self.fail(f"there is no folder '{text}'", param, ctx)
+        return Path(text)
+
+
+OUTPUT = _Output()
 
 
 @dataclass(frozen=True)
@@ -60,10 +78,19 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
     @click.pass_obj
     @wraps(command)
-    def wrapped(screen: Screen, /, *, yes: bool, strict: bool, **rest: Any) -> None:  # noqa: ANN401
-        for seen_by_main in ("as_json", "quiet", "debug"):
-            del rest[seen_by_main]
-        command(Call(screen, Runtime.from_process(), yes, strict), **rest)
+    def wrapped(
+        screen: Screen,
+        /,
+        *,
+        yes: bool,
+        as_json: bool,
+        quiet: bool,
+        strict: bool,
+        debug: bool,
+        **rest: Any,  # noqa: ANN401
+    ) -> None:
+        screen.as_json, screen.quiet, screen.debug = as_json, quiet, debug
+        command(Call(screen, screen.runtime, yes, strict), **rest)
 
     return wrapped
 

@@ -10,8 +10,8 @@ import tempfile
 import traceback
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import click
 
@@ -79,11 +79,13 @@ def cli() -> None:
 
 def main(arguments: list[str]) -> int:
     """Run the program and return its exit code."""
-    screen = Screen.for_process(as_json="--json" in arguments, quiet="--quiet" in arguments)
+    _mind_signals()
+    as_json = "--json" in arguments
     debug = "--debug" in arguments
-    with suppress(ValueError):  # only the main thread may
-        signal.signal(signal.SIGTERM, _interrupt)
+    screen = Screen.for_process(_NOWHERE, as_json=as_json, debug=debug)
     try:
+        screen.runtime = Runtime.from_process()
+        screen = Screen.for_process(screen.runtime, as_json=as_json, debug=debug)
         cli.main(arguments, prog_name="alive-p2p", standalone_mode=False, obj=screen)
     except click.exceptions.Exit as exit_:
         return int(exit_.exit_code)
@@ -96,7 +98,7 @@ def main(arguments: list[str]) -> int:
         screen.error("interrupted", "interrupted", untouched="everything that was not finished")
         return 130
     except AliveP2PError as error:
-        if debug:
+        if screen.debug:
             traceback.print_exc()
         screen.show_error(error)
         return error.exit_code
@@ -105,14 +107,30 @@ def main(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        if debug:
+        if screen.debug:
             raise
         _unforeseen(screen, error)
         return 1
     return screen.exit_code
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> Any:  # noqa: ARG001, ANN401  (the signal module's interface)
+_NOWHERE = Runtime(environ={}, cwd=Path())
+"""Surroundings until the real ones are known; enough to show an error."""
+
+
+def _mind_signals() -> None:
+    """The first SIGINT, SIGTERM or SIGHUP interrupts; the cleaning up that follows is not interrupted again."""
+    with suppress(ValueError):  # only the main thread may
+        for name in _SIGNALS:
+            signal.signal(getattr(signal, name), _interrupt)
+
+
+_SIGNALS = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001  (the signal module's interface)
+    for name in _SIGNALS:
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -136,8 +154,3 @@ def _unforeseen(screen: Screen, error: Exception) -> None:
         f"something went wrong that alive-p2p did not foresee ({type(error).__name__})",
         hint=f"report it with the details in {where}; run it again with --debug to see them here",
     )
-
-
-def runtime() -> Runtime:
-    """The surroundings of this process."""
-    return Runtime.from_process()

@@ -16,6 +16,8 @@ from alive_p2p.receiving import inspection
 from alive_p2p.receiving.pipeline import preview
 from alive_p2p.receiving.pipeline import receive as run_receive
 from alive_p2p.receiving.plan import Fate, Lineage, MigrationResult, ReceivePlan, ReceiveRequest, ReceiveResult
+from alive_p2p.walnut.preferences import load_preferences
+from alive_p2p.walnut.world import find_world
 
 _RECEIVE_EPILOG = """\b
 Examples:
@@ -72,7 +74,7 @@ def _show(call: Call, result: ReceiveResult) -> None:
         names = [fate.folder for fate in plan.applied]
         if names:
             screen.say(field_line("bundles", short(", ".join(names))))
-        count = len(plan.installation.names)
+        count = _files_installed(plan)
         screen.say(field_line("scope", f"{plan.manifest.scope}, {plural(count, 'file')}"))
         screen.say(field_line("import id", plan.manifest.import_id[:16]))
         for path in plan.installation.renamed_agent_files:
@@ -113,7 +115,7 @@ def preview_lines(plan: ReceivePlan) -> list[str]:
         field_line("scope", f"{manifest.scope}, made {manifest.created}"),
         field_line("target", _LINEAGE[plan.lineage]),
         field_line("sensitivity", manifest.sensitivity or "not stated"),
-        field_line("files", f"{plural(len(plan.installation.names), 'file')}, {human_size(manifest.total_size)}"),
+        field_line("files", f"{plural(_files_installed(plan), 'file')}, {human_size(manifest.total_size)}"),
         field_line("overwrites", "nothing"),
     ]
     for name, text in (("description", manifest.description), ("note", manifest.note)):
@@ -136,6 +138,10 @@ def preview_lines(plan: ReceivePlan) -> list[str]:
     if plan.is_noop:
         lines += ["", "there is nothing to do"]
     return lines
+
+
+def _files_installed(plan: ReceivePlan) -> int:
+    return sum(entry.path in plan.installation.names for entry in plan.manifest.files)
 
 
 def _some(lines: tuple[str, ...] | list[str]) -> list[str]:
@@ -196,15 +202,19 @@ def info(call: Call, /, *, package: Path, max_files: int | None, max_bytes: int 
 
     Only the manifest is read; `verify` checks the rest.
     """
-    found = inspection.inspect(call.runtime.cwd / package, _limits(max_files, max_bytes))
+    found = inspection.inspect(call.runtime.cwd / package, _limits(call, max_files, max_bytes))
     screen = call.screen
     screen.lines(info_lines(found), result=True)
     screen.document(info_document(found))
     call.finish(())
 
 
-def _limits(max_files: int | None, max_bytes: int | None) -> Limits:
-    return Limits(max_files or DEFAULT_LIMITS.max_files, max_bytes or DEFAULT_LIMITS.max_bytes)
+def _limits(call: Call, max_files: int | None, max_bytes: int | None) -> Limits:
+    preferences = load_preferences(find_world(call.runtime.cwd))
+    return Limits(
+        max_files or preferences.max_files or DEFAULT_LIMITS.max_files,
+        max_bytes or preferences.max_bytes or DEFAULT_LIMITS.max_bytes,
+    )
 
 
 _SEALED_NOTE = "sealed; what is inside cannot be told without the key or passphrase"
@@ -285,7 +295,7 @@ def verify(
         raise UsageError("usage", "name one package", hint="alive-p2p verify FILE")
     path = call.runtime.cwd / (file or package or "")
     screen = call.screen
-    found = inspection.verify(path, _limits(max_files, max_bytes), screen.progress("verifying"))
+    found = inspection.verify(path, _limits(call, max_files, max_bytes), screen.progress("verifying"))
     for check in found.checks:
         word = "ok" if check.passed else "FAILED" if check.passed is False else "-"
         screen.say(f"  {check.name:<10} {word:<7} {check.finding}")

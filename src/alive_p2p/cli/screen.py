@@ -11,6 +11,7 @@ The rules:
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from typing import Any, TextIO
 
 import click
 
+from alive_p2p import files
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.package.reader import Progress
 from alive_p2p.runtime import Runtime
@@ -37,12 +39,15 @@ class Screen:
     Attributes:
         as_json: one JSON document instead of words.
         quiet: no progress, previews, notes or warnings.
+        debug: a traceback where something fails.
         exit_code: what the program ends with if no error is raised.
         beside_error: what the JSON document of an error holds besides the error, such as the plan that was refused.
     """
 
+    runtime: Runtime
     as_json: bool
     quiet: bool
+    debug: bool
     out: TextIO
     err: TextIO
     colour: bool
@@ -52,17 +57,19 @@ class Screen:
     _printed: bool = field(default=False, repr=False)
 
     @classmethod
-    def for_process(cls, *, as_json: bool, quiet: bool) -> "Screen":
+    def for_process(cls, runtime: Runtime, *, as_json: bool, debug: bool) -> "Screen":
         """The screen of this process; text that an encoding cannot hold is written as escapes."""
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
-        environ = Runtime.from_process().environ
+        environ = runtime.environ
         plain = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
         tty = sys.stderr.isatty()
         return cls(
+            runtime=runtime,
             as_json=as_json,
-            quiet=quiet,
+            quiet=False,
+            debug=debug,
             out=sys.stdout,
             err=sys.stderr,
             colour=tty and not plain,
@@ -74,12 +81,12 @@ class Screen:
     def say(self, text: str = "") -> None:
         """One line of the result, on standard output."""
         if not self.as_json:
-            print(_line(text), file=self.out)
+            self._print(_line(text), self.out)
 
     def note(self, text: str = "") -> None:
         """One line beside the result, on standard error."""
         if not (self.as_json or self.quiet):
-            print(_line(text), file=self.err)
+            self._print(_line(text), self.err)
 
     def lines(self, lines: Iterable[str], *, result: bool) -> None:
         """Several lines, as the result or beside it."""
@@ -93,13 +100,23 @@ class Screen:
         """Warnings, on standard error."""
         for warning in warnings:
             if not (self.as_json or self.quiet):
-                print(self._style("warning:", "yellow") + f" {_line(warning)}", file=self.err)
+                self._print(self._style("warning:", "yellow") + f" {_line(warning)}", self.err)
 
     def document(self, value: Mapping[str, Any] | list[Any]) -> None:
         """The JSON document."""
         if self.as_json and not self._printed:
             self._printed = True
-            print(json.dumps(value, indent=2, ensure_ascii=True), file=self.out)
+            self._print(json.dumps(value, indent=2, ensure_ascii=True), self.out)
+
+    @staticmethod
+    def _print(text: str, stream: TextIO) -> None:
+        """Print a line; a reader that has gone does not turn what was done into a failure."""
+        try:
+            print(text, file=stream, flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        except OSError as error:
+            raise files.file_system_error(error, "write to", "the output") from error
 
     # -- errors ------------------------------------------------------------------------------------------------
 
@@ -124,13 +141,13 @@ class Screen:
         if details:
             document["details"] = details
         self.document({"status": "error", "error": document, **self.beside_error})
-        print(self._style("error:", "red") + f" {_line(message)}", file=self.err)
+        self._print(self._style("error:", "red") + f" {_line(message)}", self.err)
         for detail in details:
-            print(f"  - {_line(detail)}", file=self.err)
+            self._print(f"  - {_line(detail)}", self.err)
         if untouched:
-            print(f"  left untouched: {_line(untouched)}", file=self.err)
+            self._print(f"  left untouched: {_line(untouched)}", self.err)
         if hint:
-            print(f"  try: {_line(hint)}", file=self.err)
+            self._print(f"  try: {_line(hint)}", self.err)
 
     # -- questions ---------------------------------------------------------------------------------------------
 
@@ -145,7 +162,7 @@ class Screen:
         """A progress callback for something that may take a while; None where nothing is to be shown."""
         if self.quiet or self.as_json or not self.colour:
             return None
-        return _Bar(label, self.err)
+        return _Bar(label, self.err, self.runtime)
 
     def _style(self, text: str, colour: str) -> str:
         return click.style(text, fg=colour, bold=True) if self.colour else text
@@ -154,10 +171,10 @@ class Screen:
 class _Bar:
     """A bar that appears after half a second and disappears when it is full."""
 
-    def __init__(self, label: str, stream: TextIO) -> None:
+    def __init__(self, label: str, stream: TextIO, runtime: Runtime) -> None:
         self._label = label
         self._stream = stream
-        self._clock = Runtime.from_process().monotonic
+        self._clock = runtime.monotonic
         self._began = self._clock()
         self._shown = -1
         self._total = 0

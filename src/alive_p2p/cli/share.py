@@ -1,17 +1,19 @@
 """`create`: make a package."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
-from alive_p2p.cli.options import FOLDER, Call, common, limit_options, wait_option
+from alive_p2p import files
+from alive_p2p.cli.options import FOLDER, OUTPUT, Call, common, limit_options, wait_option
 from alive_p2p.cli.screen import field_line, human_size, plural, short
+from alive_p2p.errors import AliveP2PError
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.relay.config import read_config
 from alive_p2p.runtime import Runtime
-from alive_p2p.sharing.output import default_name
-from alive_p2p.sharing.pipeline import plan_share
+from alive_p2p.sharing.pipeline import check_output, plan_name, plan_share
 from alive_p2p.sharing.pipeline import share as run_share
 from alive_p2p.sharing.plan import PlannedFile, Reason, SharePlan, ShareRequest, ShareResult
 from alive_p2p.walnut.walnut import Walnut
@@ -30,13 +32,18 @@ Patterns: a name without `/` matches at any depth, one with `/` the whole path f
 
 def sender(runtime: Runtime) -> str:
     """Our handle: `GH_USER`, else the username in `relay.json`, else `unknown` (cli.md, "Environment")."""
-    return runtime.environ.get("GH_USER") or read_config(runtime).username or "unknown"
+    name = runtime.environ.get("GH_USER")
+    if name:
+        return name
+    with suppress(AliveP2PError):  # a relay.json that cannot be read matters where peers are named, not here
+        name = read_config(runtime).username
+    return name or "unknown"
 
 
 @click.command(epilog=_EPILOG)
 @click.option("--scope", type=click.Choice(["full", "bundle", "snapshot"]), required=True, help="What to pack.")
 @click.option("--walnut", type=FOLDER, required=True, help="The walnut's folder.")
-@click.option("--output", "-o", type=FOLDER, help="The file to write; default: Desktop or current folder.")
+@click.option("--output", "-o", type=OUTPUT, help="The file to write; default: Desktop or current folder.")
 @click.option("--force", is_flag=True, help="Replace the file that --output names.")
 @click.option("--bundle", "bundles", multiple=True, metavar="NAME", help="A bundle to pack; repeatable.")
 @click.option("--exclude", "excludes", multiple=True, metavar="GLOB", help="Leave this out; repeatable.")
@@ -76,6 +83,7 @@ def create(
         **options,
     )
     if dry_run:
+        check_output(request, call.runtime, output=output, force=force)
         plan = plan_share(request, call.runtime, wait_seconds=wait)
         call.screen.lines(preview_lines(plan), result=True)
         call.screen.document({"status": "dry-run", **plan_document(plan)})
@@ -136,7 +144,7 @@ def preview_lines(plan: SharePlan) -> list[str]:
     """What a share would do, for a person (share.md §6)."""
     manifest = plan.manifest
     lines = [
-        f"would pack '{plan.root.name}' as {default_name(plan)}",
+        f"would pack '{plan.root.name}' as {plan_name(plan)}",
         field_line("scope", _scope(manifest)),
         field_line("sensitivity", f"{plan.sensitivity.word} ({plan.sensitivity_reason})"),
         field_line("files", f"{plural(len(plan.files), 'file')}, {human_size(plan.total_size)}"),
@@ -209,7 +217,7 @@ def plan_document(plan: SharePlan, result: ShareResult | None = None) -> dict[st
         "warnings": list(result.warnings if result else plan.warnings),
         "exclusions_applied": list(manifest.exclusions),
         "removed_paths": [one.path for one in plan.left_out if one.reason is Reason.EXCLUDED],
-        "preferences_found": walnut.world is not None and (walnut.world / ".alive" / "preferences.yaml").is_file(),
+        "preferences_found": walnut.world is not None and files.is_file(walnut.world / ".alive" / "preferences.yaml"),
         "world_root": str(walnut.world) if walnut.world else None,
         "walnut": plan.root.name,
         "scope": manifest.scope,

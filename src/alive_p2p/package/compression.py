@@ -114,8 +114,8 @@ class GzipSource:
 
     def _begin_next_member(self) -> None:
         rest = self._decompressor.unused_data
-        if len(rest) < len(_MAGIC):
-            rest += self._stream.read(_CHUNK)
+        while len(rest) < len(_MAGIC) and (more := self._stream.read(_CHUNK)):
+            rest += more
         if not rest:
             self._at_end = True
             return

@@ -17,6 +17,22 @@ class Limits:
     max_files: int = 10_000
     max_bytes: int = 500 * MIB
 
+    def excess(self, files: int, folders: int, size: int) -> str | None:
+        """Which limit is passed, in words, or None.
+
+        Args:
+            files: files and empty folders.
+            folders: all folders that paths imply.
+            size: content of all files, in bytes.
+        """
+        if files > self.max_files:
+            return f"more than {self.max_files:,} files"
+        if folders > self.max_folders:
+            return f"more than {self.max_folders:,} folders"
+        if size > self.max_bytes:
+            return f"more than {self.max_bytes / MIB:,.0f} MiB of content"
+        return None
+
     @property
     def max_manifest_bytes(self) -> int:
         """The size of `manifest.yaml`: 16 MiB, or 64 MiB where the number of files was raised."""
@@ -31,6 +47,11 @@ class Limits:
     def max_headers(self) -> int:
         """How many tar header blocks are read: a member may bring extended ones before its own."""
         return 4 * self.max_files + 64
+
+    @property
+    def max_extended_bytes(self) -> int:
+        """All extended headers together: parsing a record costs more than moving its bytes."""
+        return 4096 * self.max_files + MAX_EXTENDED_HEADER
 
     @property
     def max_folders(self) -> int:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from alive_p2p.package import paths
 from alive_p2p.package.limits import MIB, Limits
 from alive_p2p.runtime import parse_timestamp
 from alive_p2p.safe_yaml import Dialect, UnsafeYamlError
+from alive_p2p.text import fold
 
 FORMAT_VERSION = "2.1.0"
 SUPPORTED = "2.x"
@@ -54,6 +55,8 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MAX_PROBLEMS = 50
 _RESERVED_BUNDLES = frozenset(["_kernel", "bundles", "_core"])
 _LINE_BREAKING = frozenset(["Cc", "Zl", "Zp", "Cs"])
+_YAML_WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
+_NOT_IN_YAML = frozenset("\ufffe\uffff")
 
 Fields = Mapping[str, Any]
 
@@ -221,7 +224,8 @@ class Manifest:
     @property
     def primer(self) -> str | None:
         """The path of the generated README, where the package records one (format.md §6)."""
-        return next((p for p, reason in self.substitutions.items() if reason == "package-readme"), None)
+        generated = (path for path, reason in self.substitutions.items() if reason == "package-readme")
+        return next((path for path in generated if path in {paths.README, paths.PRIMER}), None)
 
     def _text(self, name: str) -> str | None:
         value = self.fields.get(name)
@@ -279,16 +283,16 @@ def bundle_name_refusal(name: str) -> str | None:
         return "it is a path"
     if reason := paths.refusal(name):
         return reason
-    if paths.fold(name) in _RESERVED_BUNDLES:
+    if fold(name) in _RESERVED_BUNDLES:
         return "the name is reserved"
     return "it begins with a dot" if name.startswith(".") else None
 
 
 def breaks_the_line(text: str) -> bool:
-    """Whether a text has a line break, a control character or half a surrogate pair (format.md §2)."""
+    """Whether a text has a line break, a control character, or one that YAML cannot hold (format.md §2)."""
     if text.isascii() and text.isprintable():
         return False
-    return any(unicodedata.category(char) in _LINE_BREAKING for char in text)
+    return any(unicodedata.category(char) in _LINE_BREAKING or char in _NOT_IN_YAML for char in text)
 
 
 def _invalid(problems: Sequence[str]) -> PackageError:
@@ -307,7 +311,7 @@ def _invalid(problems: Sequence[str]) -> PackageError:
 
 
 def _refuse_other_versions(version: object) -> None:
-    match = _VERSION.fullmatch(version) if isinstance(version, str) and version.isascii() else None
+    match = re.match(r"([0-9]{1,4})(?:\.|\Z)", version) if isinstance(version, str) and version.isascii() else None
     if match and match[1] != "2":
         raise PackageError(
             "unsupported-version",
@@ -330,7 +334,7 @@ class _Validation:
         for name in _REQUIRED:
             if name not in self.fields:
                 self.found.append(f"{name}: it is missing")
-        self._check_texts(self.fields, "")
+        self._check_values(self.fields, str, 0)
         self._check_plain_fields()
         self._check_source()
         self._check_lists()
@@ -341,19 +345,26 @@ class _Validation:
     def _say(self, where: str, problem: str) -> None:
         self.found.append(f"{where}: {problem}")
 
-    def _check_texts(self, value: object, where: str) -> None:
-        """Every text anywhere is one line."""
+    def _check_values(self, value: object, where: Callable[[], str], depth: int) -> None:
+        """Every text anywhere is one line, every number one that a reader takes, nothing deeper than it reads."""
         if isinstance(value, str):
             if breaks_the_line(value):
-                self._say(where, "it has a line break or a control character")
+                self._say(where(), "it has a line break or a control character")
+        elif isinstance(value, bool) or not isinstance(value, (int, Mapping, list)):
+            self._say(where(), "it is neither text nor a whole number")
+        elif isinstance(value, int):
+            if not 0 <= value <= safe_yaml.MAX_INTEGER:
+                self._say(where(), "it is not a whole number that can be read")
+        elif depth >= _MAX_DEPTH:
+            self._say(where(), f"it is nested more than {_MAX_DEPTH} levels deep")
         elif isinstance(value, Mapping):
             for key, inner in value.items():
-                if breaks_the_line(key):
-                    self._say(where or "the manifest", "a field's name has a control character")
-                self._check_texts(inner, f"{where}.{key}" if where else str(key))
-        elif isinstance(value, Sequence):
+                if breaks_the_line(key) or len(key) > safe_yaml.MAX_KEY:
+                    self._say(where() or "the manifest", "a field's name is not one short line")
+                self._check_values(inner, lambda key=key: f"{where()}.{key}".removeprefix("."), depth + 1)  # type: ignore[misc]
+        else:
             for index, inner in enumerate(value):
-                self._check_texts(inner, f"{where}[{index}]")
+                self._check_values(inner, lambda index=index: f"{where()}[{index}]", depth + 1)  # type: ignore[misc]
 
     def _check_plain_fields(self) -> None:
         patterns = {"created": _TIMESTAMP, "payload_sha256": _SHA256, "format_version": _VERSION}
@@ -430,7 +441,8 @@ class _Validation:
         if total > self.limits.max_bytes:
             self._say("files", f"together they are larger than {self.limits.max_bytes / MIB:,.0f} MiB")
         self._check_modes_and_folders(seen)
-        if not self.found:
+        self._check_amounts(seen)
+        if not any(problem.startswith("files[") for problem in self.found):
             self._check_payload_hash(entries)
 
     def _check_path(self, where: str, path: object, seen: set[str]) -> None:
@@ -454,8 +466,23 @@ class _Validation:
             for item in items:
                 if name == "executables" and item not in listed:
                     self._say(name, f"'{item}' is not a listed file")
-                if name == "empty_dirs" and (item in listed or paths.refusal(item)):
+                if name == "empty_dirs" and self._is_no_folder(item, listed):
                     self._say(name, f"'{item}' cannot be an empty folder")
+
+    @staticmethod
+    def _is_no_folder(item: str, listed: set[str]) -> bool:
+        """Whether a path cannot be an empty folder: it is refused, or a file stands there or on the way."""
+        if item in listed or item == paths.MANIFEST or paths.refusal(item):
+            return True
+        return any(folder in listed or folder == paths.MANIFEST for folder in paths.ancestors(item))
+
+    def _check_amounts(self, listed: set[str]) -> None:
+        """Empty folders count like files, whether or not the archive has them."""
+        named = self.fields.get("empty_dirs", [])
+        empty = {item for item in named if isinstance(item, str)} if isinstance(named, list) else set()
+        folders = {folder for path in (*listed, *empty) for folder in paths.ancestors(path)} | empty
+        if excess := self.limits.excess(len(listed) + len(empty), len(folders), 0):
+            self._say("files", f"with the empty folders there are {excess}")
 
     def _check_payload_hash(self, entries: list[Fields]) -> None:
         stated = self.fields.get("payload_sha256")
@@ -482,8 +509,9 @@ class _Validation:
 
 
 def _key(name: str) -> str:
-    """A field name: bare where it is a plain word, else quoted."""
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name) else _quoted(name)
+    """A field name: bare where it is a plain word that no YAML reader takes for a truth value, else quoted."""
+    is_plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name) and name.lower() not in _YAML_WORDS
+    return name if is_plain else _quoted(name)
 
 
 def _quoted(text: str) -> str:

@@ -1,11 +1,10 @@
 """Names inside a package: which are refused, and which only some systems can hold (format.md §1)."""
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from alive_p2p.text import has_unsafe_character
+from alive_p2p.text import fold, has_unsafe_character
 
 MANIFEST = "manifest.yaml"
 """The one member that is not listed in the manifest."""
@@ -67,11 +66,6 @@ def _segment_refusal(segment: str) -> str | None:
 def is_safe_segment(name: str) -> bool:
     """Whether a text can be used as one name in a folder, whatever the system."""
     return "/" not in name and refusal(name) is None and not windows_refusal(name) and not name.startswith(".")
-
-
-def fold(name: str) -> str:
-    """The form in which reserved names are compared: case-folded, NFC."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def windows_refusal(path: str) -> str | None:

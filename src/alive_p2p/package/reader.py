@@ -71,12 +71,12 @@ class PackageReader:
     def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
         self.path = path
         self.limits = limits
-        if not os.path.lexists(path):
+        if not files.exists(path):
             raise UsageError("no-such-file", f"there is no file '{path}'", hint="check the path")
-        if path.is_dir():
+        if files.is_folder(path):
             raise PackageError("not-a-package", f"'{path}' is a folder, not a .walnut package", hint="name the file")
         with files.translating("read", path):
-            self._stream: BinaryIO = files.open_regular(path.resolve())
+            self._stream: BinaryIO = files.open_regular(Path(os.path.realpath(path)))
         try:
             with files.translating("read", path):
                 self.size = os.fstat(self._stream.fileno()).st_size
@@ -197,6 +197,8 @@ class PackageReader:
         with self._archive() as archive:
             for member in archive.members():
                 if member.path in left and not member.is_folder:
+                    if member.size != expected[member.path].size:
+                        raise damaged("it changed while it was being read")
                     target = into / _folder_for(into, names[member.path], made)
                     mode = files.default_mode(executable=member.path in contents.executables)
                     digest, size = _write(archive.content(), target, mode)

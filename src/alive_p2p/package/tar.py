@@ -19,6 +19,9 @@ BLOCK = 512
 _ZEROS = bytes(BLOCK)
 _CHUNK = 1 << 18
 
+_MAX_RECORDS = 256
+"""Records in one extended header: what tar programs write there are a handful of times, owners and paths."""
+
 _KINDS = {
     "1": "a hard link",
     "2": "a symbolic link",
@@ -76,6 +79,8 @@ class TarReader:
         self._padding = 0
         self._headers = 0
         self._bytes = 0
+        self._members = 0
+        self._extended_bytes = 0
         self._files: set[str] = set()
         self._folders: set[str] = set()
         self._named_folders: set[str] = set()
@@ -147,6 +152,9 @@ class TarReader:
     def _extended(self, size: int) -> bytes:
         if size > MAX_EXTENDED_HEADER:
             raise over_limit(f"an extended header is larger than {MAX_EXTENDED_HEADER >> 10} KiB")
+        self._extended_bytes += size
+        if self._extended_bytes > self._limits.max_extended_bytes:
+            raise over_limit("its extended headers are larger than all paths together could be")
         return self._read(size + -size % BLOCK)[:size]
 
     def _member(self, name: str, kind: str, size: int, block: bytes) -> Member | None:
@@ -167,10 +175,9 @@ class TarReader:
         self._claim(path, is_folder=is_folder)
         if path != paths.MANIFEST:
             self._bytes += size
-            if self._bytes > self._limits.max_bytes:
-                raise over_limit(f"its files are larger than {self._limits.max_bytes / MIB:,.0f} MiB together")
-            if len(self._files) + len(self._named_folders) > self._limits.max_files + 1:
-                raise over_limit(f"it has more than {self._limits.max_files:,} files")
+            self._members += 1
+            if excess := self._limits.excess(self._members, len(self._folders), self._bytes):
+                raise over_limit(f"it has {excess}")
         elif size > self._limits.max_manifest_bytes:
             raise over_limit(f"its manifest is larger than {self._limits.max_manifest_bytes // MIB} MiB")
         self._left, self._padding = size, -size % BLOCK
@@ -181,17 +188,17 @@ class TarReader:
         taken = self._named_folders if is_folder else self._files
         if path in taken:
             raise unsafe_member(path, "it is there twice")
-        for folder in paths.ancestors(path):
+        folder = path.rpartition("/")[0]
+        while folder and folder not in self._folders:  # those above a known folder are known as well
             if folder in self._files:
                 raise unsafe_member(path, f"'{folder}' is a file and a folder")
             self._folders.add(folder)
+            folder = folder.rpartition("/")[0]
         if path in (self._files if is_folder else self._folders):
             raise unsafe_member(path, "it is a file and a folder")
         taken.add(path)
         if is_folder:
             self._folders.add(path)
-        if len(self._folders) > self._limits.max_folders:
-            raise over_limit(f"it has more than {self._limits.max_folders:,} folders")
 
     def _check_end(self) -> None:
         padding = 0
@@ -249,6 +256,8 @@ def _pax_records(data: bytes) -> dict[str, str]:
     records: dict[str, str] = {}
     position = 0
     while position < len(data):
+        if len(records) >= _MAX_RECORDS:
+            raise over_limit(f"an extended header has more than {_MAX_RECORDS} records")
         space = data.find(b" ", position, position + 8)
         digits = data[position:space] if space > 0 else b""
         if not digits.isdigit():
@@ -258,7 +267,7 @@ def _pax_records(data: bytes) -> dict[str, str]:
         if end > len(data) or equals < 0 or data[end - 1 : end] != b"\n":
             raise damaged("an extended header of the archive inside it is malformed")
         key = _decode(data[space + 1 : equals])
-        if key in records and key in {"path", "size", "linkpath"}:
+        if key in records:
             raise damaged(f"an extended header states '{key}' twice")
         records[key] = _decode(data[equals + 1 : end - 1])
         position = end

@@ -47,6 +47,7 @@ def write_package(
     pieces: Iterable[Piece],
     *,
     reproducible: bool,
+    name: str = "the package",
     progress: Progress | None = None,
 ) -> None:
     """Write a plain package.
@@ -56,6 +57,7 @@ def write_package(
         manifest: complete and valid.
         pieces: exactly the files that the manifest lists, in any order.
         reproducible: see `open_gzip_writer`.
+        name: what the output is called in a message.
         progress: called now and then.
 
     Raises:
@@ -67,7 +69,7 @@ def write_package(
     by_path: dict[str, Piece | None] = {piece.entry.path: piece for piece in pieces}
     by_path.update(dict.fromkeys(manifest.empty_dirs or ()))
     done, total = 0, manifest.total_size
-    with files.translating("write", "the package"), open_gzip_writer(output, reproducible=reproducible) as archive:
+    with files.translating("write", name), open_gzip_writer(output, reproducible=reproducible) as archive:
         text = manifest.to_yaml()
         archive.write(headers.header(paths.MANIFEST, len(text)) + text + padding(len(text)))
         for path in sorted(by_path, key=str.encode):

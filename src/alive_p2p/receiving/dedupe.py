@@ -1,6 +1,5 @@
 """What of a package is here already, and under which names the rest goes (receive.md §5)."""
 
-import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -8,10 +7,10 @@ from pathlib import Path
 from alive_p2p import files
 from alive_p2p.errors import UsageError, WalnutError
 from alive_p2p.package.manifest import Manifest, bundle_digest
-from alive_p2p.package.paths import MAX_SEGMENT_BYTES, fold
+from alive_p2p.package.paths import MAX_SEGMENT_BYTES
 from alive_p2p.receiving.plan import BundleFate, Fate, Installation
 from alive_p2p.receiving.targets import TargetState
-from alive_p2p.text import nearest
+from alive_p2p.text import fold, nearest
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.ledger import LedgerEntry
 
@@ -97,12 +96,12 @@ def already_here(manifest: Manifest, name: str, state: TargetState) -> BundleFat
     """
     root = state.walnut.root
     for entry in state.ledger.of_import(manifest.import_id):
-        if name in entry.applied_bundles and (root / entry.folder_of(name)).is_dir():
+        if name in entry.applied_bundles and files.is_folder(root / entry.folder_of(name)):
             return BundleFate(name, entry.folder_of(name), Fate.ALREADY_APPLIED)
     last = state.ledger.last_of_bundle(name, manifest.walnut_id)
     if last is None or last.bundle_digests.get(name) != digest_of(manifest, name):
         return None
-    if (root / last.folder_of(name)).is_dir() and _files_are_as_installed(root, last, name):
+    if files.is_folder(root / last.folder_of(name)) and _files_are_as_installed(root, last, name):
         return BundleFate(name, last.folder_of(name), Fate.SAME_CONTENT)
     return None
 
@@ -131,7 +130,7 @@ def occupied(root: Path, name: str) -> Path | None:
     """Where a bundle's name is in use in a walnut of any layout; None where it is free."""
     for container in ("", kernel.V2_CONTAINER, kernel.V1_CONTAINER):
         place = root / container / name
-        if os.path.lexists(place):
+        if files.is_taken(place):
             return place
     return None
 
@@ -163,12 +162,11 @@ def files_of_bundle(installation: Installation, name: str) -> Iterable[tuple[str
 
 def _free_name(root: Path, folder: str, taken: set[str], today: datetime) -> str:
     """`<name>-imported-<YYYYMMDD>`, then `-2`, `-3` and so on."""
-    base = f"{folder}-imported-{today:%Y%m%d}"
     number = 1
     while True:
-        name = base if number == 1 else f"{base}-{number}"
-        if len(name.encode()) > MAX_SEGMENT_BYTES:
-            raise WalnutError("name-too-long", f"'{name}' is too long for a folder", untouched="everything")
+        suffix = f"-imported-{today:%Y%m%d}" + (f"-{number}" if number > 1 else "")
+        stem = folder.encode()[: MAX_SEGMENT_BYTES - len(suffix)].decode("utf-8", "ignore")
+        name = stem + suffix
         if occupied(root, name) is None and fold(name) not in taken:
             return name
         number += 1

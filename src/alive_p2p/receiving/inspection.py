@@ -67,7 +67,7 @@ def inspect(path: Path, limits: Limits = DEFAULT_LIMITS) -> PackageInfo:
         manifest = package.read_manifest()
     layout: str | None
     try:
-        layout = plan_installation(manifest, manifest.empty_dirs or (), forced_layout=None).layout
+        layout = plan_installation(manifest, manifest.empty_dirs or ()).layout
     except PackageError:
         layout = manifest.source_layout
     return PackageInfo(path, package.size, package.envelope, manifest, layout)
@@ -99,7 +99,7 @@ def verify(path: Path, limits: Limits = DEFAULT_LIMITS, progress: Progress | Non
         with PackageReader(path, limits) as package:
             contents = package.check(progress)
         manifest = contents.manifest
-        plan_installation(manifest, contents.empty_dirs, forced_layout=None)
+        plan_installation(manifest, contents.empty_dirs)
     except PackageError as error:
         if error.code == "sealed":
             raise

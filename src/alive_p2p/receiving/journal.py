@@ -6,7 +6,7 @@ finishes it forward. Until then the walnut is untouched.
 """
 
 import json
-import os
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +18,7 @@ from alive_p2p.errors import FileSystemError
 
 JOURNAL = ".alive-receive-journal.json"
 _VERSION = 1
+_LIMIT = 64 << 20
 
 
 class State(Enum):
@@ -82,15 +83,16 @@ class Journal:
         """Carry out every operation, all or none.
 
         Raises:
-            FileSystemError: one failed and everything was put back.
-            RollbackFailedError: one failed and something could not be put back; the journal says what is to be done.
+            TargetChangedError: a file to be replaced is not the one that was read; everything was put back.
+            FileSystemError: an operation failed and everything was put back.
+            RollbackFailedError: something could not be put back; the journal on disk says what is to be done.
         """
-        committing = replace(self, state=State.COMMITTING)
+        self._check_parents()
         with files.translating("flush", self.staging):
             files.flush_tree(self.staging)
-        committing.write()
         done: list[Operation] = []
         try:
+            replace(self, state=State.COMMITTING).write()
             for operation in self.operations:
                 done.append(operation)
                 self._carry_out(operation)
@@ -105,11 +107,28 @@ class Journal:
         with suppress(FileSystemError):
             replace(self, state=State.DONE).write()
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether the journal on disk says that nothing was begun, or there is none."""
+        data = files.read_bytes_if_present(self.staging / JOURNAL, limit=_LIMIT)
+        return data is None or json.loads(data).get("state") == State.PREPARED.value
+
+    def _check_parents(self) -> None:
+        """No symbolic link on the way to anything that is changed."""
+        for operation in self.operations:
+            path = self.target
+            for step in operation.dst.split("/")[:-1]:
+                path /= step
+                if files.is_link(path):
+                    raise FileSystemError("symbolic-link", f"'{path}' is a symbolic link", untouched="everything")
+
     def _carry_out(self, operation: Operation) -> None:
         source, target = self.staging / operation.src, self.target / operation.dst
         if not operation.replaces:
             files.rename_exclusive(source, target)
             return
+        if _hash(target) != operation.old_sha256:
+            raise TargetChangedError(target)
         files.replace(source, target)
 
     def _changed_folders(self) -> Sequence[Path]:
@@ -120,17 +139,35 @@ class Journal:
         try:
             for operation in reversed(done):
                 source, target = self.staging / operation.src, self.target / operation.dst
-                if os.path.lexists(source):
+                if files.is_taken(source):
                     continue  # this one never happened
-                if operation.rest is not None:
+                if operation.rest is None:
+                    files.rename_exclusive(target, source)
+                elif _hash(target) == operation.new_sha256:
                     files.replace(self.staging / operation.rest, target)
                 else:
-                    files.rename_exclusive(target, source)
+                    raise TargetChangedError(target)
             for folder in self._changed_folders():
                 files.flush_folder(folder)
             self.write()  # `prepared` again: recovery would discard it
-        except (OSError, FileSystemError):
+        except BaseException:  # noqa: BLE001  (also a second interrupt: the journal stays, and recovery finishes it)
             raise RollbackFailedError(self.target) from error
+
+
+def _hash(path: Path) -> str | None:
+    try:
+        return files.hash_file(path)[0]
+    except FileNotFoundError:
+        return None
+
+
+class TargetChangedError(FileSystemError):
+    """A file that is to be replaced is no longer the one that was read."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            "changed-meanwhile", f"'{path}' changed meanwhile", untouched="everything", hint="run it again"
+        )
 
 
 class RollbackFailedError(FileSystemError):
@@ -140,7 +177,7 @@ class RollbackFailedError(FileSystemError):
         super().__init__(
             "interrupted",
             f"the change of '{target}' was interrupted and could not be put back",
-            hint=f"run `alive-p2p recover {target}`, which finishes it",
+            hint=f"run `alive-p2p recover {shlex.quote(str(target))}`, which finishes it",
         )
 
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from alive_p2p.errors import PackageError
 from alive_p2p.package import paths
 from alive_p2p.package.manifest import Manifest, bundle_name_refusal
-from alive_p2p.receiving.agent_files import disarmed
 from alive_p2p.receiving.plan import Dropped, Installation
+from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
+from alive_p2p.walnut.agent_files import disarmed
 
 _KERNEL_FILES = frozenset(
     ["key.md", "log.md", "insights.md", "tasks.json", "completed.json", "config.yaml", "links.yaml", "people.yaml"]
@@ -23,7 +24,12 @@ _IMPORTED = "-imported"
 
 
 def plan_installation(
-    manifest: Manifest, empty_dirs: Iterable[str], *, forced_layout: str | None, system: str = sys.platform
+    manifest: Manifest,
+    empty_dirs: Iterable[str],
+    *,
+    forced_layout: str | None = None,
+    agent_files: Iterable[str] = (),
+    system: str = sys.platform,
 ) -> Installation:
     """Decide where every file and empty folder of a package goes.
 
@@ -31,6 +37,7 @@ def plan_installation(
         manifest: the checked manifest.
         empty_dirs: the empty folders the package brings.
         forced_layout: a layout that overrides what the package says; for tests.
+        agent_files: further names that agents obey on sight (`p2p.agent_files`).
         system: the platform, as `sys.platform` names it.
 
     Raises:
@@ -55,7 +62,8 @@ def plan_installation(
             dropped.append(Dropped(path, reason))
         else:
             names[path] = final
-    safe = {path: disarmed(final) for path, final in names.items()}
+    extra = frozenset(map(fold, agent_files))
+    safe = {path: disarmed(final, extra=extra) for path, final in names.items()}
     _refuse_double_names(safe)
     _refuse_names_of_system(safe.values(), system)
     return Installation(
@@ -102,20 +110,20 @@ def _flatten(everything: list[str], warnings: list[str]) -> tuple[dict[str, str]
     """Move what lies in `bundles/` to the root; only its immediate children, whole (receive.md §8)."""
     prefix = kernel.V2_CONTAINER + "/"
     inside = sorted({path.split("/")[1] for path in everything if path.startswith(prefix)})
-    taken = {paths.fold(path.split("/")[0]) for path in everything if not path.startswith(prefix)}
+    taken = {fold(path.split("/")[0]) for path in everything if not path.startswith(prefix)}
     manifests = {path.split("/")[1] for path in everything if _is_v2_bundle_manifest(path)}
     folders = {path.split("/")[1] for path in everything if path.startswith(prefix) and path.count("/") > 1}
     moves: dict[str, str] = {}
     for name in inside:
-        final = name if paths.fold(name) not in taken else name + _IMPORTED
-        if paths.fold(final) in taken:
+        final = name if fold(name) not in taken else name + _IMPORTED
+        if fold(final) in taken:
             raise PackageError(
                 "migration-collision",
                 f"'{prefix}{name}' cannot be moved to the root: '{name}' and '{name}{_IMPORTED}' are there already",
                 untouched="everything",
                 hint="ask the sender to rename it",
             )
-        taken.add(paths.fold(final))
+        taken.add(fold(final))
         moves[name] = final
         if name not in manifests and name not in folders:
             warnings.append(f"the loose file '{prefix}{name}' goes to '{final}'")
@@ -132,7 +140,7 @@ def _flatten(everything: list[str], warnings: list[str]) -> tuple[dict[str, str]
 def _refuse_kernel_lookalikes(finals: Iterable[str]) -> None:
     for final in finals:
         root = final.split("/")[0]
-        if root != kernel.KERNEL and paths.fold(root) == kernel.KERNEL:
+        if root != kernel.KERNEL and fold(root) == kernel.KERNEL:
             raise _bad_shape(f"'{final}' only looks like the kernel")
 
 
@@ -163,7 +171,8 @@ def _check_shape(manifest: Manifest, flat: dict[str, str]) -> None:
 def _check_snapshot(manifest: Manifest, flat: dict[str, str]) -> None:
     allowed = {kernel.KEY, kernel.INSIGHTS, manifest.primer or paths.README, paths.README}
     for path, final in flat.items():
-        if path not in allowed and final.split("/")[-1] not in _KERNEL_DROPPED and "_generated" not in final.split("/"):
+        root, _, rest = final.partition("/")
+        if path not in allowed and not (root == kernel.KERNEL and rest.split("/")[0] in _KERNEL_DROPPED):
             raise _bad_shape(f"a snapshot cannot hold '{path}'")
 
 
@@ -200,7 +209,7 @@ def _dropped_because(final: str, path: str, manifest: Manifest) -> str | None:
     parts = final.split("/")
     if parts[0] == kernel.KERNEL and len(parts) > 1 and parts[1] in _KERNEL_DROPPED:
         return "computed on each machine, never taken from a package"
-    if any(paths.fold(part) in _DROPPED_ANYWHERE for part in parts):
+    if any(fold(part) in _DROPPED_ANYWHERE for part in parts):
         return "belongs to a world, a repository or an archiver, not to a walnut"
     if path == manifest.primer:
         return "written for readers of the package"

@@ -35,7 +35,8 @@ def log_import(request: LogImport, runtime: Runtime, *, wait_seconds: float = 0.
         Whether an entry was written.
 
     Raises:
-        UsageError: the id is not one, or several receives begin with it.
+        UsageError: the id is not one, several receives begin with it, or the ledger does not know it and neither
+            sender nor scope are given.
         WalnutError: the walnut has no log, or its ledger is broken.
         BusyError: another process holds the walnut.
         FileSystemError: the log cannot be written.
@@ -48,6 +49,13 @@ def log_import(request: LogImport, runtime: Runtime, *, wait_seconds: float = 0.
         if log is None:
             raise WalnutError("bad-log", f"the walnut '{walnut.root}' has no `_kernel/log.md`", untouched="everything")
         entry = _find(Ledger.parse(walnut.read_kernel(kernel.LEDGER, limit=kernel.LEDGER_LIMIT)), request.import_id)
+        if entry is None and (request.sender is None or request.scope is None):
+            raise UsageError(
+                "unknown-import",
+                f"the ledger of '{walnut.root}' knows no import {request.import_id[:16]}",
+                untouched="everything",
+                hint="check the id, or give `--sender` and `--scope` to log it all the same",
+            )
         record = _record(request, entry, runtime)
         if has_import(log, record.import_id):
             return False

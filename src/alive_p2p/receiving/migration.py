@@ -84,9 +84,9 @@ def migrate_task_lists(tree: Path, bundles: list[str]) -> MigrationResult:
     converted = 0
     for bundle in bundles:
         source = tree / bundle / TASKS_MD
-        if not source.is_file() or source.is_symlink():
+        if not files.is_file(source) or files.is_link(source):
             continue
-        if (tree / bundle / kernel.BUNDLE_TASKS).exists():
+        if files.is_taken(tree / bundle / kernel.BUNDLE_TASKS):
             warnings.append(f"'{bundle}' has a tasks.json, so its tasks.md stays as it is")
             continue
         data = files.read_bytes(source, limit=kernel.SMALL_FILE_LIMIT)
@@ -97,7 +97,7 @@ def migrate_task_lists(tree: Path, bundles: list[str]) -> MigrationResult:
             continue
         if not result.tasks:
             continue  # prose that only happens to be called so
-        if result.leftovers and (tree / bundle / LEFTOVERS).exists():
+        if result.leftovers and files.is_taken(tree / bundle / LEFTOVERS):
             warnings.append(f"'{bundle}/{LEFTOVERS}' is there already, so its tasks.md stays as it is")
             continue
         _write(tree / bundle, result)

@@ -4,18 +4,16 @@ Nothing is written until the package has passed every check. What is made ready 
 a new walnut appears by one rename, and an existing one is changed by a journal of renames.
 """
 
-import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from alive_p2p import files
-from alive_p2p.errors import AliveP2PError, FileSystemError, UsageError, WalnutError
+from alive_p2p.errors import AliveP2PError, UsageError
 from alive_p2p.locks import walnut_lock
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.reader import Contents, PackageReader, Progress
 from alive_p2p.receiving import dedupe, records, targets
-from alive_p2p.receiving.journal import Journal, Operation, RollbackFailedError, place, substitute
 from alive_p2p.receiving.layout import bundles_in, plan_installation
 from alive_p2p.receiving.migration import migrate_task_lists
 from alive_p2p.receiving.plan import (
@@ -27,13 +25,10 @@ from alive_p2p.receiving.plan import (
     ReceiveRequest,
     ReceiveResult,
 )
-from alive_p2p.receiving.staging import PREPARED, PREVIOUS, TREE, Staging
+from alive_p2p.receiving.staging import Staging
+from alive_p2p.receiving.transaction import Transaction, changed_meanwhile
 from alive_p2p.runtime import PLUGIN_VERSION, Runtime
-from alive_p2p.walnut import kernel
-from alive_p2p.walnut.ledger import Ledger
-from alive_p2p.walnut.log import ImportRecord, fresh_log, with_entry
 from alive_p2p.walnut.preferences import load_preferences
-from alive_p2p.walnut.projection import project
 from alive_p2p.walnut.walnut import Walnut
 from alive_p2p.walnut.world import find_world
 
@@ -61,10 +56,10 @@ def receive(
         FileSystemError: the disk refused; everything is as it was, unless the message says otherwise.
     """
     _check_request(request, runtime)
-    limits, notes = _limits(request, runtime)
-    with PackageReader(runtime.cwd / request.package, limits) as package:
+    surroundings = _surroundings(request, runtime)
+    with PackageReader(runtime.cwd / request.package, surroundings.limits) as package:
         contents = package.check(progress)
-        plan = decide(request, contents, limits, runtime, notes)
+        plan = decide(request, contents, surroundings, runtime)
         if plan.is_noop:
             return ReceiveResult("noop", plan, warnings=plan.warnings)
         if approve is not None:
@@ -73,10 +68,10 @@ def receive(
             package.unpack(contents, staging.tree, _names_in_staging(plan), progress)
             migration = _migrate(plan, staging)
             with walnut_lock(plan.target, "receive", runtime, wait_seconds=request.wait_seconds):
-                again = decide(request, contents, limits, runtime, notes)
-                if again != plan:
-                    raise _changed_meanwhile(plan, again)
-                transaction = _Transaction(plan, staging, runtime)
+                again = decide(request, contents, surroundings, runtime)
+                if again.outcome != plan.outcome:
+                    raise changed_meanwhile(plan.target)
+                transaction = Transaction(again, staging, runtime)
                 warnings = transaction.run_new() if plan.manifest.scope != "bundle" else transaction.run_bundles()
                 warnings += _regenerate(plan, runtime)
     warnings = [*plan.warnings, *migration.warnings, *warnings]
@@ -91,9 +86,9 @@ def preview(request: ReceiveRequest, runtime: Runtime, *, progress: Progress | N
         AliveP2PError: as `receive` does.
     """
     _check_request(request, runtime)
-    limits, notes = _limits(request, runtime)
-    with PackageReader(runtime.cwd / request.package, limits) as package:
-        return decide(request, package.check(progress), limits, runtime, notes)
+    surroundings = _surroundings(request, runtime)
+    with PackageReader(runtime.cwd / request.package, surroundings.limits) as package:
+        return decide(request, package.check(progress), surroundings, runtime)
 
 
 def _check_request(request: ReceiveRequest, runtime: Runtime) -> None:
@@ -101,22 +96,29 @@ def _check_request(request: ReceiveRequest, runtime: Runtime) -> None:
         raise UsageError("testing-only", "`--source-layout` is for tests; it needs ALIVE_P2P_TESTING=1")
 
 
-def _limits(request: ReceiveRequest, runtime: Runtime) -> tuple[Limits, tuple[str, ...]]:
+@dataclass(frozen=True)
+class Surroundings:
+    """What the world's settings add to a request: limits, names that agents obey, and what to say about them."""
+
+    limits: Limits
+    agent_files: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def _surroundings(request: ReceiveRequest, runtime: Runtime) -> Surroundings:
     start = runtime.cwd / request.target if request.target is not None else runtime.cwd
     preferences = load_preferences(find_world(start.absolute()))
     limits = Limits(
         request.max_files or preferences.max_files or DEFAULT_LIMITS.max_files,
         request.max_bytes or preferences.max_bytes or DEFAULT_LIMITS.max_bytes,
     )
-    return limits, preferences.warnings
+    return Surroundings(limits, preferences.agent_files, preferences.warnings)
 
 
 # --- deciding -------------------------------------------------------------------------------------------------
 
 
-def decide(
-    request: ReceiveRequest, contents: Contents, limits: Limits, runtime: Runtime, notes: tuple[str, ...] = ()
-) -> ReceivePlan:
+def decide(request: ReceiveRequest, contents: Contents, surroundings: Surroundings, runtime: Runtime) -> ReceivePlan:
     """Steps 3 to 5: what is here already, which layout it has, whether the target takes it (receive.md §3–§5, §8).
 
     Looks at the target and changes nothing; called once for the preview and once more under the lock.
@@ -135,8 +137,13 @@ def decide(
             f"`--bundle` chooses from a package of scope bundle; this one has scope {manifest.scope}",
             untouched="everything",
         )
-    installation = plan_installation(manifest, contents.empty_dirs, forced_layout=request.source_layout)
-    warnings = (*notes, *installation.warnings, *_version_warning(manifest.min_plugin_version))
+    installation = plan_installation(
+        manifest,
+        contents.empty_dirs,
+        forced_layout=request.source_layout,
+        agent_files=surroundings.agent_files,
+    )
+    warnings = (*surroundings.notes, *installation.warnings, *_version_warning(manifest.min_plugin_version))
     base = ReceivePlan(
         package=request.package,
         manifest=manifest,
@@ -147,7 +154,7 @@ def decide(
         lineage=Lineage.NEW,
         walnut_id=manifest.walnut_id,
         broken_ledger=None,
-        limits=limits,
+        limits=surroundings.limits,
         warnings=warnings,
     )
     if manifest.scope == "bundle":
@@ -161,7 +168,20 @@ def _decide_new(plan: ReceivePlan, request: ReceiveRequest, runtime: Runtime) ->
     made = targets.made_by(target, plan.manifest)
     if made is not None:
         here = tuple(replace(fate, fate=Fate.ALREADY_APPLIED) for fate in fates)
-        return replace(plan, target=target, is_noop=True, bundles=here, lineage=Lineage.SAME_ID)
+        gone = [fate.folder for fate in fates if not files.is_folder(target / fate.folder)]
+        missing = tuple(
+            f"the bundle '{name}' came with this package and is not there any more; to have it back,"
+            " receive the package into another `--target` and copy it"
+            for name in gone
+        )
+        return replace(
+            plan,
+            target=target,
+            is_noop=True,
+            bundles=here,
+            lineage=Lineage.SAME_ID,
+            warnings=plan.warnings + missing,
+        )
     targets.check_new_target(target)
     return replace(plan, target=target, bundles=fates)
 
@@ -204,15 +224,6 @@ def _version_warning(wanted: str | None) -> tuple[str, ...]:
     return (f"the package asks for version {wanted} of the plugin; this one follows {PLUGIN_VERSION}",)
 
 
-def _changed_meanwhile(plan: ReceivePlan, again: ReceivePlan) -> AliveP2PError:
-    return WalnutError(
-        "changed-meanwhile",
-        f"the walnut '{plan.target if plan.target == again.target else again.target}' changed while you were looking",
-        untouched="everything",
-        hint="run it again",
-    )
-
-
 # --- staging --------------------------------------------------------------------------------------------------
 
 
@@ -233,159 +244,6 @@ def _migrate(plan: ReceivePlan, staging: Staging) -> MigrationResult:
     return replace(result, bundles_migrated=plan.installation.migrated_bundles)
 
 
-@dataclass(frozen=True)
-class _Records:
-    """The new contents of log and ledger, where they could be made."""
-
-    log: bytes | None
-    ledger: bytes | None
-
-
-class _Transaction:
-    """Steps 9 to 11: put everything in place, log and ledger included, all or none."""
-
-    def __init__(self, plan: ReceivePlan, staging: Staging, runtime: Runtime) -> None:
-        self.plan = plan
-        self.staging = staging
-        self.runtime = runtime
-        self.at = runtime.timestamp()
-        self.warnings: list[str] = []
-
-    def _record(self) -> ImportRecord:
-        return records.import_record(self.plan, records.applied_names(self.plan), self.at, self.runtime)
-
-    def _with_ledger(self, ledger: Ledger, tree: Path) -> bytes:
-        if ledger.walnut_id is None:
-            ledger = ledger.with_walnut_id(self.plan.walnut_id or self.runtime.new_uuid())
-        return ledger.with_entry(records.ledger_entry(self.plan, tree, self.at)).serialise()
-
-    # -- a new walnut ------------------------------------------------------------------------------------------
-
-    def run_new(self) -> list[str]:
-        """Complete the tree in staging and make it appear by one rename.
-
-        Raises:
-            WalnutError: something has taken its place.
-            FileSystemError: the disk refused; nothing is there.
-        """
-        tree = self.staging.tree
-        walnut = Walnut(tree)
-        kernel_folder = tree / kernel.KERNEL
-        with files.translating("prepare", kernel_folder):
-            self._complete_kernel(tree)
-            if not self.runtime.is_set("ALIVE_P2P_SKIP_REGEN"):
-                now = project(walnut, at=self.at, session=self.runtime.session_id)
-                files.write_new(tree / kernel.NOW, now, mode=files.default_mode(executable=False))
-            tree.chmod(files.default_mode(executable=True))
-            files.flush_tree(tree)
-        try:
-            files.rename_exclusive(tree, self.plan.target)
-        except FileExistsError:
-            raise _changed_meanwhile(self.plan, self.plan) from None
-        except OSError as error:
-            raise files.file_system_error(error, "create", self.plan.target) from error
-        try:
-            files.flush_folder(self.plan.target.parent)
-        except OSError as error:
-            # It is there and complete; only whether it outlives a power cut is not certain.
-            why = files.file_system_error(error, "flush", self.plan.target.parent).message
-            self.warnings.append(f"the walnut is in place, but {why}; check the disk")
-        return self.warnings
-
-    def _complete_kernel(self, tree: Path) -> None:
-        """Log entry, ledger, and what a snapshot does not bring."""
-        mode = files.default_mode(executable=False)
-        log = tree / kernel.LOG
-        old = files.read_bytes_if_present(log, limit=kernel.SMALL_FILE_LIMIT)
-        if old is None:
-            old = fresh_log(self.plan.target.name, self.at)
-        else:
-            files.remove_file(log)
-        files.write_new(log, with_entry(old, self._record()), mode=mode)
-        if self.plan.manifest.scope == "snapshot":
-            self._add_empty_work(tree, mode)
-        files.write_new(tree / kernel.LEDGER, self._with_ledger(Ledger(), tree), mode=mode)
-
-    @staticmethod
-    def _add_empty_work(tree: Path, mode: int) -> None:
-        """A snapshot becomes a minimal walnut, with a work queue that is empty (receive.md §3)."""
-        for path, content in ((kernel.TASKS, kernel.EMPTY_TASKS), (kernel.COMPLETED, kernel.EMPTY_COMPLETED)):
-            if not os.path.lexists(tree / path):
-                files.write_new(tree / path, content, mode=mode)
-
-    # -- bundles into an existing one --------------------------------------------------------------------------
-
-    def run_bundles(self) -> list[str]:
-        """Rename the bundles, the log and the ledger into place by a journal.
-
-        Raises:
-            FileSystemError: the disk refused; everything was put back.
-            RollbackFailedError: it could not be put back; recovery finishes it.
-        """
-        operations = [place(f"{TREE}/{fate.folder}", fate.folder) for fate in self.plan.applied]
-        operations += self._log_operation()
-        operations += self._ledger_operations()
-        journal = Journal(self.staging.path, self.plan.target, self.plan.manifest.import_id, tuple(operations))
-        try:
-            journal.commit()
-        except RollbackFailedError:
-            self.staging.keep()
-            raise
-        return self.warnings
-
-    def _log_operation(self) -> list[Operation]:
-        try:
-            old = files.read_bytes(self.plan.target / kernel.LOG, limit=kernel.SMALL_FILE_LIMIT)
-            return [self._substitute(kernel.LOG, old, with_entry(old, self._record()))]
-        except (FileSystemError, OSError) as error:
-            why = error.message if isinstance(error, FileSystemError) else error.strerror
-            self.warnings.append(
-                f"the log entry could not be written ({why}); mend it with `alive-p2p log-import --walnut"
-                f" '{self.plan.target}' --import-id {self.plan.manifest.import_id[:16]}`"
-            )
-            return []
-
-    def _ledger_operations(self) -> list[Operation]:
-        path = self.plan.target / kernel.LEDGER
-        try:
-            old = files.read_bytes_if_present(path, limit=kernel.LEDGER_LIMIT)
-            operations = []
-            if self.plan.broken_ledger is not None and old is not None:
-                aside = f"{kernel.LEDGER}.broken-{self.at.replace(':', '')}"
-                source = f"{PREPARED}/imports.json.broken"
-                files.link_or_copy(path, self.staging.path / source)
-                operations.append(place(source, aside))
-                self.warnings.append(f"the broken ledger was set aside as '{aside}'")
-            ledger = Ledger() if self.plan.broken_ledger is not None else Ledger.parse(old)
-            new = self._with_ledger(ledger, self.staging.tree)
-            if old is not None:
-                return [*operations, self._substitute(kernel.LEDGER, old, new)]
-            source = f"{PREPARED}/imports.json"
-            files.write_new(self.staging.path / source, new, mode=files.default_mode(executable=False))
-            return [*operations, place(source, kernel.LEDGER, files.sha256(new))]
-        except (AliveP2PError, OSError) as error:
-            why = error.message if isinstance(error, AliveP2PError) else error.strerror
-            self.warnings.append(
-                f"the ledger could not be written ({why}); receiving the package again will not be recognised"
-            )
-            return []
-
-    def _substitute(self, path: str, old: bytes, new: bytes) -> Operation:
-        """Prepare the replacement of one of the target's files, keeping its permissions."""
-        name = path.rpartition("/")[2]
-        prepared = self.staging.path / PREPARED / name
-        mode = (self.plan.target / path).stat().st_mode & 0o7777
-        files.write_new(prepared, new, mode=mode)
-        files.link_or_copy(self.plan.target / path, self.staging.path / PREVIOUS / name)
-        return substitute(
-            f"{PREPARED}/{name}",
-            path,
-            new_sha256=files.sha256(new),
-            old_sha256=files.sha256(old),
-            rest=f"{PREVIOUS}/{name}",
-        )
-
-
 def _regenerate(plan: ReceivePlan, runtime: Runtime) -> list[str]:
     """Step 12, after the commit. A new walnut has its projection already, unless a plugin brings its own."""
     if plan.manifest.scope != "bundle" and not runtime.environ.get("CLAUDE_PLUGIN_ROOT"):
@@ -393,5 +251,5 @@ def _regenerate(plan: ReceivePlan, runtime: Runtime) -> list[str]:
     try:
         records.write_projection(Walnut(plan.target), runtime)
     except AliveP2PError as error:
-        return [f"{error.message}; mend it with `alive-p2p project --walnut '{plan.target}'`"]
+        return [f"{error.message}; mend it with `alive-p2p project --walnut {shlex.quote(str(plan.target))}`"]
     return []

@@ -134,6 +134,11 @@ class ReceivePlan:
     warnings: tuple[str, ...] = ()
 
     @property
+    def outcome(self) -> tuple[Path, bool, tuple[BundleFate, ...]]:
+        """What a person decided on: the target, whether anything is to be done, and what becomes of each bundle."""
+        return self.target, self.is_noop, self.bundles
+
+    @property
     def applied(self) -> tuple[BundleFate, ...]:
         """The bundles that are put in place."""
         return tuple(bundle for bundle in self.bundles if bundle.fate is Fate.APPLY)

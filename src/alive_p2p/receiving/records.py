@@ -9,6 +9,7 @@ from alive_p2p import files
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.receiving.dedupe import digest_of, files_of_bundle
 from alive_p2p.receiving.layout import bundles_in
+from alive_p2p.receiving.migration import TASKS_MD
 from alive_p2p.receiving.plan import ReceivePlan
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import one_line
@@ -90,12 +91,15 @@ def _groups(plan: ReceivePlan) -> dict[str, list[tuple[str, str]]]:
 def _rows(plan: ReceivePlan, tree: Path, pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
     listed = {entry.path: entry.sha256 for entry in plan.manifest.files}
     rows: dict[str, list[str]] = {}
-    for path, final in pairs:
+    for path, place in pairs:
+        final = place
         if path not in listed:
             continue  # an empty folder
-        place = tree / final
-        # A task list that was converted is no longer there; it counts as changed here, which it is.
-        installed = listed[path] if place.is_file() else ""
+        installed = listed[path]
+        if final.endswith("/" + TASKS_MD) and not files.is_file(tree / final):
+            final = final.removesuffix(TASKS_MD) + kernel.BUNDLE_TASKS  # what the task list was converted to
+            with files.translating("read", tree / final):
+                installed = files.hash_file(tree / final)[0]
         rows[path] = [listed[path], final, installed]
     return rows
 
@@ -137,7 +141,7 @@ def _plugin_script(runtime: Runtime) -> Path | None:
     if not root:
         return None
     script = Path(root) / "scripts" / "project.py"
-    return script if script.is_file() else None
+    return script if files.is_file(script) else None
 
 
 def _projection_failed(why: str) -> AliveP2PError:

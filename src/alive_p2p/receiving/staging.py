@@ -38,7 +38,7 @@ class Staging:
 
     def __init__(self, target: Path, runtime: Runtime) -> None:
         name = runtime.random_hex(16)
-        self.path = target.parent / f"{STAGING_PREFIX}-{name}"
+        self.path = _folder_beside(target) / f"{STAGING_PREFIX}-{name}"
         self._registration = runtime.alive_home / "transactions" / f"{name}.json"
         self._kept = False
         self._owner: int | None = None
@@ -61,16 +61,6 @@ class Staging:
         """Where the package is unpacked."""
         return self.path / TREE
 
-    @property
-    def prepared(self) -> Path:
-        """Where new versions of the target's own files are made ready."""
-        return self.path / PREPARED
-
-    @property
-    def previous(self) -> Path:
-        """Where the old versions of replaced files rest."""
-        return self.path / PREVIOUS
-
     def _claim(self) -> None:
         descriptor = os.open(self.path / OWNER, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
         self._owner = descriptor
@@ -89,9 +79,9 @@ class Staging:
         else:
             self.remove()
 
-    def keep(self) -> None:
-        """Leave it for recovery to finish."""
-        self._kept = True
+    def keep(self, *, kept: bool = True) -> None:
+        """Leave it for recovery to finish; or, with `kept` false, do not after all."""
+        self._kept = kept
 
     def remove(self) -> None:
         """Remove the folder, then its registration: in this order, so that a kill in between is found again."""
@@ -107,3 +97,11 @@ class Staging:
         if self._owner is not None:
             os.close(self._owner)
             self._owner = None
+
+
+def _folder_beside(target: Path) -> Path:
+    """The folder that staging goes into: the target's parent, or the target itself where it is a mount point."""
+    with suppress(OSError):
+        if target.stat().st_dev != target.parent.stat().st_dev:
+            return target
+    return target.parent

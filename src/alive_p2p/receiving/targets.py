@@ -91,7 +91,7 @@ def _default_inbox(manifest: Manifest, runtime: Runtime) -> Path:
             hint="name the new walnut with `--target FOLDER`",
         )
     inbox = world / kernel.INBOX
-    if not inbox.is_dir():
+    if not files.is_folder(inbox):
         raise UsageError(
             "no-inbox",
             f"the world '{world}' has no `{kernel.INBOX}` folder",
@@ -108,14 +108,14 @@ def check_new_target(target: Path) -> None:
         WalnutError: something is there.
         FileSystemError: the parent cannot be written to.
     """
-    if os.path.lexists(target):
+    if files.is_taken(target):
         what = (
             "a symbolic link"
-            if target.is_symlink()
+            if files.is_link(target)
             else "a walnut"
             if looks_like_walnut(target)
             else "a folder"
-            if target.is_dir()
+            if files.is_folder(target)
             else "a file"
         )
         raise WalnutError(
@@ -124,7 +124,7 @@ def check_new_target(target: Path) -> None:
             untouched="everything",
             hint="choose a `--target` that does not exist yet",
         )
-    if not target.parent.is_dir():
+    if not files.is_folder(target.parent):
         raise UsageError("no-parent", f"the folder '{target.parent}' does not exist", untouched="everything")
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise FileSystemError(
@@ -137,7 +137,7 @@ def check_new_target(target: Path) -> None:
 
 def made_by(target: Path, manifest: Manifest) -> TargetState | None:
     """The walnut at `target`, where receiving this very package has made it; else None (receive.md §5)."""
-    if target.is_symlink() or not looks_like_walnut(target):
+    if files.is_link(target) or not looks_like_walnut(target):
         return None
     try:
         state = look_at(Walnut(target))

@@ -1,13 +1,14 @@
 """Where a package goes: never over another file, never into the walnut it was made from (share.md §7)."""
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from alive_p2p import files
 from alive_p2p.errors import FileSystemError, UsageError, WalnutError
 from alive_p2p.files import PendingFile
 from alive_p2p.runtime import Runtime
-from alive_p2p.sharing.plan import SharePlan
 
 _MAX_STEM_BYTES = 200
 _MAX_NUMBER = 9_999
@@ -38,45 +39,55 @@ class Destination:
         raise FileSystemError("no-free-name", f"every name from '{self.name}' on is taken in '{self.folder}'")
 
 
-def default_name(plan: SharePlan) -> str:
+def default_name(walnut: str, scope: str, created: str) -> str:
     """`<walnut>-<scope>-<YYYY-MM-DD>.walnut`."""
-    stem = plan.root.name.encode("utf-8", "replace")[:_MAX_STEM_BYTES].decode("utf-8", "ignore")
-    return f"{stem}-{plan.manifest.scope}-{plan.manifest.created[:10]}.walnut"
+    stem = walnut.encode("utf-8", "replace")[:_MAX_STEM_BYTES].decode("utf-8", "ignore")
+    return f"{stem}-{scope}-{created[:10]}.walnut"
 
 
-def resolve_output(plan: SharePlan, runtime: Runtime, *, output: Path | None, force: bool) -> Destination:
-    """Decide the file to write.
+def resolve_output(root: Path, name: str, runtime: Runtime, *, output: Path | None, force: bool) -> Destination:
+    """Decide the file to write. Looks, and writes nothing.
 
     Args:
-        plan: what will be written.
+        root: the walnut's real path.
+        name: the default name.
         runtime: for the home and current folder.
-        output: a file, or an existing folder to put a file of the default name into; None for the default place.
+        output: a file, or an existing folder to put a file of the default name into; None for the default place:
+            the Desktop, or where there is none the current folder, or the walnut's parent from inside the walnut.
         force: replace the file that `output` names.
 
     Raises:
-        UsageError: the folder does not exist.
+        UsageError: the folder does not exist, or what is to be replaced is not a file.
         WalnutError: it lies inside the walnut.
     """
     if output is None:
         desktop = runtime.home / "Desktop"
-        folder, name = (desktop if desktop.is_dir() else runtime.cwd), default_name(plan)
-    else:
-        output = runtime.cwd / output
-        is_folder = output.is_dir()
-        folder, name = (output, default_name(plan)) if is_folder else (output.parent, output.name)
-        if not folder.is_dir():
-            raise UsageError(
-                "no-output-folder",
-                f"the folder '{folder}' does not exist",
-                untouched="everything",
-                hint=f"make it first, or choose another place with `--output {default_name(plan)}`",
-            )
-    real = folder.resolve()
-    if real == plan.root or plan.root in real.parents:
+        folder = desktop if files.is_folder(desktop) else runtime.cwd
+        is_inside = _is_inside(folder, root)
+        return Destination(root.parent if is_inside else folder, name, replaces=False)
+    output = runtime.cwd / output
+    is_folder = files.is_folder(output)
+    folder, name = (output, name) if is_folder else (output.parent, output.name)
+    if not files.is_folder(folder):
+        raise UsageError(
+            "no-output-folder",
+            f"the folder '{folder}' does not exist",
+            untouched="everything",
+            hint="make it first, or choose another place with `--output`",
+        )
+    if _is_inside(folder, root):
         raise WalnutError(
             "output-inside-walnut",
-            f"the package would lie inside the walnut it is made from ('{plan.root}')",
+            f"the package would lie inside the walnut it is made from ('{root}')",
             untouched="everything",
-            hint=f"choose another place, such as `--output {plan.root.parent / name}`",
+            hint=f"choose another place, such as `--output {shlex.quote(str(root.parent / name))}`",
         )
-    return Destination(real, name, replaces=force and output is not None)
+    replaces = force and not is_folder
+    if replaces and files.exists(output) and not files.is_link(output) and not files.is_file(output):
+        raise UsageError("not-a-file", f"'{output}' is not a file, so it is not replaced", untouched="everything")
+    return Destination(Path(os.path.realpath(folder)), name, replaces)
+
+
+def _is_inside(folder: Path, root: Path) -> bool:
+    real = Path(os.path.realpath(folder))
+    return real == root or root in real.parents

@@ -13,9 +13,10 @@ from alive_p2p.locks import walnut_lock
 from alive_p2p.package.reader import Progress
 from alive_p2p.package.writer import ChangedError, Piece, write_package
 from alive_p2p.runtime import Runtime
-from alive_p2p.sharing.output import resolve_output
+from alive_p2p.sharing.contents import stamp_of
+from alive_p2p.sharing.output import default_name, resolve_output
 from alive_p2p.sharing.plan import PlannedFile, Reason, SharePlan, ShareRequest, ShareResult
-from alive_p2p.sharing.planning import Planner, check_request, stamp_of
+from alive_p2p.sharing.planning import Planner, check_request
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.ledger import Ledger
 from alive_p2p.walnut.preferences import load_preferences
@@ -65,24 +66,40 @@ def write_share(
         WalnutError: the output lies inside the walnut.
         FileSystemError: the disk refused.
     """
-    destination = resolve_output(plan, runtime, output=output, force=force)
-    warnings = list(plan.warnings)
+    destination = resolve_output(plan.root, plan_name(plan), runtime, output=output, force=force)
     with walnut_lock(plan.root, "create", runtime, wait_seconds=wait_seconds):
         _refuse_changes(plan, runtime)
-        if plan.new_walnut_id:
-            _record_walnut_id(plan)
         with files.PendingFile(destination.folder) as pending:
             write_package(
                 pending.stream,
                 plan.manifest,
                 [_piece(planned) for planned in plan.files],
                 reproducible=runtime.is_reproducible,
+                name=str(destination.folder / destination.name),
                 progress=progress,
             )
+            if plan.new_walnut_id:
+                _record_walnut_id(plan)
             final = destination.publish(pending)
     with files.translating("read", final):
         size = final.stat().st_size
-    return ShareResult(final, size, plan, tuple(warnings))
+    return ShareResult(final, size, plan, plan.warnings)
+
+
+def plan_name(plan: SharePlan) -> str:
+    """The default file name of a plan's package."""
+    return default_name(plan.root.name, plan.manifest.scope, plan.manifest.created)
+
+
+def check_output(request: ShareRequest, runtime: Runtime, *, output: Path | None, force: bool) -> None:
+    """Refuse an output that cannot be used before anything is read for it.
+
+    Raises:
+        AliveP2PError: as `write_share` would.
+    """
+    root = open_walnut(request.walnut).root
+    name = default_name(root.name, request.scope, runtime.created())
+    resolve_output(root, name, runtime, output=output, force=force)
 
 
 def share(
@@ -102,6 +119,7 @@ def share(
     Raises:
         AliveP2PError: as `plan_share` and `write_share` do.
     """
+    check_output(request, runtime, output=output, force=force)
     attempts = 1 if approve is not None else _RETRIES
     while True:
         attempts -= 1

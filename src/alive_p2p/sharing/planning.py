@@ -1,44 +1,31 @@
 """Deciding what a share will do: every step from the walnut to the manifest, and nothing written (share.md §1–§5)."""
 
 import os
-from dataclasses import replace
-from pathlib import Path
 
-from alive_p2p import files
 from alive_p2p.errors import UsageError, WalnutError
 from alive_p2p.globs import Pattern
 from alive_p2p.package import paths
-from alive_p2p.package.limits import DEFAULT_LIMITS, MIB, Limits
-from alive_p2p.package.manifest import FORMAT_VERSION, FileEntry, Manifest, breaks_the_line
-from alive_p2p.package.writer import ChangedError
+from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
+from alive_p2p.package.manifest import FORMAT_VERSION, Manifest, breaks_the_line, bundle_name_refusal
 from alive_p2p.runtime import PLUGIN_VERSION, Runtime
-from alive_p2p.sharing import stubs
+from alive_p2p.sharing.contents import Contents
 from alive_p2p.sharing.plan import (
     ExclusionUse,
     KeyForm,
-    LeftOut,
     PlannedBundle,
     PlannedFile,
-    Reason,
     SharePlan,
     ShareRequest,
-    Stamp,
 )
-from alive_p2p.sharing.selection import Candidate, Exclusion, Selection, Selector, protected_paths, unmatched
+from alive_p2p.sharing.selection import Exclusion, Selection, Selector, unmatched
 from alive_p2p.text import nearest, one_line
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.bundles import Bundle, containing, discover, top_level
-from alive_p2p.walnut.key import Sensitivity, read_key
+from alive_p2p.walnut.key import Sensitivity
 from alive_p2p.walnut.ledger import BrokenLedgerError, Ledger
 from alive_p2p.walnut.preferences import Preferences
 from alive_p2p.walnut.walnut import Walnut
 
-_REASON_SKELETON = "empty-skeleton"
-_REASON_STUB = "baseline-stub"
-_REASON_KEY = "key-reduced"
-_REASON_PRIMER = "package-readme"
-_REASON_SESSIONS = "sessions-removed"
-_REASON_GENERATED = "generated-manifest"
 _PER_PEER = "(per-peer)"
 
 
@@ -76,13 +63,14 @@ class Planner:
         self.runtime = runtime
         self.created = runtime.created()
         self.warnings: list[str] = list(preferences.warnings)
-        self.left_out: list[LeftOut] = []
-        self.substitutions: dict[str, str] = {}
         self.limits = Limits(
             request.max_files or preferences.max_files or DEFAULT_LIMITS.max_files,
             request.max_bytes or preferences.max_bytes or DEFAULT_LIMITS.max_bytes,
         )
         self.key_form: KeyForm = request.key or "reduced"
+        self.contents = Contents(request, walnut, self.created, self.key_form, runtime)
+        self.ledger_problem: str | None = None
+        self.ledger = self._read_ledger()
 
     def plan(self) -> SharePlan:
         """All steps, in the order of share.md §1."""
@@ -91,28 +79,30 @@ class Planner:
         chosen = self._chosen(bundles, sharable)
         exclusions = self._exclusions()
         selection = self._select(chosen, exclusions)
-        self.left_out += selection.left_out
         self._check_bundles_are_whole(chosen, selection)
-        self._refuse_too_large(selection)
-        planned = [self._file(candidate) for candidate in selection.files]
+        self._refuse_too_large(selection, [])
+        planned = [self.contents.file(candidate) for candidate in selection.files]
         present = [one for one in planned if one is not None]
-        present += self._generated_manifests(chosen, present)
-        present += self._kernel_files()
-        present += self._primer([*(one.entry.path for one in present), *selection.empty_dirs], list(chosen))
+        present += self.contents.generated_manifests(chosen, present)
+        present += self.contents.kernel_files(exclusions)
+        leaving = {one.entry.path.split("/")[0] for one in present}
+        chosen = {name: bundle for name, bundle in chosen.items() if name in leaving}
+        present += self.contents.primer([*(one.entry.path for one in present), *selection.empty_dirs], list(chosen))
         present.sort(key=lambda one: one.entry.path)
+        self._refuse_too_large(selection, present)
         self._warn_about_names([one.entry.path for one in present])
-        candidates = [one.entry.path for one in present]
-        self.warnings += unmatched(exclusions, candidates, self.request.scope)
-        sensitivity, reason = self._sensitivity(bundles, present)
+        self.warnings += unmatched(exclusions, [one.entry.path for one in present], self.request.scope)
+        sensitivity, reason = self._sensitivity()
         walnut_id, is_new = self._walnut_id()
         manifest = self._manifest(present, selection, list(chosen), exclusions, sensitivity, walnut_id)
+        left_out = [*selection.left_out, *self.contents.left_out]
         return SharePlan(
             root=self.walnut.root,
             request=self.request,
             manifest=manifest,
             files=tuple(present),
             bundles=tuple(self._describe(bundle, present) for bundle in chosen.values()),
-            left_out=tuple(sorted(self.left_out, key=lambda one: (one.reason.value, one.path))),
+            left_out=tuple(sorted(left_out, key=lambda one: (one.reason.value, one.path))),
             exclusions=tuple(ExclusionUse(e.pattern.text, e.origin, e.matched) for e in exclusions),
             included=tuple(selection.included),
             key_form=self.key_form,
@@ -120,7 +110,7 @@ class Planner:
             sensitivity_reason=reason,
             new_walnut_id=is_new,
             limits=self.limits,
-            warnings=tuple(self.warnings),
+            warnings=(*self.warnings, *self.contents.warnings),
         )
 
     # -- choosing ----------------------------------------------------------------------------------------------
@@ -140,6 +130,13 @@ class Planner:
         for name in self.request.bundles:
             if name not in sharable:
                 raise _unknown_bundle(name, bundles, list(sharable))
+            if reason := bundle_name_refusal(name):
+                raise UsageError(
+                    "bad-bundle-name",
+                    f"a bundle called '{name}' cannot be received: {reason}",
+                    untouched="everything",
+                    hint=f"rename the folder '{sharable[name].relpath}' first",
+                )
             chosen[name] = sharable[name]
         return dict(sorted(chosen.items()))
 
@@ -162,7 +159,13 @@ class Planner:
 
     def _select(self, chosen: dict[str, Bundle], exclusions: list[Exclusion]) -> Selection:
         includes = [Pattern.parse(text) for text in self.request.includes]
-        selector = Selector(self.walnut.root, exclusions, includes, nested=self.request.nested)
+        selector = Selector(
+            self.walnut.root,
+            exclusions,
+            includes,
+            nested=self.request.nested,
+            original_names=self.ledger.original_names(),
+        )
         if self.request.scope == "full":
             return selector.select_full(chosen)
         if self.request.scope == "bundle":
@@ -191,143 +194,22 @@ class Planner:
                 hint=f"exclude all of it with `--exclude '{name}/'`, or change the pattern",
             )
 
-    def _refuse_too_large(self, selection: Selection) -> None:
-        count = len(selection.files) + len(selection.empty_dirs)
-        size = sum(candidate.stamp.size for candidate in selection.files)
-        for actual, limit, flag, unit in (
-            (count, self.limits.max_files, "--max-files", "files"),
-            (size, self.limits.max_bytes, "--max-bytes", "bytes"),
-        ):
-            if actual > limit:
-                shown = f"{actual / MIB:,.0f} MiB (limit {limit / MIB:,.0f} MiB)" if unit == "bytes" else None
-                raise WalnutError(
-                    "over-limit",
-                    f"the package would hold {shown or f'{actual:,} files (limit {limit:,})'}",
-                    untouched="everything",
-                    hint=f"share bundle by bundle, exclude something, or raise it on both sides with `{flag} {actual}`",
-                )
-
-    # -- files -------------------------------------------------------------------------------------------------
-
-    def _file(self, candidate: Candidate) -> PlannedFile | None:
-        """Hash one file, or rewrite it where the rules ask for that; None where it cannot be read."""
-        name = candidate.path.rpartition("/")[2]
-        try:
-            if name == kernel.BUNDLE_MANIFEST:
-                return self._bundle_manifest(candidate)
-            if candidate.path.endswith("/" + kernel.KERNEL + "/" + name) and (nested := self._nested(candidate, name)):
-                return nested
-            digest, size = files.hash_file(candidate.origin)
-        except OSError as error:
-            if self._is_indispensable(candidate):
-                raise files.file_system_error(error, "read", candidate.origin) from error
-            self.left_out.append(LeftOut(candidate.walnut_path, Reason.UNREADABLE))
-            self.warnings.append(f"'{candidate.walnut_path}' cannot be read and stays here")
-            return None
-        entry = FileEntry(candidate.path, digest, size)
-        stamp = replace(candidate.stamp, size=size)
-        return PlannedFile(entry, candidate.is_executable, candidate.origin, stamp)
-
-    def _is_indispensable(self, candidate: Candidate) -> bool:
-        is_bundle_manifest = candidate.path.count("/") == 1 and candidate.path.endswith("/" + kernel.BUNDLE_MANIFEST)
-        return is_bundle_manifest or candidate.path in protected_paths(self.request.scope)
-
-    def _bundle_manifest(self, candidate: Candidate) -> PlannedFile:
-        with files.open_regular(candidate.origin) as stream:
-            data = stream.read(kernel.SMALL_FILE_LIMIT + 1)
-        if len(data) > kernel.SMALL_FILE_LIMIT:
-            raise WalnutError("file-too-large", f"'{candidate.walnut_path}' is too large to be a bundle's manifest")
-        edited = stubs.without_active_sessions(data, candidate.walnut_path)
-        if edited != data:
-            self.substitutions[candidate.path] = _REASON_SESSIONS
-        return _generated(candidate.path, edited, candidate)
-
-    def _nested(self, candidate: Candidate, name: str) -> PlannedFile | None:
-        """A nested walnut's kernel obeys the same rules as the walnut's own; None where the file goes as it is."""
-        walnut = candidate.path.split("/")[-3]
-        if name == "key.md" and self.key_form == "reduced":
-            key = read_key(files.read_bytes(candidate.origin, limit=kernel.SMALL_FILE_LIMIT))
-            self.substitutions[candidate.path] = _REASON_KEY
-            return _generated(candidate.path, stubs.reduced_key(key, walnut), candidate)
-        if self.request.full_history or name not in {"log.md", "insights.md"}:
-            return None
-        self.substitutions[candidate.path] = _REASON_STUB
-        return _generated(candidate.path, self._stub(name, walnut), candidate)
-
-    def _stub(self, name: str, walnut: str) -> bytes:
-        if name == "log.md":
-            return stubs.log_stub(walnut, self.created, self.runtime.session_id, self.request.sender)
-        return stubs.insights_stub(walnut, self.created, self.request.sender)
-
-    def _generated_manifests(self, chosen: dict[str, Bundle], present: list[PlannedFile]) -> list[PlannedFile]:
-        """A `context.manifest.yaml` for each bundle of the oldest layout that leaves."""
-        leaving = {one.entry.path: one for one in present}
-        made = []
-        for bundle in chosen.values():
-            companion = leaving.get(f"{bundle.name}/{kernel.V1_BUNDLE_MANIFEST}")
-            if bundle.manifest_name != kernel.V1_BUNDLE_MANIFEST or companion is None:
-                continue
-            data = files.read_bytes(bundle.path / bundle.manifest_name, limit=kernel.SMALL_FILE_LIMIT)
-            path = f"{bundle.name}/{kernel.BUNDLE_MANIFEST}"
-            self.substitutions[path] = _REASON_GENERATED
-            made.append(_generated(path, stubs.manifest_from_companion(data, bundle.name)))
-        return made
-
-    # -- the kernel and the primer -----------------------------------------------------------------------------
-
-    def _kernel_files(self) -> list[PlannedFile]:
-        found = [self._key_file()]
-        if self.request.scope == "full":
-            found += [self._history(kernel.LOG), self._history(kernel.INSIGHTS)]
-            found += [self._work(kernel.TASKS), self._work(kernel.COMPLETED)]
-            if (config := self._kernel_file(kernel.CONFIG)) is not None:
-                found.append(config)
-        elif self.request.scope == "snapshot":
-            self.substitutions[kernel.INSIGHTS] = _REASON_STUB
-            found.append(_generated(kernel.INSIGHTS, self._stub("insights.md", self.walnut.name)))
-        return found
-
-    def _key_file(self) -> PlannedFile:
-        if self.key_form == "full":
-            whole = self._kernel_file(kernel.KEY)
-            if whole is None:  # removed since the walnut was opened
-                raise ChangedError(kernel.KEY)
-            return whole
-        self.substitutions[kernel.KEY] = _REASON_KEY
-        return _generated(kernel.KEY, stubs.reduced_key(self.walnut.key, self.walnut.name))
-
-    def _history(self, path: str) -> PlannedFile:
-        if self.request.full_history and (real := self._kernel_file(path)) is not None:
-            return real
-        self.substitutions[path] = _REASON_STUB
-        return _generated(path, self._stub(path.rpartition("/")[2], self.walnut.name))
-
-    def _work(self, path: str) -> PlannedFile:
-        if (real := self._kernel_file(path)) is not None:
-            return real
-        self.substitutions[path] = _REASON_SKELETON
-        return _generated(path, stubs.EMPTY_KERNEL_FILES[path])
-
-    def _kernel_file(self, path: str) -> PlannedFile | None:
-        """A kernel file as it is on disk, or None where there is none."""
-        origin = self.walnut.root / path
-        if not os.path.lexists(origin):
-            return None
-        with files.translating("read", origin):
-            stamp = stamp_of(origin)
-            digest, size = files.hash_file(origin)
-        return PlannedFile(FileEntry(path, digest, size), is_executable=False, origin=origin, stamp=stamp)
-
-    def _primer(self, present: list[str], bundles: list[str]) -> list[PlannedFile]:
-        """The README for strangers, under a name that nothing of the walnut's own has, file or folder."""
-        taken = {paths.fold(path.split("/")[0]) for path in present}
-        free = [name for name in (paths.README, paths.PRIMER) if paths.fold(name) not in taken]
-        if not free:
-            return []
-        goal = self.walnut.key.text_field("goal")
-        text = stubs.primer(self.walnut.name, goal, self.request.scope, bundles, self.created)
-        self.substitutions[free[0]] = _REASON_PRIMER
-        return [_generated(free[0], text)]
+    def _refuse_too_large(self, selection: Selection, present: list[PlannedFile]) -> None:
+        """What a default receiver would refuse is not made; first by what was selected, then by all that leaves."""
+        names = [one.entry.path for one in present] or [candidate.path for candidate in selection.files]
+        size = sum(one.entry.size for one in present) or sum(c.stamp.size for c in selection.files)
+        folders = {folder for path in (*names, *selection.empty_dirs) for folder in paths.ancestors(path)}
+        count = len(names) + len(selection.empty_dirs)
+        excess = self.limits.excess(count, len(folders) + len(selection.empty_dirs), size)
+        if excess is None:
+            return
+        flag = f"--max-bytes {size}" if "content" in excess else f"--max-files {max(count, len(folders))}"
+        raise WalnutError(
+            "over-limit",
+            f"the package would hold {excess}",
+            untouched="everything",
+            hint=f"share bundle by bundle, exclude something, or raise the limit on both sides with `{flag}`",
+        )
 
     # -- what the plan says of itself --------------------------------------------------------------------------
 
@@ -336,26 +218,29 @@ class Planner:
         size = sum(one.entry.size for one in inside)
         return PlannedBundle(bundle.name, bundle.sensitivity, len(inside), size, bundle.tasks)
 
-    def _sensitivity(self, bundles: list[Bundle], present: list[PlannedFile]) -> tuple[Sensitivity, str]:
-        """The highest of everything inside, and what has it."""
+    def _sensitivity(self) -> tuple[Sensitivity, str]:
+        """The highest of everything that leaves, and what has it."""
         key = self.walnut.key
         highest, reason = key.sensitivity, f"`key.md`: {key.sensitivity_reason}"
-        relpaths = {one.origin.relative_to(self.walnut.root).as_posix() for one in present if one.origin is not None}
-        leaving = {bundle.relpath for path in relpaths for bundle in containing(bundles, path)}
-        for bundle in bundles:
-            if bundle.relpath in leaving and bundle.sensitivity > highest:
-                highest, reason = bundle.sensitivity, f"the bundle '{bundle.relpath}' says {bundle.sensitivity.word}"
+        for sensitivity, what in self.contents.sensitivities:
+            if sensitivity > highest:
+                highest, reason = sensitivity, f"{what} is {sensitivity.word}"
         return highest, reason
+
+    def _read_ledger(self) -> Ledger:
+        try:
+            return Ledger.parse(self.walnut.read_kernel(kernel.LEDGER, limit=kernel.LEDGER_LIMIT))
+        except BrokenLedgerError as error:
+            self.ledger_problem = error.message
+            return Ledger()
 
     def _walnut_id(self) -> tuple[str | None, bool]:
         """The walnut's id, and whether it gets one with this share (receive.md §4)."""
-        try:
-            ledger = Ledger.parse(self.walnut.read_kernel(kernel.LEDGER, limit=kernel.LEDGER_LIMIT))
-        except BrokenLedgerError as error:
-            self.warnings.append(f"{error.message}; the package carries no walnut id")
+        if self.ledger_problem is not None:
+            self.warnings.append(f"{self.ledger_problem}; the package carries no walnut id")
             return None, False
-        if ledger.walnut_id is not None:
-            return ledger.walnut_id, False
+        if self.ledger.walnut_id is not None:
+            return self.ledger.walnut_id, False
         if not os.access(self.walnut.root / kernel.KERNEL, os.W_OK):
             # An id that cannot be kept would make the next share look like another walnut.
             self.warnings.append("the walnut is read-only, so it gets no id; it is recognised by its key instead")
@@ -370,6 +255,11 @@ class Planner:
             if why := paths.windows_refusal(name):
                 self.warnings.append(f"'{name}' cannot be received on Windows: {why}")
 
+    def _name(self) -> str:
+        """The walnut's folder name, as it is where it can be written on one line."""
+        name = self.walnut.name
+        return one_line(name, limit=255) if breaks_the_line(name) else name
+
     def _manifest(
         self,
         present: list[PlannedFile],
@@ -380,7 +270,7 @@ class Planner:
         walnut_id: str | None,
     ) -> Manifest:
         source = {
-            "walnut": one_line(self.walnut.name, limit=255),
+            "walnut": self._name(),
             "session_id": one_line(self.runtime.session_id),
             "engine": one_line(self.runtime.engine),
             "plugin_version": PLUGIN_VERSION,
@@ -403,7 +293,7 @@ class Planner:
             "sensitivity": sensitivity.word,
             "exclusions_applied": sorted(patterns),
             "substitutions_applied": [
-                {"path": path, "reason": reason} for path, reason in sorted(self.substitutions.items())
+                {"path": path, "reason": reason} for path, reason in sorted(self.contents.substitutions.items())
             ],
         }
         if self.request.scope == "bundle":
@@ -415,19 +305,6 @@ class Planner:
             "encryption": "none",
         }
         return Manifest.build(fields, self.limits)
-
-
-def _generated(path: str, content: bytes, candidate: Candidate | None = None) -> PlannedFile:
-    entry = FileEntry(path, files.sha256(content), len(content))
-    if candidate is None:
-        return PlannedFile(entry, content=content)
-    return PlannedFile(entry, candidate.is_executable, candidate.origin, candidate.stamp, content)
-
-
-def stamp_of(path: Path) -> Stamp:
-    """What the file system says of a file now. Raises `OSError`."""
-    state = path.lstat()
-    return Stamp(state.st_size, state.st_mtime_ns, state.st_ino)
 
 
 def _unknown_bundle(name: str, bundles: list[Bundle], sharable: list[str]) -> UsageError:

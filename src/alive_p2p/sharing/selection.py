@@ -7,16 +7,18 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from alive_p2p.errors import WalnutError
 from alive_p2p.globs import Pattern
 from alive_p2p.package import paths
 from alive_p2p.sharing.plan import RETURNABLE, LeftOut, Reason, Stamp
+from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
-from alive_p2p.walnut.bundles import Bundle, bundle_manifest_name
+from alive_p2p.walnut.bundles import Bundle
 from alive_p2p.walnut.walnut import looks_like_walnut
 
 _NEVER_ANYWHERE = frozenset([".git", ".alive", ".walnut", "__macosx"])
@@ -82,10 +84,22 @@ class Selector:
         exclusions: the patterns in force; their counts are updated.
         includes: patterns that bring back what is left out by default.
         nested: take nested walnuts along.
+        original_names: for files that were received under another name (`X.received`), by their walnut path, the
+            name they are shared under.
     """
 
-    def __init__(self, root: Path, exclusions: list[Exclusion], includes: list[Pattern], *, nested: bool) -> None:
+    def __init__(
+        self,
+        root: Path,
+        exclusions: list[Exclusion],
+        includes: list[Pattern],
+        *,
+        nested: bool,
+        original_names: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.root = root
+        self.original_names = original_names
+        self._bundles: frozenset[str] = frozenset()
         self.exclusions = exclusions
         self.includes = includes
         self.nested = nested
@@ -93,6 +107,7 @@ class Selector:
 
     def select_full(self, bundles: dict[str, Bundle]) -> Selection:
         """Everything at the walnut's root, its top-level bundles flat (share.md §2)."""
+        self._bundles = frozenset(bundle.relpath for bundle in bundles.values())
         for entry in self._entries(""):
             if entry.name == kernel.KERNEL:
                 self._note_kernel_leftovers()
@@ -110,6 +125,7 @@ class Selector:
         """The chosen bundles, flat."""
         for bundle in bundles:
             self._walk_bundle(bundle)
+        self._refuse_collisions()
         return self.result
 
     # -- containers of older layouts ---------------------------------------------------------------------------
@@ -120,7 +136,7 @@ class Selector:
     def _walk_core(self, bundles: dict[str, Bundle]) -> None:
         for entry in self._entries(kernel.V1_CORE):
             walnut_path = f"{kernel.V1_CORE}/{entry.name}"
-            if walnut_path == kernel.V1_CONTAINER:
+            if walnut_path == kernel.V1_CONTAINER and entry.is_dir(follow_symlinks=False) and not _is_link(entry):
                 self._walk_container(kernel.V1_CONTAINER, bundles, Reason.OLD_KERNEL)
             else:
                 self._take(entry, walnut_path, walnut_path, Reason.OLD_KERNEL)
@@ -140,25 +156,30 @@ class Selector:
             self._take(entry, f"{bundle.relpath}/{entry.name}", f"{bundle.name}/{entry.name}", None)
 
     def _refuse_collisions(self) -> None:
-        """A bundle of an older layout and something at the root may flatten to the same place."""
-        by_path: dict[str, str] = {}
-        for candidate in self.result.files:
-            other = by_path.setdefault(candidate.path, candidate.walnut_path)
-            top, other_top = candidate.walnut_path.split("/")[0], other.split("/")[0]
-            if other != candidate.walnut_path or top != other_top:
-                raise _two_places(candidate.walnut_path, other)
-        flat = {c.path.split("/")[0]: c.walnut_path for c in self.result.files if c.path != c.walnut_path}
-        for candidate in self.result.files:
-            name = candidate.path.split("/")[0]
-            if name in flat and candidate.path == candidate.walnut_path:
-                raise _two_places(candidate.walnut_path, flat[name])
+        """A bundle of an older layout, or a file that gets its name back, may take the place of something else."""
+        places = {candidate.path: candidate.walnut_path for candidate in self.result.files}
+        if len(places) < len(self.result.files):
+            for candidate in self.result.files:
+                if places[candidate.path] != candidate.walnut_path:
+                    raise _two_places(candidate.walnut_path, places[candidate.path])
+        roots: dict[str, str] = {}
+        moved = [
+            (c.path, c.walnut_path) for c in self.result.files if c.path.split("/")[0] != c.walnut_path.split("/")[0]
+        ]
+        for path, walnut_path in moved:
+            roots.setdefault(path.split("/")[0], walnut_path)
+        stay = [c.walnut_path for c in self.result.files if c.path.split("/")[0] == c.walnut_path.split("/")[0]]
+        for walnut_path in [*stay, *(path for path in self.result.empty_dirs if "/" not in path)]:
+            if (other := roots.get(walnut_path.split("/")[0])) is not None:
+                raise _two_places(walnut_path, other)
+        for path in self.result.empty_dirs:
+            if path in places:
+                raise _two_places(path + "/", places[path])
 
     def _note_kernel_leftovers(self) -> None:
         """Say what of the kernel stays; what goes is put in by name elsewhere."""
-        known = {p.removeprefix("_kernel/") for p in (kernel.KEY, kernel.LOG, kernel.INSIGHTS, kernel.TASKS)}
-        known |= {p.removeprefix("_kernel/") for p in (kernel.COMPLETED, kernel.CONFIG)}
         for entry in self._entries(kernel.KERNEL):
-            if entry.name in known and entry.is_file(follow_symlinks=False):
+            if entry.name in kernel.SHARED and entry.is_file(follow_symlinks=False):
                 continue
             self._leave(f"{kernel.KERNEL}/{entry.name}", Reason.LINK if entry.is_symlink() else Reason.NEVER)
 
@@ -181,8 +202,8 @@ class Selector:
             self._leave(walnut_path, *final)
             return False
         is_folder = entry.is_dir(follow_symlinks=False)
-        reason = inherited or self._left_out_by_default(entry.name, walnut_path, is_folder=is_folder)
-        if reason in RETURNABLE and any(p.matches_itself(path) or p.matches_itself(walnut_path) for p in self.includes):
+        reason = self._reason_to_stay(entry.name, walnut_path, inherited, is_folder=is_folder)
+        if reason in RETURNABLE and self._is_brought_back(reason, walnut_path, path):
             self.result.included.append(walnut_path)
             reason = None
         if is_folder:
@@ -191,6 +212,25 @@ class Selector:
             self._leave(walnut_path, reason)
             return False
         return self._take_file(entry, walnut_path, path)
+
+    def _reason_to_stay(
+        self, name: str, walnut_path: str, inherited: Reason | None, *, is_folder: bool
+    ) -> Reason | None:
+        """The strongest reason: what is private in itself counts before what only lies in a folder that stays."""
+        if is_folder and not self.nested and looks_like_walnut(self.root / walnut_path):
+            return Reason.NESTED_WALNUT
+        if walnut_path in self._bundles:
+            return inherited
+        own = self._left_out_by_default(name, walnut_path, is_folder=is_folder)
+        return own if own is Reason.CREDENTIAL else inherited or own
+
+    def _is_brought_back(self, reason: Reason, walnut_path: str, path: str) -> bool:
+        """Whether `--include` names this; a credential has to be named, `*` and `**` do not do."""
+        return any(
+            (pattern.matches_itself(path) or pattern.matches_itself(walnut_path))
+            and not (reason is Reason.CREDENTIAL and pattern.is_sweeping)
+            for pattern in self.includes
+        )
 
     def _take_folder(self, walnut_path: str, path: str, reason: Reason | None) -> bool:
         if reason is not None and not (reason in RETURNABLE and self.includes):
@@ -218,6 +258,7 @@ class Selector:
             return False
         stamp = Stamp(state.st_size, state.st_mtime_ns, state.st_ino)
         is_executable = bool(state.st_mode & stat.S_IXUSR) and os.name != "nt"
+        path = self.original_names.get(walnut_path, path)
         self.result.files.append(Candidate(path, walnut_path, Path(entry.path), stamp, is_executable))
         return True
 
@@ -239,13 +280,13 @@ class Selector:
             entry.name.encode()
         except UnicodeEncodeError:
             return Reason.NOT_UTF8, ""
-        if paths.fold(entry.name) in _NEVER_ANYWHERE:
+        if fold(entry.name) in _NEVER_ANYWHERE:
             return Reason.NEVER, ""
         if path == paths.MANIFEST:
             return Reason.UNSAFE_NAME, "the name is the package's own"
-        if "/" not in path and paths.fold(path) == kernel.KERNEL:
+        if "/" not in path and fold(path) == kernel.KERNEL:
             return Reason.UNSAFE_NAME, "it looks like the kernel"
-        if "/_kernel/" in path and entry.name in kernel.NEVER_SHARED and path.split("/")[-2] == kernel.KERNEL:
+        if path.split("/")[-2:-1] == [kernel.KERNEL] and entry.name not in kernel.SHARED:
             return Reason.NEVER, ""
         if why := paths.refusal(path):
             return Reason.UNSAFE_NAME, why
@@ -253,22 +294,17 @@ class Selector:
 
     def _left_out_by_default(self, name: str, walnut_path: str, *, is_folder: bool) -> Reason | None:
         folded = name.lower()
-        if is_folder and not self.nested and looks_like_walnut(self.root / walnut_path):
-            return Reason.NESTED_WALNUT
         if folded in _CLUTTER or name.startswith("._"):
             return Reason.CLUTTER
         if _CREDENTIALS.fullmatch(name):
             return Reason.CREDENTIAL
-        if is_folder and "/" not in walnut_path and folded in _BUILD_OUTPUT and not self._is_bundle(walnut_path):
+        if is_folder and "/" not in walnut_path and folded in _BUILD_OUTPUT:
             return Reason.BUILD_OUTPUT
         if name.startswith("."):
             return Reason.HIDDEN
         if not is_folder and folded.endswith(".walnut"):
             return Reason.OLDER_PACKAGE
         return None
-
-    def _is_bundle(self, walnut_path: str) -> bool:
-        return bundle_manifest_name(self.root / walnut_path) is not None
 
 
 def _is_link(entry: "os.DirEntry[str]") -> bool:
@@ -295,6 +331,8 @@ def unmatched(exclusions: list[Exclusion], candidates: list[str], scope: str) ->
         text = exclusion.pattern.text
         if any(exclusion.pattern.matches(path) for path in protected_paths(scope)):
             yield f"the pattern '{text}' ({exclusion.origin}) matches only what is always in a package"
+        elif any(exclusion.pattern.matches(path) for path in candidates):
+            yield f"the pattern '{text}' ({exclusion.origin}) matches only what is generated for the package"
         elif similar := next((p for p in candidates if exclusion.pattern.matches_ignoring_case(p)), None):
             yield f"the pattern '{text}' ({exclusion.origin}) matches nothing; upper and lower case count: '{similar}'"
         else:

@@ -3,6 +3,7 @@
 Everything here is a pure function and gives the same bytes for the same inputs.
 """
 
+import re
 from collections.abc import Sequence
 
 from alive_p2p import safe_yaml
@@ -25,7 +26,7 @@ def log_stub(walnut: str, created: str, session: str, sender: str) -> bytes:
     """The log that takes the place of the real one."""
     return (
         f"---\nwalnut: {_quoted(walnut)}\nstubbed_at: {created}\n"
-        f"stubbed_by: squirrel:{one_line(session, limit=80)}\n"
+        f"stubbed_by: {_squirrel(session)}\n"
         'reason: "history is not part of a share unless its owner asks for it"\nentry-count: 0\n---\n\n'
         f"The history of this walnut stayed at home. If you need it, ask {_person(sender)}.\n"
     ).encode()
@@ -40,6 +41,12 @@ def insights_stub(walnut: str, created: str, sender: str) -> bytes:
     ).encode()
 
 
+def _squirrel(session: str) -> str:
+    """`squirrel:<session>`, in quotes where YAML would not take it for one word."""
+    word = f"squirrel:{one_line(session, limit=80)}"
+    return word if re.fullmatch(r"[A-Za-z0-9:._-]*[A-Za-z0-9]", word) else _quoted(word)
+
+
 def _person(sender: str) -> str:
     name = one_line(sender, limit=120)
     return name if name and name != "unknown" else "whoever sent it to you"
@@ -50,7 +57,8 @@ def reduced_key(key: Key, walnut: str) -> bytes:
 
     Of the frontmatter the fields of `KEPT_FIELDS` are kept, written anew so that no comment slips through; of the
     body the title and the text before the first heading below it, without HTML comments. Where the frontmatter
-    cannot be parsed nothing of it is kept but the sensitivity.
+    cannot be parsed nothing of it is kept but the sensitivity; where it cannot even be told from the body, nothing of
+    that either.
     """
     lines = ["---"]
     for name in KEPT_FIELDS:
@@ -62,7 +70,9 @@ def reduced_key(key: Key, walnut: str) -> bytes:
         if value is not None and (rendered := _render(value)) is not None:
             lines.append(f"{name}: {rendered}")
     lines += ["---", "", REDUCED_MARK, ""]
-    opening = _opening(key.data[key.block.body :])
+    # Where the block was not found for certain, its lines may lie anywhere in what looks like the body.
+    is_certain = key.block.is_present or key.block.problem is None
+    opening = _opening(key.data[key.block.body :]) if is_certain else ""
     return ("\n".join(lines) + "\n" + opening).encode()
 
 
@@ -172,13 +182,15 @@ def without_active_sessions(data: bytes, path: str) -> bytes:
     Raises:
         WalnutError: it is there, and cannot be removed with certainty.
     """
-    if SESSIONS.encode() not in data:
+    if SESSIONS.encode() not in data and b"\\" not in data:  # an escape may spell the key in another way
         return data
     try:
         before = safe_yaml.load_mapping(data).value
         text = data.decode("utf-8")
         covered = safe_yaml.top_level_lines(text.removeprefix("\ufeff"))
     except (UnsafeYamlError, UnicodeDecodeError):
+        if SESSIONS.encode() not in data:
+            return data
         raise _uncertain(path) from None
     if not isinstance(before, dict) or SESSIONS not in before:
         return data

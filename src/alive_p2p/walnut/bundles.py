@@ -97,7 +97,7 @@ def bundle_manifest_name(folder: Path) -> str | None:
     """The name of a folder's bundle manifest, or None where the folder is not a bundle."""
     for name in (kernel.BUNDLE_MANIFEST, kernel.V1_BUNDLE_MANIFEST):
         manifest = folder / name
-        if manifest.is_file() and not manifest.is_symlink():
+        if files.is_file(manifest) and not files.is_link(manifest):
             return name
     return None
 
@@ -157,6 +157,11 @@ def top_level(bundles: list[Bundle]) -> dict[str, Bundle]:
             )
         found[bundle.name] = bundle
     return found
+
+
+def effective_sensitivity(bundle: Bundle, bundles: list[Bundle]) -> Sensitivity:
+    """The stricter of a bundle's own sensitivity and its parents' (share.md §4)."""
+    return max([bundle.sensitivity, *(parent.sensitivity for parent in containing(bundles, bundle.relpath))])
 
 
 def containing(bundles: list[Bundle], path: str) -> list[Bundle]:

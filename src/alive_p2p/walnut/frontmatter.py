@@ -44,7 +44,7 @@ def read(data: bytes) -> Frontmatter:
     at = len(_BOM) if data.startswith(_BOM) else 0
     line, following = _line(data, at)
     if line.rstrip() != b"---":
-        return Frontmatter(-1, -1, at, {})
+        return Frontmatter(-1, -1, at, {}, _hidden_block(data[at:]))
     start = following
     position = start
     while position < len(data):
@@ -53,6 +53,15 @@ def read(data: bytes) -> Frontmatter:
             return _parsed(data, start, position, following)
         position = following
     return Frontmatter(-1, -1, at, {}, "the block that `---` opens is never closed")
+
+
+def _hidden_block(body: bytes) -> str | None:
+    """Why a file may have frontmatter that a reader like this one does not find, or None where it has none."""
+    if b"\0" in body[:4096]:
+        return "it is not UTF-8"
+    if body.lstrip().startswith(b"---"):
+        return "its `---` block does not begin at the first byte, on a line of its own"
+    return None
 
 
 def _parsed(data: bytes, start: int, end: int, body: int) -> Frontmatter:
@@ -82,18 +91,27 @@ def set_scalar(data: bytes, key: str, value: str) -> bytes | None:
     if not block.is_present:
         return None
     pattern = re.compile(
-        rb"(?P<key>(?P<q>['\"]?)" + re.escape(key.encode()) + rb"(?P=q)[ \t]*:[ \t]+)"
-        rb"(?P<value>\"[^\"\\\r\n]*\"|'[^'\r\n]*'|[^\s\"'#&*!|>%@`\[\]{},][^\s#]*)"
+        rb"(?P<key>(?P<q>['\"]?)" + re.escape(key.encode()) + rb"(?P=q)[ \t]*:)(?P<gap>[ \t]*)"
+        rb"(?P<value>\"[^\"\\\r\n]*\"|'[^'\r\n]*'|[^\s\"'#&*!|>%@`\[\]{},](?:[^\r\n#]|(?<![ \t])#)*?|)"
         rb"(?P<rest>[ \t]*(?:[ \t]#[^\r\n]*)?)"
     )
     position = block.start
     while position < block.end:
         line, following = _line(data, position)
         match = pattern.fullmatch(line)
-        if match:
+        if match and not _continues(data, following, block.end):
             old = match["value"]
             quote = old[:1] if old[:1] in (b'"', b"'") else b""
-            start = position + match.start("value")
-            return data[:start] + quote + value.encode() + quote + data[start + len(old) :]
+            new = (match["gap"] or b" ") + quote + value.encode() + quote
+            return data[: position + match.start("gap")] + new + data[position + match.end("value") :]
         position = following
     return None
+
+
+def _continues(data: bytes, position: int, end: int) -> bool:
+    """Whether the value of the line before goes on: the next line that is not blank is indented, or a list item."""
+    while position < end:
+        line, position = _line(data, position)
+        if line.strip():
+            return line[:1] in (b" ", b"\t") or line.startswith((b"- ", b"-\n"))
+    return False

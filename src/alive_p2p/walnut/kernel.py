@@ -13,8 +13,8 @@ CONFIG = "_kernel/config.yaml"
 NOW = "_kernel/now.json"
 LEDGER = "_kernel/imports.json"
 
-NEVER_SHARED = frozenset(["now.json", "_generated", "history", "links.yaml", "people.yaml", "imports.json", ".p2p"])
-"""What stays at home whatever the scope, by its name inside `_kernel` (format.md §6)."""
+SHARED = frozenset(["key.md", "log.md", "insights.md", "tasks.json", "completed.json", "config.yaml"])
+"""What of a kernel can leave, by its name inside `_kernel`; everything else stays at home (format.md §6)."""
 
 BUNDLE_MANIFEST = "context.manifest.yaml"
 V1_BUNDLE_MANIFEST = "companion.md"

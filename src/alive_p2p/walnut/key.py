@@ -53,11 +53,11 @@ class Key:
 def read_key(data: bytes) -> Key:
     """Read a `key.md`. Never raises: what cannot be understood counts as private."""
     block = frontmatter.read(data)
-    sensitivity, reason = read_sensitivity(block.fields, data[max(block.start, 0) : max(block.end, 0)], block.problem)
+    sensitivity, reason = read_sensitivity(block.fields, data, block.problem)
     return Key(data, block, sensitivity, reason)
 
 
-_SENSITIVITY_LINE = re.compile(rb"^[ \t]*['\"]?sensitivity['\"]?[ \t]*:[ \t]*['\"]?([A-Za-z]+)", re.MULTILINE)
+_SENSITIVITY_LINE = re.compile(rb"(?:^|[\r\n])[ \t]*['\"]?sensitivity['\"]?[ \t]*:[ \t\['\"]*([A-Za-z]+)")
 
 
 def read_sensitivity(fields: Mapping[str, Value], raw: bytes, problem: str | None) -> tuple[Sensitivity, str]:
@@ -67,7 +67,7 @@ def read_sensitivity(fields: Mapping[str, Value], raw: bytes, problem: str | Non
     like a sensitivity counts and the strictest one holds, but never less than private.
     """
     if problem is not None:
-        words = [match.decode().lower() for match in _SENSITIVITY_LINE.findall(raw)]
+        words = [match.decode().lower() for match in _SENSITIVITY_LINE.findall(raw.replace(b"\0", b""))]
         if "restricted" in words:
             return Sensitivity.RESTRICTED, "it says restricted, in YAML that cannot be parsed"
         return Sensitivity.PRIVATE, f"its YAML cannot be parsed: {problem}"
@@ -75,6 +75,8 @@ def read_sensitivity(fields: Mapping[str, Value], raw: bytes, problem: str | Non
     if declared is None:
         return Sensitivity.PRIVATE, "none is set, and private is the default"
     word = str(declared).strip().lower()
+    if "restricted" in word and word != "restricted":
+        return Sensitivity.RESTRICTED, "it says something with restricted in it"
     known = {one.word: one for one in Sensitivity}
     if word in known:
         return known[word], f"it says {word}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alive_p2p.errors import WalnutError
+from alive_p2p.walnut.agent_files import rearmed
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -99,8 +100,12 @@ class Ledger:
         if not all(isinstance(entry, dict) for entry in document.get("imports", [])):
             raise _broken("an entry is not an object")
         walnut_id = document.get("walnut_id")
+        if isinstance(walnut_id, str):
+            walnut_id = walnut_id.strip().lower()
+        if walnut_id is not None and not is_walnut_id(walnut_id):
+            raise _broken("its `walnut_id` is not a UUID")
         return cls(
-            walnut_id=walnut_id if is_walnut_id(walnut_id) else None,
+            walnut_id=walnut_id,
             entries=tuple(LedgerEntry.from_raw(entry) for entry in document.get("imports", [])),
             extra={k: v for k, v in document.items() if k not in {"walnut_id", "imports"}},
         )
@@ -131,6 +136,17 @@ class Ledger:
     def of_import(self, import_id: str) -> Iterable[LedgerEntry]:
         """The receives of one package, oldest first."""
         return (entry for entry in self.entries if entry.import_id == import_id)
+
+    def original_names(self) -> dict[str, str]:
+        """For files that were installed under another name than they came with: path here to path to share under."""
+        found: dict[str, str] = {}
+        for entry in self.entries:
+            for rows in entry.files.values():
+                for original, row in rows.items():
+                    name = rearmed(row.installed, original)
+                    if name != row.installed:
+                        found[row.installed] = name
+        return found
 
     def last_of_bundle(self, bundle: str, walnut_id: str | None) -> LedgerEntry | None:
         """The latest receive that applied a bundle of this name, from the same walnut where that is known."""

@@ -75,7 +75,7 @@ def with_entry(data: bytes, record: ImportRecord) -> bytes:
     lines = split_lines(text)
     ending = line_ending(edited.decode("utf-8", "surrogateescape"))
     entry = record.render().replace("\n", ending)
-    first = next((index for index, level in headings(lines) if level == 2), None)
+    first = next((index for index, level in headings(lines) if level in (0, 2)), None)
     if first is None:
         gap = "" if not text else ending if text.endswith(("\n", "\r")) else ending * 2
         if text.endswith(ending * 2) or not text.strip():

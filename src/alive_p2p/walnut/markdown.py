@@ -26,7 +26,7 @@ def headings(lines: list[str]) -> Iterator[tuple[int, int]]:
     """Yield `(index of line, level)` of every heading, ATX (`## x`) and underlined, outside code fences.
 
     For an underlined heading the index is that of its text. A fence that is never closed runs to the end, and
-    then its opening line is yielded as a heading of level 6: what follows cannot be told apart any more.
+    then its opening line is yielded with level 0: what follows cannot be told apart any more.
     """
     fence: str | None = None
     opened_at = -1
@@ -52,4 +52,4 @@ def headings(lines: list[str]) -> Iterator[tuple[int, int]]:
         yield from pending
         pending.clear()
     if fence is not None:
-        yield opened_at, 6
+        yield opened_at, 0

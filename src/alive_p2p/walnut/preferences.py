@@ -26,6 +26,7 @@ class Preferences:
         discovery_hints: whether hints may be shown.
         share_presets: exclusion patterns by the name of their preset.
         max_files, max_bytes: raised (or lowered) limits of a package, or None for the defaults.
+        agent_files: further names of files that agents obey on sight.
         warnings: unknown settings, with the nearest known one.
     """
 
@@ -34,6 +35,7 @@ class Preferences:
     share_presets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_files: int | None = None
     max_bytes: int | None = None
+    agent_files: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -93,14 +95,36 @@ class _Reader:
         for section in _KNOWN:
             if section:
                 self._mapping(section)
+        self._check_the_rest()
         return Preferences(
             path=self.path,
             discovery_hints=self._boolean(("discovery_hints",), default=True),
             share_presets=self._presets(),
             max_files=self._count(("p2p", "limits", "max_files")),
             max_bytes=self._count(("p2p", "limits", "max_bytes")),
+            agent_files=self._texts(("p2p", "agent_files")),
             warnings=tuple(self._unknown_keys()),
         )
+
+    def _check_the_rest(self) -> None:
+        """Settings that other parts of the program use: a wrong type is found here, on whatever command."""
+        for name in ("auto_receive", "require_signature", "sign"):
+            self._boolean(("p2p", name), default=False)
+        for path in (("p2p", "signing_key_path"), ("p2p", "relay", "url"), ("p2p", "relay", "token_env")):
+            value = self._get(path)
+            if value is not None and not isinstance(value, str):
+                self._wrong(path, "text")
+        for name in ("inbox_files", "inbox_bytes"):
+            self._count(("p2p", "limits", name))
+        self._texts(("p2p", "sensitive_names"))
+
+    def _texts(self, path: KeyPath) -> tuple[str, ...]:
+        value = self._get(path)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self._wrong(path, "a list of texts")
+        return tuple(str(item) for item in value)
 
     def _get(self, path: KeyPath) -> Value:
         value = self.root
@@ -156,10 +180,8 @@ class _Reader:
 
     def _patterns(self, path: KeyPath) -> tuple[str, ...]:
         value = self._get(path)
-        if value is None:
-            return ()
-        if not isinstance(value, list):
-            self._wrong(path, "a list of patterns")
+        if not isinstance(value, list):  # also where it is empty: a preset that keeps nothing back is a mistake
+            self._wrong(path if value is not None else path[:-1], "given a list of patterns")
         patterns: list[str] = []
         for index, item in enumerate(value):
             if not isinstance(item, str):

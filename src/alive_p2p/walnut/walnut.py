@@ -43,7 +43,7 @@ class Walnut:
 
 def looks_like_walnut(path: Path) -> bool:
     """Whether a folder has a `_kernel/key.md` (share.md §2: then it is a walnut of its own)."""
-    return (path / kernel.KEY).is_file()
+    return files.is_file(path / kernel.KEY)
 
 
 def open_walnut(path: Path, *, allow_archived: bool = False) -> Walnut:
@@ -59,16 +59,23 @@ def open_walnut(path: Path, *, allow_archived: bool = False) -> Walnut:
         raise UsageError("no-such-path", f"there is nothing at '{path}'", hint="check the path") from None
     except (OSError, RuntimeError):
         raise UsageError("no-such-path", f"the path '{path}' cannot be followed", hint="check the path") from None
-    if not real.is_dir():
+    if not files.is_folder(real):
         raise WalnutError("not-a-walnut", f"'{path}' is a file, not a walnut", hint=_HINT)
     if not looks_like_walnut(real):
         raise _not_a_walnut(path, real)
+    if files.is_link(real / kernel.KERNEL):
+        raise WalnutError(
+            "kernel-is-a-link",
+            f"the `{kernel.KERNEL}` of '{real.name}' is a symbolic link, so it belongs to another folder",
+            untouched="everything",
+            hint="name the walnut that it points into, or make it a folder of its own",
+        )
     if kernel.ARCHIVE in real.parts and not allow_archived:
         raise WalnutError(
             "archived",
             f"the walnut '{real.name}' is archived",
             untouched="everything",
-            hint=f"move it out of {kernel.ARCHIVE} first, then share it",
+            hint=f"move it out of {kernel.ARCHIVE} first",
         )
     try:
         files.open_regular(real / kernel.KEY).close()
@@ -87,7 +94,7 @@ def _not_a_walnut(path: Path, real: Path) -> AliveP2PError:
             f"'{path}' is a world, not a walnut",
             hint="name one of the walnuts inside it",
         )
-    if (real / kernel.V1_CORE / "key.md").is_file():
+    if files.is_file(real / kernel.V1_CORE / "key.md"):
         return WalnutError(
             "old-kernel",
             f"'{path}' keeps its key in `_core/`, from before walnuts had a `_kernel/`",

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from alive_p2p import files
 from alive_p2p.walnut import kernel
 
 _MARKS = ("key.md", "preferences.yaml", "_squirrels")
@@ -19,10 +20,10 @@ def is_world(folder: Path) -> bool:
     preferences or sessions, or the folder has to have one of the five ALIVE folders.
     """
     mark = folder / kernel.WORLD_MARK
-    if not mark.is_dir():
+    if not files.is_folder(mark):
         return False
-    return any((mark / name).exists() for name in _MARKS) or any(
-        (folder / name).is_dir() for name in kernel.WORLD_FOLDERS
+    return any(files.exists(mark / name) for name in _MARKS) or any(
+        files.is_folder(folder / name) for name in kernel.WORLD_FOLDERS
     )
 
 
@@ -39,7 +40,7 @@ def walnuts_in(world: Path) -> Iterator[Path]:
     pending: list[tuple[Path, int]] = [(world, 0)]
     while pending:
         folder, depth = pending.pop()
-        if (folder / kernel.KEY).is_file():
+        if files.is_file(folder / kernel.KEY):
             yield folder
         if depth >= _MAX_DEPTH:
             continue

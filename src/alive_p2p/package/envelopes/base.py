@@ -1,10 +1,11 @@
 """Recognising what a file is: by its content, never by its name (format.md §5)."""
 
+import codecs
 from enum import Enum
 
 from alive_p2p.errors import PackageError
 
-HEAD_BYTES = 1024
+HEAD_BYTES = 4096
 """How much of a file is looked at."""
 
 
@@ -50,10 +51,19 @@ def recognise(head: bytes) -> Envelope:
     if head.startswith((b"age-encryption.org/v1\n", b"-----BEGIN AGE ENCRYPTED FILE-----")):
         return Envelope.AGE
     if head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar":
-        if head[:100].rstrip(b"\0") in (b"rsa-envelope-v1.json", b"payload.enc"):
+        if _first_member(head) in {b"rsa-envelope-v1.json", b"payload.enc"}:
             return Envelope.RSA
         raise not_a_package("an uncompressed tar archive")
     raise not_a_package(_looks_like(head))
+
+
+def _first_member(head: bytes) -> bytes:
+    """The name of the first member of a tar that is not an extended header, as far as `head` reaches."""
+    at = 0
+    while head[at + 156 : at + 157] in (b"x", b"g") and head[at + 124 : at + 135].strip(b" \0").isdigit():
+        size = int(head[at + 124 : at + 135].strip(b" \0"), 8)
+        at += 512 + size + -size % 512
+    return head[at : at + 100].rstrip(b"\0").removeprefix(b"./")
 
 
 def not_a_package(what: str | None) -> PackageError:
@@ -80,7 +90,7 @@ def _looks_like(head: bytes) -> str | None:
         return "an XML or HTML file"
     if b"\0" not in head and not any(byte < 9 for byte in head):
         try:
-            head[: -4 if len(head) == HEAD_BYTES else None].decode("utf-8")
+            codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD_BYTES)
         except UnicodeDecodeError:
             return None
         return "plain text"

@@ -1,0 +1,233 @@
+"""Putting everything in place, log and ledger included, all or none (receive.md §2, steps 9 to 11).
+
+A new walnut is completed in staging and appears by one rename. An existing one is changed by a journal of renames.
+"""
+
+import shlex
+from pathlib import Path
+
+from alive_p2p import files
+from alive_p2p.errors import AliveP2PError, FileSystemError, WalnutError
+from alive_p2p.receiving import records
+from alive_p2p.receiving.journal import Journal, Operation, RollbackFailedError, TargetChangedError, place, substitute
+from alive_p2p.receiving.plan import ReceivePlan
+from alive_p2p.receiving.staging import PREPARED, PREVIOUS, TREE, Staging
+from alive_p2p.runtime import Runtime
+from alive_p2p.walnut import kernel
+from alive_p2p.walnut.ledger import Ledger
+from alive_p2p.walnut.log import ImportRecord, fresh_log, with_entry
+from alive_p2p.walnut.projection import project
+from alive_p2p.walnut.walnut import Walnut
+
+_ATTEMPTS = 3
+"""How often log and ledger are made again when somebody edits them between reading and renaming."""
+
+
+def changed_meanwhile(target: Path) -> AliveP2PError:
+    """The error for a target that is no longer as it was when the plan was made."""
+    return WalnutError(
+        "changed-meanwhile",
+        f"the walnut '{target}' changed while you were looking",
+        untouched="everything",
+        hint="run it again",
+    )
+
+
+class Transaction:
+    """One receive, from staging to the target. The walnut's lock is held by the caller.
+
+    Args:
+        plan: what is received, decided under the lock.
+        staging: where the package is unpacked.
+        runtime: the surroundings.
+
+    Attributes:
+        warnings: what could not be recorded, with the command that mends it.
+    """
+
+    def __init__(self, plan: ReceivePlan, staging: Staging, runtime: Runtime) -> None:
+        self.plan = plan
+        self.staging = staging
+        self.runtime = runtime
+        self.at = runtime.timestamp()
+        self.warnings: list[str] = []
+
+    def _record(self) -> ImportRecord:
+        return records.import_record(self.plan, records.applied_names(self.plan), self.at, self.runtime)
+
+    def _with_ledger(self, ledger: Ledger, tree: Path) -> bytes:
+        if ledger.walnut_id is None:
+            ledger = ledger.with_walnut_id(self.plan.walnut_id or self.runtime.new_uuid())
+        return ledger.with_entry(records.ledger_entry(self.plan, tree, self.at)).serialise()
+
+    # -- a new walnut ------------------------------------------------------------------------------------------
+
+    def run_new(self) -> list[str]:
+        """Complete the tree in staging and make it appear by one rename.
+
+        Returns:
+            The warnings.
+
+        Raises:
+            WalnutError: something has taken its place.
+            FileSystemError: the disk refused; nothing is there.
+        """
+        tree = self.staging.tree
+        self._complete_kernel(tree)
+        with files.translating("prepare", tree):
+            tree.chmod(files.default_mode(executable=True))
+            files.flush_tree(tree)
+        try:
+            files.rename_exclusive(tree, self.plan.target)
+        except FileExistsError:
+            raise changed_meanwhile(self.plan.target) from None
+        except OSError as error:
+            raise files.file_system_error(error, "create", self.plan.target) from error
+        try:
+            files.flush_folder(self.plan.target.parent)
+        except OSError as error:
+            # It is there and complete; only whether it outlives a power cut is not certain.
+            why = files.file_system_error(error, "flush", self.plan.target.parent).message
+            self.warnings.append(f"the walnut is in place, but {why}; check the disk")
+        return self.warnings
+
+    def _complete_kernel(self, tree: Path) -> None:
+        """Log entry, ledger, what a snapshot does not bring, and the projection; each on its own."""
+        target = self.plan.target
+        mode = files.default_mode(executable=False)
+        if self.plan.manifest.scope == "snapshot":
+            for path, content in ((kernel.TASKS, kernel.EMPTY_TASKS), (kernel.COMPLETED, kernel.EMPTY_COMPLETED)):
+                if not files.is_taken(tree / path):
+                    with files.translating("prepare", tree / path):
+                        files.write_new(tree / path, content, mode=mode)
+        try:
+            old = files.read_bytes_if_present(tree / kernel.LOG, limit=kernel.SMALL_FILE_LIMIT)
+            new = with_entry(old if old is not None else fresh_log(target.name, self.at), self._record())
+            files.replace_file(tree / kernel.LOG, new, mode=mode)
+        except FileSystemError as error:
+            self._warn_of_log(error)
+        try:
+            files.replace_file(tree / kernel.LEDGER, self._with_ledger(Ledger(), tree), mode=mode)
+        except FileSystemError as error:
+            self._warn_of_ledger(error)
+        if self.runtime.is_set("ALIVE_P2P_SKIP_REGEN"):
+            return
+        try:
+            now = project(Walnut(tree), at=self.at, session=self.runtime.session_id)
+            files.replace_file(tree / kernel.NOW, now, mode=mode)
+        except FileSystemError as error:
+            self.warnings.append(
+                f"{error.message}; mend it with `alive-p2p project --walnut {shlex.quote(str(target))}`"
+            )
+
+    def _warn_of_log(self, error: AliveP2PError) -> None:
+        self.warnings.append(
+            f"the log entry could not be written ({error.message}); mend it with `alive-p2p log-import --walnut"
+            f" {shlex.quote(str(self.plan.target))} --import-id {self.plan.manifest.import_id[:16]}`"
+        )
+
+    def _warn_of_ledger(self, error: AliveP2PError) -> None:
+        self.warnings.append(
+            f"the ledger could not be written ({error.message}); receiving the package again will not be recognised"
+        )
+
+    # -- bundles into an existing one --------------------------------------------------------------------------
+
+    def run_bundles(self) -> list[str]:
+        """Rename the log, the ledger and the bundles into place by a journal.
+
+        Returns:
+            The warnings.
+
+        Raises:
+            WalnutError: somebody edits log or ledger all the time.
+            FileSystemError: the disk refused; everything was put back.
+            RollbackFailedError: it could not be put back; recovery finishes it.
+        """
+        for _ in range(_ATTEMPTS):
+            self.warnings.clear()
+            # First what may have been edited since it was read: if it was, nothing else has happened yet.
+            operations = [*self._log_operations(), *self._ledger_operations()]
+            operations += [place(f"{TREE}/{fate.folder}", fate.folder) for fate in self.plan.applied]
+            journal = Journal(self.staging.path, self.plan.target, self.plan.manifest.import_id, tuple(operations))
+            try:
+                self._commit(journal)
+            except TargetChangedError:
+                self._clear_prepared()
+                continue
+            return self.warnings
+        raise changed_meanwhile(self.plan.target)
+
+    def _commit(self, journal: Journal) -> None:
+        """Keep staging for recovery unless it is certain that the change has happened, or has not."""
+        self.staging.keep()
+        try:
+            journal.commit()
+        except RollbackFailedError as error:
+            if journal.is_clean and error.__cause__ is not None:  # nothing had begun, so nothing had to be put back
+                self.staging.keep(kept=False)
+                raise error.__cause__ from None
+            raise
+        except BaseException:
+            if journal.is_clean:
+                self.staging.keep(kept=False)
+            raise
+        self.staging.keep(kept=False)
+
+    def _clear_prepared(self) -> None:
+        for folder in (PREPARED, PREVIOUS):
+            with files.translating("prepare", self.staging.path):
+                files.remove_tree(self.staging.path / folder)
+                files.make_folder(self.staging.path / folder, 0o700)
+
+    def _log_operations(self) -> list[Operation]:
+        try:
+            old = files.read_bytes(self.plan.target / kernel.LOG, limit=kernel.SMALL_FILE_LIMIT)
+            with files.translating("prepare", self.staging.path):
+                return [self._substitute(kernel.LOG, old, with_entry(old, self._record()))]
+        except FileSystemError as error:
+            self._warn_of_log(error)
+            return []
+
+    def _ledger_operations(self) -> list[Operation]:
+        path = self.plan.target / kernel.LEDGER
+        try:
+            old = files.read_bytes_if_present(path, limit=kernel.LEDGER_LIMIT)
+            with files.translating("prepare", self.staging.path):
+                if self.plan.broken_ledger is None or old is None:
+                    return [self._new_ledger(old, Ledger.parse(old))]
+                return [self._set_aside(path), self._new_ledger(old, Ledger())]
+        except AliveP2PError as error:
+            self._warn_of_ledger(error)
+            return []
+
+    def _set_aside(self, path: Path) -> Operation:
+        """A ledger that cannot be parsed keeps its bytes, under another name."""
+        aside = f"{kernel.LEDGER}.broken-{self.at.replace(':', '')}"
+        source = f"{PREPARED}/imports.json.broken"
+        files.link_or_copy(path, self.staging.path / source)
+        self.warnings.append(f"the broken ledger was set aside as '{aside}'")
+        return place(source, aside)
+
+    def _new_ledger(self, old: bytes | None, ledger: Ledger) -> Operation:
+        new = self._with_ledger(ledger, self.staging.tree)
+        if old is not None:
+            return self._substitute(kernel.LEDGER, old, new)
+        source = f"{PREPARED}/imports.json"
+        files.write_new(self.staging.path / source, new, mode=files.default_mode(executable=False))
+        return place(source, kernel.LEDGER, files.sha256(new))
+
+    def _substitute(self, path: str, old: bytes, new: bytes) -> Operation:
+        """Prepare the replacement of one of the target's files, keeping its permissions."""
+        name = path.rpartition("/")[2]
+        prepared = self.staging.path / PREPARED / name
+        mode = (self.plan.target / path).stat().st_mode & 0o7777
+        files.write_new(prepared, new, mode=mode)
+        files.link_or_copy(self.plan.target / path, self.staging.path / PREVIOUS / name)
+        return substitute(
+            f"{PREPARED}/{name}",
+            path,
+            new_sha256=files.sha256(new),
+            old_sha256=files.sha256(old),
+            rest=f"{PREVIOUS}/{name}",
+        )

@@ -1,0 +1,237 @@
+"""What each file of a package holds: as it is, rewritten, a stub, or generated (share.md §2, §4, §5; format.md §6).
+
+Every file is hashed here. What is not as it is at the sender's is recorded as a substitution.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from alive_p2p import files
+from alive_p2p.errors import WalnutError
+from alive_p2p.package import paths
+from alive_p2p.package.manifest import FileEntry
+from alive_p2p.package.writer import ChangedError
+from alive_p2p.runtime import Runtime
+from alive_p2p.safe_yaml import UnsafeYamlError, load_mapping
+from alive_p2p.sharing import stubs
+from alive_p2p.sharing.plan import KeyForm, LeftOut, PlannedFile, Reason, ShareRequest, Stamp
+from alive_p2p.sharing.selection import Candidate, Exclusion, protected_paths
+from alive_p2p.text import fold
+from alive_p2p.walnut import kernel
+from alive_p2p.walnut.bundles import Bundle
+from alive_p2p.walnut.key import Sensitivity, read_key, read_sensitivity
+from alive_p2p.walnut.walnut import Walnut
+
+_SKELETON = "empty-skeleton"
+_STUB = "baseline-stub"
+_KEY = "key-reduced"
+_PRIMER = "package-readme"
+_SESSIONS = "sessions-removed"
+_GENERATED = "generated-manifest"
+
+
+class Contents:
+    """Makes the files of one package.
+
+    Args:
+        request: what was asked for.
+        walnut: the walnut.
+        created: the package's time.
+        key_form: whether `key.md` leaves whole or reduced.
+        runtime: the surroundings.
+
+    Attributes:
+        substitutions: package path to reason, for everything that is not as it is at the sender's.
+        left_out: what could not be read.
+        warnings: what a person should know.
+        sensitivities: the sensitivity of every key and bundle that leaves, with its walnut path.
+    """
+
+    def __init__(
+        self, request: ShareRequest, walnut: Walnut, created: str, key_form: KeyForm, runtime: Runtime
+    ) -> None:
+        self.request = request
+        self.walnut = walnut
+        self.created = created
+        self.key_form = key_form
+        self.runtime = runtime
+        self.substitutions: dict[str, str] = {}
+        self.left_out: list[LeftOut] = []
+        self.warnings: list[str] = []
+        self.sensitivities: list[tuple[Sensitivity, str]] = []
+
+    # -- files -------------------------------------------------------------------------------------------------
+
+    def file(self, candidate: Candidate) -> PlannedFile | None:
+        """Hash one file, or rewrite it where the rules ask for that; None where it cannot be read.
+
+        Raises:
+            FileSystemError: it cannot be read, and nothing can leave without it.
+            WalnutError: it has to be rewritten, and that cannot be done with certainty.
+        """
+        name = candidate.path.rpartition("/")[2]
+        try:
+            if name == kernel.BUNDLE_MANIFEST:
+                return self._bundle_manifest(candidate)
+            if candidate.path.endswith("/" + kernel.KERNEL + "/" + name) and (nested := self._nested(candidate, name)):
+                return nested
+            digest, size = files.hash_file(candidate.origin)
+        except OSError as error:
+            if self._is_indispensable(candidate):
+                raise files.file_system_error(error, "read", candidate.origin) from error
+            self.left_out.append(LeftOut(candidate.walnut_path, Reason.UNREADABLE))
+            self.warnings.append(f"'{candidate.walnut_path}' cannot be read and stays here")
+            return None
+        entry = FileEntry(candidate.path, digest, size)
+        stamp = replace(candidate.stamp, size=size)
+        return PlannedFile(entry, candidate.is_executable, candidate.origin, stamp)
+
+    def _is_indispensable(self, candidate: Candidate) -> bool:
+        is_bundle_manifest = candidate.path.count("/") == 1 and candidate.path.endswith("/" + kernel.BUNDLE_MANIFEST)
+        return is_bundle_manifest or candidate.path in protected_paths(self.request.scope)
+
+    def _bundle_manifest(self, candidate: Candidate) -> PlannedFile:
+        with files.open_regular(candidate.origin) as stream:
+            data = stream.read(kernel.SMALL_FILE_LIMIT + 1)
+        if len(data) > kernel.SMALL_FILE_LIMIT:
+            raise WalnutError("file-too-large", f"'{candidate.walnut_path}' is too large to be a bundle's manifest")
+        self._note_sensitivity(candidate.walnut_path.rpartition("/")[0], data)
+        edited = stubs.without_active_sessions(data, candidate.walnut_path)
+        if edited != data:
+            self.substitutions[candidate.path] = _SESSIONS
+        return _generated(candidate.path, edited, candidate)
+
+    def _note_sensitivity(self, bundle: str, data: bytes) -> None:
+        try:
+            fields = load_mapping(data).value
+            sensitivity = read_sensitivity(fields if isinstance(fields, dict) else {}, data, None)[0]
+        except UnsafeYamlError as error:
+            sensitivity = read_sensitivity({}, data, error.message)[0]
+        self.sensitivities.append((sensitivity, f"the bundle '{bundle}'"))
+
+    def _nested(self, candidate: Candidate, name: str) -> PlannedFile | None:
+        """A nested walnut's kernel obeys the same rules as the walnut's own; None where the file goes as it is."""
+        walnut = candidate.path.split("/")[-3]
+        if name == "key.md":
+            key = read_key(files.read_bytes(candidate.origin, limit=kernel.SMALL_FILE_LIMIT))
+            self.sensitivities.append(
+                (key.sensitivity, f"the nested walnut '{candidate.walnut_path.rpartition('/')[0]}'")
+            )
+            if self.key_form == "full":
+                return None
+            self.substitutions[candidate.path] = _KEY
+            return _generated(candidate.path, stubs.reduced_key(key, walnut), candidate)
+        if self.request.full_history or name not in {"log.md", "insights.md"}:
+            return None
+        self.substitutions[candidate.path] = _STUB
+        return _generated(candidate.path, self._stub(name, walnut), candidate)
+
+    def _stub(self, name: str, walnut: str) -> bytes:
+        if name == "log.md":
+            return stubs.log_stub(walnut, self.created, self.runtime.session_id, self.request.sender)
+        return stubs.insights_stub(walnut, self.created, self.request.sender)
+
+    def generated_manifests(self, chosen: dict[str, Bundle], present: list[PlannedFile]) -> list[PlannedFile]:
+        """A `context.manifest.yaml` for each bundle of the oldest layout that leaves."""
+        leaving = {one.entry.path: one for one in present}
+        made = []
+        for bundle in chosen.values():
+            companion = leaving.get(f"{bundle.name}/{kernel.V1_BUNDLE_MANIFEST}")
+            if bundle.manifest_name != kernel.V1_BUNDLE_MANIFEST or companion is None:
+                continue
+            data = files.read_bytes(bundle.path / bundle.manifest_name, limit=kernel.SMALL_FILE_LIMIT)
+            self.sensitivities.append((bundle.sensitivity, f"the bundle '{bundle.relpath}'"))
+            path = f"{bundle.name}/{kernel.BUNDLE_MANIFEST}"
+            self.substitutions[path] = _GENERATED
+            made.append(_generated(path, stubs.manifest_from_companion(data, bundle.name)))
+        return made
+
+    # -- the kernel and the primer -----------------------------------------------------------------------------
+
+    def kernel_files(self, exclusions: list[Exclusion]) -> list[PlannedFile]:
+        """What of the walnut's own kernel leaves, by scope (format.md §6).
+
+        Raises:
+            FileSystemError: a kernel file cannot be read.
+        """
+        found = [self._key_file()]
+        if self.request.scope == "full":
+            found += [self._history(kernel.LOG), self._history(kernel.INSIGHTS)]
+            found += [self._work(kernel.TASKS), self._work(kernel.COMPLETED)]
+            if (config := self._kernel_file(kernel.CONFIG)) is not None and not self._is_excluded(exclusions):
+                found.append(config)
+        elif self.request.scope == "snapshot":
+            self.substitutions[kernel.INSIGHTS] = _STUB
+            found.append(_generated(kernel.INSIGHTS, self._stub("insights.md", self.walnut.name)))
+        return found
+
+    def _is_excluded(self, exclusions: list[Exclusion]) -> bool:
+        """`config.yaml` is the one kernel file that a pattern can keep back."""
+        hits = [exclusion for exclusion in exclusions if exclusion.pattern.matches(kernel.CONFIG)]
+        for hit in hits:
+            hit.matched += 1
+        if hits:
+            self.left_out.append(LeftOut(kernel.CONFIG, Reason.EXCLUDED, hits[0].pattern.text))
+        return bool(hits)
+
+    def _key_file(self) -> PlannedFile:
+        if self.key_form == "full":
+            whole = self._kernel_file(kernel.KEY)
+            if whole is None:  # removed since the walnut was opened
+                raise ChangedError(kernel.KEY)
+            return whole
+        self.substitutions[kernel.KEY] = _KEY
+        origin = self.walnut.root / kernel.KEY
+        with files.translating("read", origin):
+            stamp = stamp_of(origin)
+        content = stubs.reduced_key(self.walnut.key, self.walnut.name)
+        # With the original's stamp: a key that says something else by now has to be looked at again.
+        return replace(_generated(kernel.KEY, content), origin=origin, stamp=stamp)
+
+    def _history(self, path: str) -> PlannedFile:
+        if self.request.full_history and (real := self._kernel_file(path)) is not None:
+            if real.entry.size > kernel.SMALL_FILE_LIMIT:
+                self.warnings.append(f"'{path}' is so large that a receiver cannot add to it")
+            return real
+        self.substitutions[path] = _STUB
+        return _generated(path, self._stub(path.rpartition("/")[2], self.walnut.name))
+
+    def _work(self, path: str) -> PlannedFile:
+        if (real := self._kernel_file(path)) is not None:
+            return real
+        self.substitutions[path] = _SKELETON
+        return _generated(path, stubs.EMPTY_KERNEL_FILES[path])
+
+    def _kernel_file(self, path: str) -> PlannedFile | None:
+        """A kernel file as it is on disk, or None where there is none or only a link."""
+        origin = self.walnut.root / path
+        if not files.is_taken(origin) or files.is_link(origin):
+            return None
+        with files.translating("read", origin):
+            stamp = stamp_of(origin)
+            digest, size = files.hash_file(origin)
+        return PlannedFile(FileEntry(path, digest, size), is_executable=False, origin=origin, stamp=stamp)
+
+    def primer(self, present: list[str], bundles: list[str]) -> list[PlannedFile]:
+        """The README for strangers, under a name that nothing of the walnut's own has, file or folder."""
+        taken = {fold(path.split("/")[0]) for path in present}
+        free = [name for name in (paths.README, paths.PRIMER) if fold(name) not in taken]
+        if not free:
+            return []
+        goal = self.walnut.key.text_field("goal")
+        text = stubs.primer(self.walnut.name, goal, self.request.scope, bundles, self.created)
+        self.substitutions[free[0]] = _PRIMER
+        return [_generated(free[0], text)]
+
+
+def _generated(path: str, content: bytes, candidate: Candidate | None = None) -> PlannedFile:
+    entry = FileEntry(path, files.sha256(content), len(content))
+    if candidate is None:
+        return PlannedFile(entry, content=content)
+    return PlannedFile(entry, candidate.is_executable, candidate.origin, candidate.stamp, content)
+
+
+def stamp_of(path: Path) -> Stamp:
+    """What the file system says of a file now. Raises `OSError`."""
+    state = path.lstat()
+    return Stamp(state.st_size, state.st_mtime_ns, state.st_ino)
