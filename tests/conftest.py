@@ -1,5 +1,8 @@
 """What every test shares: a home of its own, a fixed clock, and walnuts to work on."""
 
+import os
+import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +29,7 @@ FIXTURES = Path(__file__).resolve().parents[2] / "shared" / "fixtures"
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the real home folder or this machine's settings."""
     home = tmp_path_factory.mktemp("home")
-    for name in list(__import__("os").environ):
+    for name in list(os.environ):
         if name.startswith(("ALIVE_", "GH_", "CLAUDE_", "SOURCE_DATE")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
@@ -70,3 +73,13 @@ def make_runtime(tmp_path: Path) -> Callable[..., Runtime]:
 def runtime(make_runtime: Callable[..., Runtime]) -> Runtime:
     """A `Runtime` with nothing set."""
     return make_runtime()
+
+
+@pytest.fixture(scope="session")
+def program() -> str:
+    """The installed console script."""
+    beside = Path(sys.executable).with_name("alive-p2p.exe" if os.name == "nt" else "alive-p2p")
+    found = str(beside) if beside.exists() else shutil.which("alive-p2p")
+    if not found:
+        pytest.fail("the program is not installed; run `make test`")
+    return found

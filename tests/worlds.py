@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import stat
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -118,3 +119,14 @@ def nothing_left(*folders: Path) -> bool:
     return not [
         p for folder in folders for p in folder.iterdir() if p.name.startswith((".alive-receive", ".alive-p2p"))
     ]
+
+
+MARK = b"PRIVATE-MARKER"
+
+
+def bytes_in(package: Path) -> bytes:
+    """Everything a package says, names and contents."""
+    with tarfile.open(package, "r:gz") as archive:
+        members = archive.getmembers()
+        contents = b"".join(archive.extractfile(m).read() for m in members if m.isfile())  # type: ignore[union-attr]
+    return contents + "\n".join(m.name for m in members).encode()

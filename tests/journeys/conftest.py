@@ -1,9 +1,7 @@
 """Running the installed program as a person would."""
 
 import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +16,6 @@ class Ran:
     code: int
     out: str
     err: str
-
-
-@pytest.fixture(scope="session")
-def program() -> str:
-    """The installed console script."""
-    beside = Path(sys.executable).with_name("alive-p2p.exe" if os.name == "nt" else "alive-p2p")
-    found = str(beside) if beside.exists() else shutil.which("alive-p2p")
-    if not found:
-        pytest.fail("the program is not installed; run `make test`")
-    return found
 
 
 @pytest.fixture

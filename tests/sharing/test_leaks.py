@@ -9,19 +9,7 @@ from alive_p2p.package.reader import PackageReader
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing.pipeline import plan_share
 from alive_p2p.sharing.plan import Reason, ShareRequest
-from worlds import NOVA, pack, plant
-
-MARK = b"PRIVATE-MARKER"
-
-
-def _bytes_in(package: Path) -> bytes:
-    """Everything a package says, names and contents."""
-    import tarfile
-
-    with tarfile.open(package, "r:gz") as archive:
-        members = archive.getmembers()
-        contents = b"".join(archive.extractfile(m).read() for m in members if m.isfile())  # type: ignore[union-attr]
-    return contents + "\n".join(m.name for m in members).encode()
+from worlds import MARK, NOVA, bytes_in, pack, plant
 
 
 @pytest.mark.parametrize("scope", ["full", "bundle"])
@@ -51,7 +39,7 @@ def test_private_things_inside_a_bundle_stay(path: str, scope: str, tmp_path: Pa
     source = plant(tmp_path / "nova", tree)
     bundles = ("shielding-review",) if scope == "bundle" else ()
     package = pack(source, tmp_path / "p.walnut", runtime, scope=scope, bundles=bundles)
-    assert MARK not in _bytes_in(package)
+    assert MARK not in bytes_in(package)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +72,7 @@ def test_private_things_beside_the_bundles_stay_and_are_listed(path: str, tmp_pa
     source = plant(tmp_path / "nova", tree)
     plan = plan_share(ShareRequest(source, "full"), runtime)
     assert any(path == one.path or path.startswith(one.path + "/") for one in plan.left_out)
-    assert MARK not in _bytes_in(pack(source, tmp_path / "p.walnut", runtime))
+    assert MARK not in bytes_in(pack(source, tmp_path / "p.walnut", runtime))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links need no privilege here")
@@ -96,7 +84,7 @@ def test_a_link_is_never_followed(place: str, tmp_path: Path, runtime: Runtime) 
     (source / place).symlink_to(outside if "." not in place else outside / "private.md")
     plan = plan_share(ShareRequest(source, "full"), runtime)
     assert [one.reason for one in plan.left_out if one.path == place] == [Reason.LINK]
-    assert MARK not in _bytes_in(pack(source, tmp_path / "p.walnut", runtime))
+    assert MARK not in bytes_in(pack(source, tmp_path / "p.walnut", runtime))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="FIFOs are POSIX")
@@ -119,7 +107,7 @@ def test_a_nested_walnut_taken_along_has_no_history_and_names_nobody(tmp_path: P
         "clients/acme/offer.md": b"an offer",
     }
     source = plant(tmp_path / "nova", {**NOVA, **nested})
-    content = _bytes_in(pack(source, tmp_path / "p.walnut", runtime, nested=True))
+    content = bytes_in(pack(source, tmp_path / "p.walnut", runtime, nested=True))
     assert MARK not in content
     assert b"an offer" in content
 
@@ -164,7 +152,7 @@ def test_active_sessions_stay_also_in_nested_bundles(tmp_path: Path, runtime: Ru
             "docs/b/context.manifest.yaml": manifest,
         },
     )
-    assert MARK not in _bytes_in(pack(source, tmp_path / "p.walnut", runtime))
+    assert MARK not in bytes_in(pack(source, tmp_path / "p.walnut", runtime))
 
 
 def test_names_that_every_receiver_refuses_are_left_out_and_listed(tmp_path: Path, runtime: Runtime) -> None:
@@ -195,5 +183,5 @@ def test_the_package_lists_every_pattern_but_those_kept_for_a_peer(tmp_path: Pat
     with PackageReader(package) as reader:
         manifest = reader.read_manifest()
     assert manifest.exclusions == ("(per-peer)", "notes.md")
-    assert b"salary" not in _bytes_in(package)
+    assert b"salary" not in bytes_in(package)
     assert "engineering/ring.md" not in {entry.path for entry in manifest.files}
