@@ -212,7 +212,8 @@ def replace_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
     """Replace (or create) a file atomically and durably, keeping its permissions unless `mode` is given.
 
     Raises:
-        FileSystemError: it could not be written; the old file is then as it was.
+        FileSystemError: it could not be written; the old file is then as it was, unless the last step failed,
+            which makes the new one outlive a power cut.
     """
     temporary = temporary_beside(path)
     with translating("write", path):
@@ -387,25 +388,30 @@ def remove_file(path: Path) -> None:
 def remove_tree(root: Path) -> None:
     """Remove a folder of our own with all it holds, also where its permissions forbid it; links are not followed.
 
-    It is fine if it is not there. Raises `OSError` where something stays.
+    It is fine if it is not there. Raises `OSError` where something stays, and where `root` itself is a link.
     """
     _about_to("remove-tree", root)
     if not os.path.lexists(root):
         return
+    if is_link(root):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(root))
+    try:
+        shutil.rmtree(root)
+    except OSError:
+        _open_up(root)
+        shutil.rmtree(root)
 
-    def open_up_and_retry(function: Callable[..., object], path: str, error: BaseException) -> None:
-        if isinstance(error, FileNotFoundError):
-            return
-        for place in (Path(path).parent, Path(path)):
-            with suppress(OSError):
-                if not place.is_symlink():
+
+def _open_up(root: Path) -> None:
+    """Give the owner every right to all folders below, from the top down."""
+    with suppress(OSError):
+        root.chmod(0o700)
+    for folder, names, _ in os.walk(root):
+        for name in names:
+            place = Path(folder, name)
+            if not is_link(place):
+                with suppress(OSError):
                     place.chmod(0o700)
-        function(path)
-
-    if sys.version_info >= (3, 12):
-        shutil.rmtree(root, onexc=open_up_and_retry)
-    else:
-        shutil.rmtree(root, onerror=lambda function, path, info: open_up_and_retry(function, path, info[1]))
 
 
 # --- a file that appears complete -----------------------------------------------------------------------------

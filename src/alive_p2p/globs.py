@@ -111,8 +111,6 @@ def _refuse_foreign_forms(text: str) -> None:
         raise _malformed(text, "paths start at the package's root without `/` or `./`")
     if "\\" in text:
         raise _malformed(text, "it has a backslash; use `/` between folders and `[*]` for a literal star")
-    if "{" in text or "}" in text:
-        raise _malformed(text, "`{a,b}` is not part of this language; give two patterns, or `[{]` for a literal brace")
     if has_unsafe_character(text):
         raise _malformed(text, "it has a control or invisible character")
 
@@ -134,6 +132,8 @@ def _parse_segment(text: str, part: str) -> _Segment:
             i = end
         elif char == "]":
             raise _malformed(text, "a `]` has no `[`")
+        elif char in "{}":
+            raise _malformed(text, "`{a,b}` is not part of this language; give two patterns, or `[{]` for a brace")
         else:
             tokens.append(char)
         i += 1

@@ -125,9 +125,9 @@ def _flock(path: Path, target: Path) -> tuple[int, ...] | None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not _names_still(path, descriptor):
             raise BlockingIOError  # deleted by hand meanwhile: the file we hold is not the one others will lock
-        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-            held.append(os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-            fcntl.flock(held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        folder = _lock_folder(target)
+        if folder is not None:
+            held.append(folder)
     except BlockingIOError:
         for one in held:
             os.close(one)
@@ -137,6 +137,26 @@ def _flock(path: Path, target: Path) -> tuple[int, ...] | None:
             os.close(one)
         raise
     return tuple(held)
+
+
+def _lock_folder(target: Path) -> int | None:
+    """Lock the walnut's directory itself; None where there is none, or a file system that cannot (such as NFS).
+
+    Raises `BlockingIOError` where somebody else has it.
+    """
+    try:
+        descriptor = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def _names_still(path: Path, descriptor: int) -> bool:
@@ -157,7 +177,11 @@ def _claim_folder(path: Path, target: Path) -> tuple[int, ...] | None:  # noqa: 
     except FileExistsError:
         holder = _read_holder(path)
         if holder.pid is not None and not _is_alive(holder.pid):
-            _remove_claim(path)
+            # Moved away first: of several who see a dead holder only one may remove the claim.
+            dead = path.with_name(f"{path.name}.dead-{os.getpid()}")
+            with suppress(OSError):
+                path.rename(dead)
+                _remove_claim(dead)
         return None
     return ()
 
@@ -204,7 +228,7 @@ def _read_holder(path: Path) -> Holder:
         with (path if files.is_file(path) else path / "holder").open("rb") as stream:
             note = json.loads(stream.read(4096))
         return Holder(int(note["pid"]), str(note["action"])[:40], str(note["since"])[:40])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return Holder()
 
 

@@ -5,6 +5,7 @@ one with a fixed clock and an environment of its own.
 """
 
 import os
+import re
 import secrets
 import time
 import uuid
@@ -19,6 +20,9 @@ PLUGIN_VERSION = "3.1.0"
 """The plugin generation whose conventions packages made here follow (`source.plugin_version`)."""
 
 
+_TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+
+
 def format_timestamp(moment: datetime) -> str:
     """Write a moment as the format does: UTC, seconds, `Z` (format.md §2)."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -26,6 +30,8 @@ def format_timestamp(moment: datetime) -> str:
 
 def parse_timestamp(text: str) -> datetime:
     """Read a timestamp written by `format_timestamp`. Raises `ValueError` for any other form."""
+    if not _TIMESTAMP.fullmatch(text):
+        raise ValueError("not a timestamp such as 2026-04-07T10:15:00Z")
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 

@@ -26,6 +26,9 @@ KeyPath = tuple[str | int, ...]
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+_DIRECTIVE = re.compile("(?:^|[\n\r\x85\u2028\u2029])%")
+"""A percent sign at the start of a line, which is where YAML has its directives and nothing else that we read."""
+
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,18}")
 MAX_INTEGER = 2**63 - 1
 """The largest whole number in a manifest: what every language can hold."""
@@ -93,6 +96,9 @@ def load(text: str, dialect: Dialect) -> Document:
     """
     if len(text) > dialect.max_size:
         raise UnsafeYamlError(f"it is longer than {dialect.max_size:,} characters", 0)
+    if directive := _DIRECTIVE.search(text):
+        # Refused before the parser sees them: it takes quadratic time for many.
+        raise UnsafeYamlError("directives (`%…`) are not allowed", text.count("\n", 0, directive.end()) + 1)
     builder = _Builder(dialect)
     try:
         for event in _events(text):
@@ -102,7 +108,7 @@ def load(text: str, dialect: Dialect) -> Document:
         raise UnsafeYamlError(
             f"it is not valid YAML ({error.problem or 'syntax error'})", mark.line + 1 if mark else 0
         ) from None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, UnicodeEncodeError):
         raise UnsafeYamlError("it is not valid YAML (a character that YAML does not allow)", 0) from None
     return Document(builder.root, builder.lines)
 
@@ -146,7 +152,8 @@ def top_level_lines(text: str) -> dict[str, tuple[int, int]]:
                 covered[key] = (first, max(last, _last_line(event)))
                 key = None
         elif isinstance(event, yaml.ScalarEvent):
-            last = _last_line(event)
+            start, end = _marks(event)
+            last = last if start.index == end.index else _last_line(event)  # an empty value stands nowhere
             if depth == 1 and key is None:
                 key, first = event.value, _marks(event)[0].line
             elif depth == 1 and key is not None:

@@ -14,8 +14,8 @@ _VISIBLE_FORMAT = frozenset(
 )
 """Characters that Unicode counts as format characters although they are drawn (Arabic number signs and the like)."""
 
-_NONCHARACTERS = frozenset("\ufffe\uffff")
-"""Not characters at all, and not allowed in YAML."""
+_ALSO_UNSAFE = frozenset("\ufffe\uffff\u115f\u1160\u3164\uffa0\u17b4\u17b5")
+"""Not characters at all and not allowed in YAML; and letters that nobody can see."""
 
 _FORBIDDEN_CATEGORIES = frozenset(["Cc", "Cf", "Zl", "Zp", "Cs"])
 
@@ -27,7 +27,7 @@ def is_unsafe_character(char: str) -> bool:
     """
     if char.isascii():
         return char < " " or char == "\x7f"
-    if char in _NONCHARACTERS:
+    if char in _ALSO_UNSAFE:
         return True
     if unicodedata.category(char) not in _FORBIDDEN_CATEGORIES:
         return False
@@ -71,9 +71,11 @@ def one_line(text: str, *, limit: int = 200) -> str:
 
     Unsafe characters become spaces, runs of spaces become one, and what is too long is cut with an ellipsis.
     """
+    text = text.strip()
     clean = "".join(" " if is_unsafe_character(c) else c for c in text[: limit * 8])
     clean = " ".join(clean.split())
-    return clean if len(clean) <= limit else clean[: limit - 1].rstrip() + "…"
+    is_whole = len(clean) <= limit and len(text) <= limit * 8
+    return clean if is_whole else clean[: limit - 1].rstrip() + "…"
 
 
 def nearest(word: str, known: list[str]) -> str | None:

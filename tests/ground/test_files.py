@@ -647,7 +647,6 @@ def test_a_read_only_tree_is_removed() -> None:
         assert names_in(folder) == []
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="the retry calls `os.open` without its flags")
 @pytest.mark.parametrize("mode", [0o000, 0o300, 0o100])
 def test_a_tree_with_a_closed_folder_is_removed(mode: int) -> None:
     """A folder of our own that may not even be listed goes as well."""
@@ -659,7 +658,6 @@ def test_a_tree_with_a_closed_folder_is_removed(mode: int) -> None:
         assert names_in(folder) == []
 
 
-@pytest.mark.xfail(strict=True, reason="the failed removal is taken for done, and the parent's permissions change")
 def test_a_link_in_the_place_of_a_tree_is_an_error_and_changes_nothing(tmp_path: Path) -> None:
     """Where something stays it is said; a folder that is not ours keeps its permissions."""
     tmp_path.chmod(0o755)

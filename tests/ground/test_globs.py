@@ -90,7 +90,6 @@ def test_every_row_of_the_pattern_language(pattern: str, path: str, *, expected:
     assert Pattern.parse(pattern).matches(path) is expected
 
 
-@pytest.mark.xfail(strict=True, reason="a brace is refused also inside the `[{]` that the message recommends")
 def test_the_form_that_a_refusal_recommends_works() -> None:
     """The refusal of `{a,b}` says to write `[{]` for a literal brace: then that has to be a pattern."""
     with pytest.raises(UsageError, match=r"`\[\{\]` for a literal brace"):

@@ -257,7 +257,6 @@ def test_a_note_of_any_content_is_no_obstacle(tmp_path: Path, note: bytes) -> No
     assert release_leftovers(tmp_path, runtime)[0] is LockState.FREE
 
 
-@pytest.mark.xfail(strict=True, reason="an infinite number and deep nesting raise errors that are not expected")
 @pytest.mark.parametrize(
     "note", [b'{"pid": 1e999, "action": "x", "since": "y"}', b"[" * 4096], ids=["an infinite pid", "deep nesting"]
 )
@@ -294,7 +293,6 @@ def test_a_lock_file_that_changes_hands_is_not_trusted(walnut: Path, runtime: Ru
         assert locks._names_still(path, fresh.fileno())
 
 
-@pytest.mark.xfail(strict=True, raises=OSError, reason="a refusal to lock a directory is neither passed over nor ours")
 @pytest.mark.parametrize("number", [errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP])
 def test_a_file_system_that_cannot_lock_a_directory_is_no_obstacle(
     walnut: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, number: int

@@ -64,7 +64,6 @@ def test_a_name_in_any_script_survives(name: str) -> None:
     assert one_line(name) == name
 
 
-@pytest.mark.xfail(strict=True, reason="letters that are drawn as nothing are not in a format category")
 @pytest.mark.parametrize("char", [*"\u115f\u1160\u3164\uffa0\u17b4\u17b5"], ids=lambda c: f"U+{ord(c):04X}")
 def test_a_letter_that_nobody_can_see_is_unsafe(char: str) -> None:
     """Hangul fillers and the Khmer inherent vowels are invisible: two names could look the same."""
@@ -136,7 +135,6 @@ def test_what_is_too_long_ends_in_an_ellipsis() -> None:
     assert one_line("x" * 200) == "x" * 200
 
 
-@pytest.mark.xfail(strict=True, reason="the text is cut to eight times the limit before its spaces are folded")
 @pytest.mark.parametrize("text", [" " * 1600 + "Ben", "a" + " " * 1700 + "b", ("a" + " " * 100) * 50])
 def test_text_behind_a_long_run_of_spaces_is_not_lost_silently(text: str) -> None:
     """Either it is there, or an ellipsis says that something was cut."""

@@ -165,25 +165,21 @@ def test_a_code_block_that_never_ends_runs_to_the_end() -> None:
     assert converted.leftovers == "```\n- [ ] b\n"
 
 
-@pytest.mark.xfail(strict=True, reason="code in a line that begins with three backticks opens a block")
 def test_code_within_a_line_opens_no_block() -> None:
     """The tasks after it are tasks."""
     assert titles("``` make ```\n- [ ] a\n") == ["a"]
 
 
-@pytest.mark.xfail(strict=True, reason="a fence with text behind it closes a block")
 def test_a_fence_with_text_closes_no_block() -> None:
     """An example of a code block inside a code block is still code."""
     assert titles("```\n```python\n- [ ] example\n```\n- [ ] a\n") == ["a"]
 
 
-@pytest.mark.xfail(strict=True, reason="a fence is only seen up to three spaces from the margin")
 def test_a_code_block_inside_an_item_is_code() -> None:
     """Below an item a code block is indented with it."""
     assert titles("- [ ] a\n\n    ```\n    - [ ] example\n    ```\n") == ["a"]
 
 
-@pytest.mark.xfail(strict=True, reason="only a space is looked for before the name")
 def test_a_name_after_a_tab_is_the_session() -> None:
     """Any blank stands between a title and a name."""
     (task,) = tasks("- [ ] call Ben\t@abc\n")

@@ -191,7 +191,6 @@ def test_sections_stay_at_home(body: str | bytes, opening: str, ending: str) -> 
     assert text == expected(opening=opening)
 
 
-@pytest.mark.xfail(strict=True, reason="only the last line above the dashes is taken for the heading")
 def test_an_underlined_section_of_two_lines_stays_at_home() -> None:
     """The paragraph above the dashes is the heading, all of it."""
     assert SECRET not in reduced(f"---\n{HEAD}---\n# N\n\nIntro.\n\nBen MARKER\nand Anna\n---\n\nText.\n")
@@ -246,7 +245,6 @@ def test_a_block_that_is_not_recognised_stays_at_home(key: str | bytes) -> None:
     assert 'sensitivity: "restricted"' in text
 
 
-@pytest.mark.xfail(strict=True, reason="only a file that begins with the dashes is suspected")
 @pytest.mark.parametrize(
     "key",
     [
@@ -389,7 +387,6 @@ def test_where_it_is_uncertain_the_share_stops(data: bytes) -> None:
     assert refused.value.hint
 
 
-@pytest.mark.xfail(strict=True, reason="lines are counted with NEL, LS and PS, and split without them")
 @pytest.mark.parametrize("separator", ["\x85", "\u2028", "\u2029"])
 def test_a_rare_line_separator_does_not_cost_a_comment(separator: str) -> None:
     """What follows the value stays, or the share stops."""
@@ -398,14 +395,12 @@ def test_a_rare_line_separator_does_not_cost_a_comment(separator: str) -> None:
         assert b"# kept" in without_active_sessions(data, "p")
 
 
-@pytest.mark.xfail(strict=True, reason="an explicit key without a value takes what follows with it")
 def test_a_key_without_a_value_does_not_cost_a_comment() -> None:
     """What follows the value stays, or the share stops."""
     with contextlib.suppress(WalnutError):
         assert b"# kept" in without_active_sessions(b"? active_sessions\n# kept\n", "p")
 
 
-@pytest.mark.xfail(strict=True, reason="the key is looked for in UTF-8 only")
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
 def test_sessions_in_another_encoding_stop_the_share(encoding: str) -> None:
     """A file that other programs read as YAML must not carry them out."""
@@ -413,7 +408,6 @@ def test_sessions_in_another_encoding_stop_the_share(encoding: str) -> None:
         without_active_sessions("goal: x\nactive_sessions: [a]\n".encode(encoding), "p")
 
 
-@pytest.mark.xfail(strict=True, reason="where the file cannot be parsed, only the plain spelling is looked for")
 def test_an_escaped_key_in_a_file_that_cannot_be_parsed_stops_the_share() -> None:
     """Other programs read anchors; refused here, the key is still in the file."""
     with pytest.raises(WalnutError):
@@ -510,7 +504,6 @@ def test_a_manifest_is_made_from_a_companion() -> None:
     assert manifest_from_companion(b"# no frontmatter\n", 'a "b"').decode() == 'goal: "a \\"b\\""\n'
 
 
-@pytest.mark.xfail(strict=True, reason="a companion that cannot be parsed loses its sensitivity on the way")
 def test_a_companion_that_cannot_be_parsed_keeps_its_sensitivity() -> None:
     """What is restricted here is restricted there."""
     text = manifest_from_companion(b"---\nsensitivity: restricted\nbroken: [\n---\n", "review")

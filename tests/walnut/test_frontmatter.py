@@ -194,7 +194,6 @@ def test_a_plain_value_of_several_words_is_set(yaml: str) -> None:
     ],
     ids=["inside a text", "flow, in the middle", "flow, at the end"],
 )
-@pytest.mark.xfail(strict=True, reason="a line is judged alone, without what goes before and after it")
 def test_a_line_that_only_looks_like_the_field_is_left_alone(yaml: str) -> None:
     """What is edited is either exactly the value, or nothing."""
     data = f"---\n{yaml}\n---\n".encode()
@@ -217,7 +216,6 @@ def test_a_very_long_line_finishes() -> None:
         set_scalar(b"---\nlast-entry" + filler + b"\n---\n", "last-entry", VALUE)
 
 
-@pytest.mark.xfail(run=False, reason="blanks inside or before a value take time with the square of their number")
 @pytest.mark.parametrize("value", [b"a" + b" " * 900_000 + b"b", b" " * 900_000 + b"'"])
 def test_a_value_full_of_blanks_finishes(value: bytes) -> None:
     """A megabyte of spaces in a log that came in a package does not stop the receive."""

@@ -57,7 +57,6 @@ def test_headings(text: str, expected: list[tuple[int, int]]) -> None:
     assert list(headings(split_lines(text))) == expected
 
 
-@pytest.mark.xfail(strict=True, reason="the index is that of the last line of the text that is underlined")
 def test_an_underlined_heading_of_two_lines_begins_at_its_first() -> None:
     """The whole paragraph above the line is the heading."""
     assert list(headings(split_lines("intro\n\nBen Miller\nben@example.org\n---\n"))) == [(2, 2)]

@@ -13,14 +13,13 @@ from typing import Any
 from alive_p2p import files
 from alive_p2p.receiving.plan import MigrationResult
 from alive_p2p.walnut import kernel
-from alive_p2p.walnut.markdown import split_lines
+from alive_p2p.walnut.markdown import Fence, split_lines
 
 TASKS_MD = "tasks.md"
 LEFTOVERS = "tasks.md.migrated"
 
 _TASK = re.compile(r"[ \t]*[-*][ \t]+\[([ ~xX])\][ \t]+(\S.*)")
 _SESSION = re.compile(r"@[\w.:-]+")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _STATES = {" ": ("active", "normal"), "~": ("active", "high"), "x": ("done", "normal"), "X": ("done", "normal")}
 
 
@@ -39,18 +38,10 @@ def convert_tasks(text: str, bundle: str) -> ConvertedTasks:
     """
     tasks: list[dict[str, Any]] = []
     leftovers: list[str] = []
-    fence: str | None = None
+    fence = Fence()
     for line in split_lines(text.removeprefix("\ufeff")):
-        mark = _FENCE.match(line)
-        if fence is not None:
-            if mark and mark[1].startswith(fence):
-                fence = None
-            leftovers.append(line)
-            continue
-        if mark:
-            fence = mark[1]
-        match = _TASK.fullmatch(line.rstrip("\r\n").rstrip())
-        if match is None or mark:
+        match = None if fence.takes(line.rstrip("\r\n")) else _TASK.fullmatch(line.rstrip())
+        if match is None:
             if line.strip():
                 leftovers.append(line)
             continue
@@ -63,9 +54,9 @@ def convert_tasks(text: str, bundle: str) -> ConvertedTasks:
 
 def _split_session(title: str) -> tuple[str, str | None]:
     """Take a trailing `@name` off a title, unless that is all there is."""
-    rest, _, last = title.rpartition(" ")
-    if rest.strip() and _SESSION.fullmatch(last):
-        return rest.rstrip(), last[1:]
+    *rest, last = title.rsplit(None, 1)
+    if rest and _SESSION.fullmatch(last):
+        return rest[0].rstrip(), last[1:]
     return title, None
 
 

@@ -11,7 +11,7 @@ from alive_p2p.errors import WalnutError
 from alive_p2p.safe_yaml import UnsafeYamlError, Value
 from alive_p2p.text import one_line
 from alive_p2p.walnut import frontmatter, kernel
-from alive_p2p.walnut.key import Key
+from alive_p2p.walnut.key import Key, read_sensitivity
 from alive_p2p.walnut.markdown import headings, split_lines
 
 KEPT_FIELDS = ("type", "name", "goal", "created", "rhythm", "tags", "sensitivity")
@@ -164,9 +164,11 @@ def primer(walnut: str, goal: str, scope: str, bundles: Sequence[str], created: 
 
 def manifest_from_companion(companion: bytes, bundle: str) -> bytes:
     """A `context.manifest.yaml` for a bundle of the oldest layout, so that a receiver recognises it."""
-    fields = frontmatter.read(companion).fields
+    block = frontmatter.read(companion)
+    fields = block.fields
     lines = [f"goal: {_quoted(str(fields.get('goal') or bundle))}"]
-    for name in ("status", "sensitivity", "created", "type"):
+    lines.append(f"sensitivity: {read_sensitivity(fields, companion, block.problem)[0].word}")
+    for name in ("status", "created", "type"):
         rendered = _render(fields.get(name)) if fields.get(name) is not None else None
         if rendered is not None:
             lines.append(f"{name}: {rendered}")
@@ -182,20 +184,22 @@ def without_active_sessions(data: bytes, path: str) -> bytes:
     Raises:
         WalnutError: it is there, and cannot be removed with certainty.
     """
-    if SESSIONS.encode() not in data and b"\\" not in data:  # an escape may spell the key in another way
-        return data
+    if not any(mark in data for mark in (SESSIONS.encode(), b"\\", b"\0")):
+        return data  # an escape, or another encoding, may spell the key in another way
     try:
         before = safe_yaml.load_mapping(data).value
         text = data.decode("utf-8")
         covered = safe_yaml.top_level_lines(text.removeprefix("\ufeff"))
     except (UnsafeYamlError, UnicodeDecodeError):
-        if SESSIONS.encode() not in data:
+        if not any(mark in data for mark in (SESSIONS.encode(), b"\\", b"\0")):
             return data
         raise _uncertain(path) from None
     if not isinstance(before, dict) or SESSIONS not in before:
         return data
     if SESSIONS not in covered:
         raise _uncertain(path)
+    if any(char in text for char in "\x85\u2028\u2029"):
+        raise _uncertain(path)  # YAML counts these as line breaks and Markdown does not
     first, last = covered[SESSIONS]
     lines = split_lines(text)
     kept = "".join(lines[:first] + lines[last + 1 :])

@@ -55,12 +55,19 @@ def read(data: bytes) -> Frontmatter:
     return Frontmatter(-1, -1, at, {}, "the block that `---` opens is never closed")
 
 
+_LOOKS_LIKE_FIELD = re.compile(
+    rb"(?:^|[\r\n])[^\r\n\w]{0,8}(?:sensitivity|people|links|tags|goal|type)['\"]?[ \t]*:|(?:^|[\r\n])---",
+    re.IGNORECASE,
+)
+_SEARCHED = 1 << 16
+
+
 def _hidden_block(body: bytes) -> str | None:
     """Why a file may have frontmatter that a reader like this one does not find, or None where it has none."""
     if b"\0" in body[:4096]:
         return "it is not UTF-8"
-    if body.lstrip().startswith(b"---"):
-        return "its `---` block does not begin at the first byte, on a line of its own"
+    if _LOOKS_LIKE_FIELD.search(body[:_SEARCHED]):
+        return "it has lines like those of frontmatter, but no `---` block that begins at its first byte"
     return None
 
 
@@ -90,22 +97,56 @@ def set_scalar(data: bytes, key: str, value: str) -> bytes | None:
     block = read(data)
     if not block.is_present:
         return None
-    pattern = re.compile(
-        rb"(?P<key>(?P<q>['\"]?)" + re.escape(key.encode()) + rb"(?P=q)[ \t]*:)(?P<gap>[ \t]*)"
-        rb"(?P<value>\"[^\"\\\r\n]*\"|'[^'\r\n]*'|[^\s\"'#&*!|>%@`\[\]{},](?:[^\r\n#]|(?<![ \t])#)*?|)"
-        rb"(?P<rest>[ \t]*(?:[ \t]#[^\r\n]*)?)"
-    )
+    start_of_line = re.compile(rb"(['\"]?)" + re.escape(key.encode()) + rb"\1[ \t]*:(?=[ \t]|$)")
     position = block.start
     while position < block.end:
         line, following = _line(data, position)
-        match = pattern.fullmatch(line)
+        match = start_of_line.match(line)
         if match and not _continues(data, following, block.end):
-            old = match["value"]
-            quote = old[:1] if old[:1] in (b'"', b"'") else b""
-            new = (match["gap"] or b" ") + quote + value.encode() + quote
-            return data[: position + match.start("gap")] + new + data[position + match.end("value") :]
+            found = _scalar_span(line, match.end())
+            if found is None:
+                return None
+            edited = _replaced(data, position + found[0], position + found[1], value)
+            # Certain only if a reader sees this field changed and nothing else.
+            return edited if read(edited).fields == {**block.fields, key: _as_read(value, edited, key)} else None
         position = following
     return None
+
+
+def _as_read(value: str, edited: bytes, key: str) -> Value:
+    """What a reader makes of a value that was put in: text, or a number where it stands without quotes."""
+    now = read(edited).fields.get(key)
+    return now if now is not None and str(now) == value else value
+
+
+def _replaced(data: bytes, start: int, end: int, value: str) -> bytes:
+    old = data[start:end]
+    quote = old[:1] if old[:1] in (b'"', b"'") else b""
+    gap = b"" if old else b" "
+    return data[:start] + gap + quote + value.encode() + quote + data[end:]
+
+
+def _scalar_span(line: bytes, after_colon: int) -> tuple[int, int] | None:
+    """Where the value of a one-line scalar begins and ends, its quotes included; None for any other value."""
+    comment = re.search(rb"[ \t]#", line[after_colon:])
+    is_quoted = line[after_colon:].lstrip(b" \t")[:1] in (b'"', b"'")
+    stop = after_colon + comment.start() if comment and not is_quoted else len(line)
+    text = line[after_colon:stop]
+    start = after_colon + len(text) - len(text.lstrip(b" \t"))
+    if is_quoted:
+        quote = line[start : start + 1]
+        closing = line.find(quote, start + 1)
+        rest = line[closing + 1 :].strip(b" \t")
+        is_simple = closing > 0 and b"\\" not in line[start:closing] and (not rest or rest.startswith(b"#"))
+        return (start, closing + 1) if is_simple else None
+    value = text.strip(b" \t")
+    if value[:1] in _INDICATORS:
+        return None
+    return (start, start + len(value)) if value else (after_colon, after_colon)
+
+
+_INDICATORS = {b"#", b"&", b"*", b"!", b"|", b">", b"%", b"@", b"`", b"[", b"]", b"{", b"}", b",", b"?"}
+"""What a value begins with that is not a plain scalar."""
 
 
 def _continues(data: bytes, position: int, end: int) -> bool:

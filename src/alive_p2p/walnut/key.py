@@ -1,6 +1,5 @@
 """`_kernel/key.md`: who or what a walnut is about, and how private it is (share.md §4)."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -57,18 +56,14 @@ def read_key(data: bytes) -> Key:
     return Key(data, block, sensitivity, reason)
 
 
-_SENSITIVITY_LINE = re.compile(rb"(?:^|[\r\n])[ \t]*['\"]?sensitivity['\"]?[ \t]*:[ \t\['\"]*([A-Za-z]+)")
-
-
 def read_sensitivity(fields: Mapping[str, Value], raw: bytes, problem: str | None) -> tuple[Sensitivity, str]:
     """Decide the sensitivity that some YAML fields declare, and say why (share.md §4).
 
-    Unset or unknown means private. Where the YAML could not be parsed (`problem`), every line of `raw` that looks
-    like a sensitivity counts and the strictest one holds, but never less than private.
+    Unset or unknown means private. Where the YAML could not be parsed (`problem`), the word `restricted` anywhere in
+    `raw` counts, and it is never less than private.
     """
     if problem is not None:
-        words = [match.decode().lower() for match in _SENSITIVITY_LINE.findall(raw.replace(b"\0", b""))]
-        if "restricted" in words:
+        if b"restricted" in raw.replace(b"\0", b"").lower():  # without NULs UTF-16 reads like ASCII
             return Sensitivity.RESTRICTED, "it says restricted, in YAML that cannot be parsed"
         return Sensitivity.PRIVATE, f"its YAML cannot be parsed: {problem}"
     declared = fields.get("sensitivity")

@@ -114,7 +114,7 @@ class Ledger:
         """The ledger as it is stored."""
         document: dict[str, Any] = {} if self.walnut_id is None else {"walnut_id": self.walnut_id}
         document |= {**self.extra, "imports": [dict(entry.raw) for entry in self.entries]}
-        return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+        return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
     def with_entry(self, raw: Mapping[str, Any]) -> "Ledger":
         """The same ledger with one more receive."""

@@ -40,7 +40,7 @@ class ImportRecord:
         """The entry as Markdown, with line feeds, ending in a blank line."""
         session = one_line(self.session, limit=80) or "manual"
         lines = [
-            f"## {self.at} - squirrel:{session}",
+            f"## {one_line(self.at)} - squirrel:{session}",
             "",
             f"Imported package from {one_line(self.sender, limit=120) or 'unknown'} via P2P.",
             f"- Scope: {one_line(self.scope)}",
@@ -49,7 +49,7 @@ class ImportRecord:
             lines.append(f"- Bundles: {', '.join(one_line(name, limit=255) for name in self.bundles)}")
         lines += [
             f"- source_layout: {one_line(self.source_layout)}",
-            f"- import_id: {self.import_id[:16]}",
+            f"- import_id: {one_line(self.import_id)[:16]}",
         ]
         if self.signed_by:
             lines.append(f"- Signed by: {one_line(self.signed_by)}")
@@ -77,13 +77,19 @@ def with_entry(data: bytes, record: ImportRecord) -> bytes:
     entry = record.render().replace("\n", ending)
     first = next((index for index, level in headings(lines) if level in (0, 2)), None)
     if first is None:
-        gap = "" if not text else ending if text.endswith(("\n", "\r")) else ending * 2
-        if text.endswith(ending * 2) or not text.strip():
-            gap = "" if text else ending
-        new = text + gap + entry
+        new = text + _gap(text, ending) + entry
     else:
         new = "".join(lines[:first]) + entry + "".join(lines[first:])
     return edited[:body] + new.encode("utf-8", "surrogateescape")
+
+
+def _gap(text: str, ending: str) -> str:
+    """What has to stand between a text and an entry behind it, so that a blank line does."""
+    if not text:
+        return ending
+    if not text.endswith(("\n", "\r")):
+        return ending * 2
+    return "" if text.endswith(ending * 2) or not text.strip() else ending
 
 
 def _count_up(data: bytes, at: str) -> bytes:

@@ -6,7 +6,7 @@ A line inside a fenced code block is never a heading. Everything is linear in th
 import re
 from collections.abc import Iterator
 
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]|$)")
 _SETEXT = re.compile(r" {0,3}(?:(=+)|(-+))[ \t]*$")
 
@@ -22,34 +22,59 @@ def line_ending(text: str) -> str:
     return match.group() if match else "\n"
 
 
-def headings(lines: list[str]) -> Iterator[tuple[int, int]]:
-    """Yield `(index of line, level)` of every heading, ATX (`## x`) and underlined, outside code fences.
+class Fence:
+    """Follows fenced code blocks from line to line."""
 
-    For an underlined heading the index is that of its text. A fence that is never closed runs to the end, and
-    then its opening line is yielded with level 0: what follows cannot be told apart any more.
+    def __init__(self) -> None:
+        self._mark: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next line is inside a block."""
+        return self._mark is not None
+
+    def takes(self, line: str) -> bool:
+        """Whether a line, without its ending, is part of a block: its opening, its content or its closing."""
+        match = _FENCE.match(line)
+        rest = line[match.end() :] if match else ""
+        if self._mark is not None:
+            if match and match[1][0] == self._mark[0] and len(match[1]) >= len(self._mark) and not rest.strip():
+                self._mark = None
+            return True
+        if match and not (match[1][0] == "`" and "`" in rest):
+            self._mark = match[1]
+            return True
+        return False
+
+
+def headings(lines: list[str]) -> Iterator[tuple[int, int]]:
+    """Yield `(index of line, level)` of every heading, ATX (`## x`) and underlined, outside code fences and comments.
+
+    For an underlined heading the index is that of the first line of its text. A fence that is never closed runs to
+    the end, and then its opening line is yielded with level 0: what follows cannot be told apart any more.
     """
-    fence: str | None = None
-    opened_at = -1
-    previous_is_text = False
-    pending: list[tuple[int, int]] = []
+    fence = Fence()
+    opened_at = paragraph = -1
+    in_comment = False
     for index, raw in enumerate(lines):
         line = raw.rstrip("\r\n")
-        mark = _FENCE.match(line)
-        if fence is not None:
-            if mark and mark[1][0] == fence[0] and len(mark[1]) >= len(fence) and not line[mark.end() :].strip():
-                fence = None
+        if in_comment or (not fence.is_open and line.lstrip().startswith("<!--")):
+            in_comment = "-->" not in line
+            paragraph = -1
             continue
-        if mark and not (mark[1][0] == "`" and "`" in line[mark.end() :]):
-            fence, opened_at, previous_is_text = mark[1], index, False
+        was_open = fence.is_open
+        if fence.takes(line):
+            opened_at, paragraph = (opened_at if was_open else index), -1
             continue
         atx = _ATX.match(line)
-        underline = _SETEXT.match(line) if previous_is_text else None
+        underline = _SETEXT.match(line) if paragraph >= 0 else None
         if atx:
-            pending.append((index, len(atx[1])))
+            yield index, len(atx[1])
         elif underline:
-            pending.append((index - 1, 1 if underline[1] else 2))
-        previous_is_text = bool(line.strip()) and not atx and not underline
-        yield from pending
-        pending.clear()
-    if fence is not None:
+            yield paragraph, 1 if underline[1] else 2
+        if atx or underline or not line.strip():
+            paragraph = -1
+        elif paragraph < 0:
+            paragraph = index
+    if fence.is_open:
         yield opened_at, 0

@@ -57,7 +57,7 @@ def open_walnut(path: Path, *, allow_archived: bool = False) -> Walnut:
         real = path.resolve(strict=True)
     except (FileNotFoundError, NotADirectoryError):
         raise UsageError("no-such-path", f"there is nothing at '{path}'", hint="check the path") from None
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, ValueError):
         raise UsageError("no-such-path", f"the path '{path}' cannot be followed", hint="check the path") from None
     if not files.is_folder(real):
         raise WalnutError("not-a-walnut", f"'{path}' is a file, not a walnut", hint=_HINT)
