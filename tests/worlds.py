@@ -1,6 +1,7 @@
 """Making walnuts for tests, and comparing trees."""
 
 import hashlib
+import io
 import json
 import os
 import stat
@@ -130,3 +131,38 @@ def bytes_in(package: Path) -> bytes:
         members = archive.getmembers()
         contents = b"".join(archive.extractfile(m).read() for m in members if m.isfile())  # type: ignore[union-attr]
     return contents + "\n".join(m.name for m in members).encode()
+
+
+def craft(output: Path, tree: Mapping[str, bytes], *, scope: str = "full", **changes: object) -> Path:
+    """A package made by hand, with the standard library: these files, and a manifest that lists them."""
+    listed = [{"path": p, "sha256": hashlib.sha256(c).hexdigest(), "size": len(c)} for p, c in sorted(tree.items())]
+    hashed = "".join(f"{e['path']}\0{e['sha256']}\0{e['size']}\n" for e in listed)
+    fields: dict[str, object] = {
+        "format_version": "2.1.0",
+        "source_layout": "v3",
+        "created": "2026-04-07T10:15:00Z",
+        "scope": scope,
+        "source": {"walnut": "nova"},
+        "sender": "mallory",
+        "payload_sha256": hashlib.sha256(hashed.encode()).hexdigest(),
+        "files": listed,
+        **changes,
+    }
+    lines: list[str] = []
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            lines += [f"{name}:", *(f'  {k}: "{v}"' for k, v in value.items())]
+        elif isinstance(value, list):
+            lines.append(f"{name}:")
+            for item in value:
+                rows = item.items() if isinstance(item, dict) else [("", item)]
+                shown = [f"{k}: {json.dumps(v)}" if k else json.dumps(v) for k, v in rows]
+                lines += [("  - " if n == 0 else "    ") + row for n, row in enumerate(shown)]
+        else:
+            lines.append(f"{name}: {json.dumps(value, ensure_ascii=False)}")
+    with tarfile.open(output, "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        for path, content in {"manifest.yaml": ("\n".join(lines) + "\n").encode(), **tree}.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return output

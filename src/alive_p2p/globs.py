@@ -133,7 +133,9 @@ def _parse_segment(text: str, part: str) -> _Segment:
         elif char == "]":
             raise _malformed(text, "a `]` has no `[`")
         elif char in "{}":
-            raise _malformed(text, "`{a,b}` is not part of this language; give two patterns, or `[{]` for a brace")
+            raise _malformed(
+                text, "`{a,b}` is not part of this language; give two patterns, or `[{]` for a literal brace"
+            )
         else:
             tokens.append(char)
         i += 1

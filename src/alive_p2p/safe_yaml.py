@@ -134,8 +134,10 @@ def top_level_lines(text: str) -> dict[str, tuple[int, int]]:
     it and those after it do not. An empty dict where the top level is anything else.
 
     Raises:
-        UnsafeYamlError: not YAML, or outside the relaxed dialect.
+        UnsafeYamlError: not YAML, outside the relaxed dialect, or with lines that cannot be counted for certain.
     """
+    if any(separator in text for separator in "\x85\u2028\u2029"):
+        raise UnsafeYamlError("it has line separators that YAML counts and editors do not", 0)
     load(text, RELAXED)
     covered: dict[str, tuple[int, int]] = {}
     depth = 0

@@ -457,7 +457,7 @@ def test_a_key_without_a_value_covers_only_its_own_line() -> None:
 
 
 @pytest.mark.parametrize("separator", ["\x85", "\u2028", "\u2029"])
-def test_lines_are_counted_as_editors_count_them(separator: str) -> None:
-    """A line ends with LF, CRLF or CR; other separators inside a text do not shift the count."""
-    text = f'a: "x{separator}y"\nb: 1\n'
-    assert top_level_lines(text) == {"a": (0, 0), "b": (1, 1)}
+def test_lines_that_cannot_be_counted_for_certain_are_not_counted(separator: str) -> None:
+    """YAML ends a line with separators that editors do not, so a text that has one is refused."""
+    with pytest.raises(UnsafeYamlError, match="separators"):
+        top_level_lines(f'a: "x{separator}y"\nb: 1\n')

@@ -375,7 +375,6 @@ def test_a_manifest_without_sessions_keeps_every_byte(data: bytes) -> None:
         b"active_sessions: [a]\ngoal: \xff\n",
         b"active_sessions: [a]\n---\ngoal: x\n",
         b"- active_sessions: [a]\n",
-        b"? active_sessions\ngoal: x\n",
     ],
 )
 def test_where_it_is_uncertain_the_share_stops(data: bytes) -> None:

@@ -25,6 +25,7 @@ def _run(arguments: list[str]) -> int:
         try:
             print(f"alive-p2p {__version__}", flush=True)  # noqa: T201  (a door prints)
         except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing complains when it is closed
             return 1
         return 0
     from alive_p2p.cli.program import main  # noqa: PLC0415  (click takes 25 ms to import)

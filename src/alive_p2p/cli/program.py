@@ -15,7 +15,7 @@ from types import FrameType
 
 import click
 
-from alive_p2p.cli.screen import Screen
+from alive_p2p.cli.screen import Screen, silence
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import nearest
@@ -103,8 +103,7 @@ def main(arguments: list[str]) -> int:
         screen.show_error(error)
         return error.exit_code
     except BrokenPipeError:
-        # The reader of our output has gone; so that Python does not complain at exit, stdout goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
         return 1
     except Exception as error:
         if screen.debug:

@@ -114,8 +114,9 @@ class Screen:
         try:
             print(text, file=stream, flush=True)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            silence(stream)
         except OSError as error:
+            silence(stream)
             raise files.file_system_error(error, "write to", "the output") from error
 
     # -- errors ------------------------------------------------------------------------------------------------
@@ -191,6 +192,11 @@ class _Bar:
         ending = "\r\x1b[2K" if percent == 100 else ""
         self._stream.write(f"\r{self._label} {bar} {percent:3d} %{ending}")
         self._stream.flush()
+
+
+def silence(stream: TextIO) -> None:
+    """Let a stream that can no longer be written go nowhere, so that Python does not complain when it closes it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _line(text: str) -> str:

@@ -38,7 +38,7 @@ def convert_tasks(text: str, bundle: str) -> ConvertedTasks:
     """
     tasks: list[dict[str, Any]] = []
     leftovers: list[str] = []
-    fence = Fence()
+    fence = Fence(in_lists=True)
     for line in split_lines(text.removeprefix("\ufeff")):
         match = None if fence.takes(line.rstrip("\r\n")) else _TASK.fullmatch(line.rstrip())
         if match is None:

@@ -167,9 +167,11 @@ def manifest_from_companion(companion: bytes, bundle: str) -> bytes:
     block = frontmatter.read(companion)
     fields = block.fields
     lines = [f"goal: {_quoted(str(fields.get('goal') or bundle))}"]
-    lines.append(f"sensitivity: {read_sensitivity(fields, companion, block.problem)[0].word}")
-    for name in ("status", "created", "type"):
-        rendered = _render(fields.get(name)) if fields.get(name) is not None else None
+    sensitivity = read_sensitivity(fields, companion, block.problem)[0]
+    is_stated = "sensitivity" in fields or block.problem is not None
+    for name in ("status", "sensitivity", "created", "type"):
+        value = sensitivity.word if name == "sensitivity" and is_stated else fields.get(name)
+        rendered = _render(value) if value is not None else None
         if rendered is not None:
             lines.append(f"{name}: {rendered}")
     return ("\n".join(lines) + "\n").encode()
@@ -198,8 +200,6 @@ def without_active_sessions(data: bytes, path: str) -> bytes:
         return data
     if SESSIONS not in covered:
         raise _uncertain(path)
-    if any(char in text for char in "\x85\u2028\u2029"):
-        raise _uncertain(path)  # YAML counts these as line breaks and Markdown does not
     first, last = covered[SESSIONS]
     lines = split_lines(text)
     kept = "".join(lines[:first] + lines[last + 1 :])

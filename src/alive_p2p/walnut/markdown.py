@@ -6,7 +6,8 @@ A line inside a fenced code block is never a heading. Everything is linear in th
 import re
 from collections.abc import Iterator
 
-_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_FENCE_IN_LIST = re.compile(r"[ \t]*(`{3,}|~{3,})")
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]|$)")
 _SETEXT = re.compile(r" {0,3}(?:(=+)|(-+))[ \t]*$")
 
@@ -23,10 +24,15 @@ def line_ending(text: str) -> str:
 
 
 class Fence:
-    """Follows fenced code blocks from line to line."""
+    """Follows fenced code blocks from line to line.
 
-    def __init__(self) -> None:
+    Args:
+        in_lists: a fence may be indented as far as its list item is, not only by three blanks.
+    """
+
+    def __init__(self, *, in_lists: bool = False) -> None:
         self._mark: str | None = None
+        self._pattern = _FENCE_IN_LIST if in_lists else _FENCE
 
     @property
     def is_open(self) -> bool:
@@ -35,7 +41,7 @@ class Fence:
 
     def takes(self, line: str) -> bool:
         """Whether a line, without its ending, is part of a block: its opening, its content or its closing."""
-        match = _FENCE.match(line)
+        match = self._pattern.match(line)
         rest = line[match.end() :] if match else ""
         if self._mark is not None:
             if match and match[1][0] == self._mark[0] and len(match[1]) >= len(self._mark) and not rest.strip():

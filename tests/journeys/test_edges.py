@@ -1,0 +1,230 @@
+"""The program in odd surroundings: no folder, no streams, no room, no patience."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from worlds import NOVA, plant, tree_of
+
+Run = Callable[..., "object"]
+posix = pytest.mark.skipif(os.name != "posix", reason="shell and signals as on POSIX")
+
+
+@pytest.fixture
+def nova(tmp_path: Path) -> Path:
+    """A walnut."""
+    return plant(tmp_path / "nova", NOVA)
+
+
+def _shell(command: str, program: str, home: Path, cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "A": program}
+    return subprocess.run(["sh", "-c", command], cwd=cwd, env=env, capture_output=True, check=False, timeout=60)
+
+
+@posix
+def test_a_current_folder_that_was_deleted_is_an_error_of_ours(program: str, home: Path, tmp_path: Path) -> None:
+    """One line, exit 2."""
+    done = _shell('mkdir gone && cd gone && rmdir ../gone && "$A" info x.walnut', program, home, tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: the current folder does not exist")
+
+
+@posix
+@pytest.mark.parametrize("streams", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_streams_do_not_stop_the_work(
+    streams: str, program: str, home: Path, tmp_path: Path, nova: Path
+) -> None:
+    """The package is made."""
+    done = _shell(f'"$A" create --scope full --walnut {nova} -o x.walnut {streams}', program, home, tmp_path)
+    assert done.returncode == 0
+    assert (tmp_path / "x.walnut").is_file()
+
+
+@posix
+@pytest.mark.parametrize("command", ["--version", "list-bundles --walnut nova", "list-bundles --walnut nova --json"])
+def test_a_full_output_is_an_error_of_ours(command: str, program: str, home: Path, tmp_path: Path, nova: Path) -> None:
+    """No traceback, exit 1."""
+    assert nova.is_dir()
+    done = _shell(f'"$A" {command} > /dev/full', program, home, tmp_path)
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+@posix
+def test_a_reader_that_goes_away_does_not_turn_success_into_failure(
+    program: str, home: Path, tmp_path: Path, nova: Path
+) -> None:
+    """What was received was received."""
+    _shell(f'"$A" create --scope full --walnut {nova} -o x.walnut', program, home, tmp_path)
+    _shell('{ "$A" receive x.walnut --target t --yes; echo $? >code; } | true', program, home, tmp_path)
+    assert (tmp_path / "code").read_text(encoding="ascii").strip() == "0"
+    assert (tmp_path / "t" / "notes.md").is_file()
+
+
+def test_names_that_no_system_has_are_errors_of_ours(run: Run, tmp_path: Path, nova: Path) -> None:
+    """Too long a name, wherever it stands."""
+    long = "x" * 300
+    run("create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut")
+    for arguments in (
+        ("create", "--scope", "full", "--walnut", nova, "-o", tmp_path / long),
+        ("create", "--scope", "full", "--walnut", tmp_path / long),
+        ("receive", tmp_path / "p.walnut", "--target", tmp_path / long, "--yes"),
+        ("receive", tmp_path / long),
+        ("unlock", "--walnut", tmp_path / long),
+    ):
+        ran = run(*arguments)
+        assert ran.code in {1, 2}
+        assert "did not foresee" not in ran.err
+
+
+@posix
+def test_links_that_lead_nowhere_are_errors_of_ours(run: Run, tmp_path: Path) -> None:
+    """A loop and a dangling link do not exist: exit 2."""
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for name in ("loop", "dangling"):
+        for command in ("info", "verify", "receive"):
+            ran = run(command, tmp_path / name)
+            assert ran.code == 2
+            assert "there is no file" in ran.err
+
+
+def test_short_options_do_what_the_long_ones_do(run: Run, tmp_path: Path, nova: Path) -> None:
+    """`-q` is quiet, `-y` is yes."""
+    noisy = run("create", "--scope", "full", "--walnut", nova, "--exclude", "nothing", "-o", tmp_path / "a.walnut")
+    quiet = run(
+        "create", "--scope", "full", "--walnut", nova, "--exclude", "nothing", "-o", tmp_path / "b.walnut", "-q"
+    )
+    assert "warning" in noisy.err
+    assert quiet.err == ""
+    assert run("receive", tmp_path / "a.walnut", "--target", tmp_path / "t", "-y").code == 0
+
+
+def test_an_option_after_two_dashes_is_a_name(run: Run, tmp_path: Path) -> None:
+    """`-- --json` names a file called `--json`."""
+    ran = run("info", "--", "--quiet", cwd=tmp_path)
+    assert ran.code == 2
+    assert "there is no file" in ran.err
+    assert ran.out == ""
+
+
+def test_a_refused_confirmation_shows_the_plan_as_json(run: Run, tmp_path: Path, nova: Path) -> None:
+    """What it would do, beside the error."""
+    run("create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut")
+    ran = run("receive", tmp_path / "p.walnut", "--target", tmp_path / "t", "--json")
+    document = json.loads(ran.out)
+    assert document["error"]["code"] == "needs-yes"
+    assert document["plan"]["target"] == str(tmp_path / "t")
+
+
+def test_an_output_that_cannot_be_used_is_refused_early(run: Run, tmp_path: Path, nova: Path) -> None:
+    """Also by a dry run; an empty name and a folder that is not there are not taken for files."""
+    assert run("create", "--scope", "full", "--walnut", nova, "-o", nova / "x.walnut", "--dry-run").code == 1
+    assert run("create", "--scope", "full", "--walnut", nova, "-o", "").code == 2
+    assert run("create", "--scope", "full", "--walnut", nova, "-o", f"{tmp_path}/no/").code == 2
+    assert not (tmp_path / "no").exists()
+
+
+def test_commands_in_hints_can_be_pasted(run: Run, tmp_path: Path) -> None:
+    """A path with a space or a quote is quoted for the shell."""
+    odd = plant(tmp_path / "it's mine" / "walnut", NOVA)
+    ran = run("create", "--scope", "full", "--walnut", odd, "-o", odd / "x.walnut")
+    hint = next(line for line in ran.err.splitlines() if "try:" in line)
+    assert "'\"'\"'" in hint
+
+
+@posix
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_in_the_middle_of_a_receive_leaves_nothing(
+    name: str, program: str, home: Path, tmp_path: Path, run: Run
+) -> None:
+    """Exit 130, no staging, no registration, no walnut."""
+    source = plant(tmp_path / "big", {**NOVA, "big.bin": os.urandom(80_000_000)})
+    run("create", "--scope", "full", "--walnut", source, "-o", tmp_path / "p.walnut")
+    place = tmp_path / "place"
+    place.mkdir()
+    process = subprocess.Popen(
+        [program, "receive", tmp_path / "p.walnut", "--target", place / "t", "--yes"],
+        env={"PATH": os.environ["PATH"], "HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    while process.poll() is None and not list(place.iterdir()):
+        time.sleep(0.002)
+    for _ in range(3):  # impatience does not make it worse
+        if process.poll() is None:
+            process.send_signal(getattr(signal, name))
+            time.sleep(0.001)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert b"Traceback" not in err
+    assert tree_of(place) == {}
+    assert list((home / ".alive" / "transactions").iterdir()) == []
+
+
+@posix
+def test_an_interrupt_while_starting_is_quiet(program: str, home: Path) -> None:
+    """Whenever it comes, no traceback."""
+    for milliseconds in (5, 20, 40, 60, 80):
+        process = subprocess.Popen(
+            [program, "info", "x"],
+            env={"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"},
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        time.sleep(milliseconds / 1000)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+        if milliseconds >= 40:  # before that Python itself is starting
+            assert process.returncode in {130, 2, -signal.SIGINT}
+        assert err.count(b"alive_p2p") == 0 or b"Traceback" not in err
+
+
+def test_several_receives_at_once_leave_one_of_each(
+    run: Run, program: str, home: Path, tmp_path: Path, nova: Path
+) -> None:
+    """Different packages with --wait are all applied; the same one is applied once."""
+    for number in range(6):
+        plant(nova, {f"b{number}/context.manifest.yaml": b"goal: x\n", f"b{number}/x.md": b"x"})
+    target = tmp_path / "there"
+    run("create", "--scope", "snapshot", "--walnut", nova, "-o", tmp_path / "s.walnut")
+    run("receive", tmp_path / "s.walnut", "--target", target, "--yes")
+    for number in range(6):
+        run(
+            "create",
+            "--scope",
+            "bundle",
+            "--bundle",
+            f"b{number}",
+            "--walnut",
+            nova,
+            "-o",
+            tmp_path / f"{number}.walnut",
+        )
+    env = {"PATH": os.environ["PATH"], "HOME": str(home)}
+    processes = [
+        subprocess.Popen(
+            [program, "receive", tmp_path / f"{n % 6}.walnut", "--target", target, "--yes", "--wait", "60"],
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for n in range(12)
+    ]
+    codes = [process.wait(timeout=120) for process in processes]
+    for process in processes:
+        assert process.stderr is not None
+        process.stderr.close()
+    assert codes.count(0) >= 6
+    imports = json.loads((target / "_kernel" / "imports.json").read_bytes())["imports"]
+    assert sorted(name for entry in imports[1:] for name in entry["applied_bundles"]) == [f"b{n}" for n in range(6)]
+    assert (target / "_kernel" / "log.md").read_bytes().count(b"\n## ") == 7
+    assert sys.version_info >= (3, 11)
