@@ -30,6 +30,7 @@ check: $(READY)
 	$(BIN)/ruff check src tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -n auto tests/journeys/test_docs.py tests/journeys/test_help.py
 
 format: $(READY)
 	$(BIN)/ruff format src tests
