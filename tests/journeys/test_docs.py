@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from worlds import NOVA, make_world, plant
 
 Run = Callable[..., "object"]
@@ -18,12 +19,8 @@ _ELSEWHERE = ("make ", "pipx ")
 
 
 def _blocks() -> list[tuple[str, str]]:
-    found = []
-    for page in PAGES:
-        for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
-            if not block.startswith(_ELSEWHERE):
-                found.append((page.name, block))
-    return found
+    pages = [(page.name, page.read_text(encoding="utf-8")) for page in PAGES]
+    return [(name, block) for name, text in pages for block in _BLOCK.findall(text) if not block.startswith(_ELSEWHERE)]
 
 
 def test_there_are_examples() -> None:
