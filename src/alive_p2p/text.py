@@ -17,6 +17,9 @@ _VISIBLE_FORMAT = frozenset(
 _ALSO_UNSAFE = frozenset("\ufffe\uffff\u115f\u1160\u3164\uffa0\u17b4\u17b5")
 """Not characters at all and not allowed in YAML; and letters that nobody can see."""
 
+_LINE_BREAKING = frozenset(["Cc", "Zl", "Zp", "Cs"])
+_NOT_IN_YAML = frozenset("\ufffe\uffff")
+
 _FORBIDDEN_CATEGORIES = frozenset(["Cc", "Cf", "Zl", "Zp", "Cs"])
 
 
@@ -39,6 +42,13 @@ def has_unsafe_character(text: str) -> bool:
     if text.isascii() and text.isprintable():
         return False
     return any(map(is_unsafe_character, text))
+
+
+def breaks_the_line(text: str) -> bool:
+    """Whether a text has a line break, a control character, or one that YAML cannot hold (format.md §2)."""
+    if text.isascii() and text.isprintable():
+        return False
+    return any(unicodedata.category(char) in _LINE_BREAKING or char in _NOT_IN_YAML for char in text)
 
 
 def escape(text: str) -> str:

@@ -11,8 +11,9 @@ from typing import Any, BinaryIO
 import pytest
 
 from alive_p2p.errors import PackageError
+from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
-from alive_p2p.package.manifest import FileEntry, Manifest
+from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.reader import Contents, PackageReader
 from alive_p2p.package.writer import Piece, write_package
 

@@ -13,16 +13,11 @@ from package_building import CREATED, entry, fields_for, manifest_for, sha256
 
 from alive_p2p.errors import AliveP2PError, PackageError
 from alive_p2p.package import paths
+from alive_p2p.package.entries import FileEntry, bundle_digest, payload_sha256
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
-from alive_p2p.package.manifest import (
-    FIELD_ORDER,
-    FileEntry,
-    Manifest,
-    breaks_the_line,
-    bundle_digest,
-    bundle_name_refusal,
-    payload_sha256,
-)
+from alive_p2p.package.manifest import FIELD_ORDER, Manifest
+from alive_p2p.package.paths import bundle_name_refusal
+from alive_p2p.text import breaks_the_line
 
 # U+FFFE and U+FFFF have a test of their own below.
 _LINES = st.text(

@@ -30,8 +30,8 @@ from package_building import (
 from alive_p2p.errors import FileSystemError, PackageError
 from alive_p2p.package import paths
 from alive_p2p.package.compression import GzipSource
+from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.limits import DEFAULT_LIMITS
-from alive_p2p.package.manifest import FileEntry
 from alive_p2p.package.tar import HeaderWriter, TarReader
 from alive_p2p.package.writer import ChangedError, Piece, write_package
 

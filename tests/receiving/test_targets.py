@@ -168,6 +168,28 @@ def test_an_io_error_at_any_operation_leaves_things_as_they_were(scope: str, tmp
     assert n > 10
 
 
+def test_a_read_only_parent_is_refused_before_anything_is_unpacked(
+    tmp_path: Path, runtime: Runtime, package: Path
+) -> None:
+    """On a real read-only file system; the message names the folder."""
+    import subprocess
+
+    mount = tmp_path / "frozen"
+    mount.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(mount)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("mounting a read-only file system needs root")
+    try:
+        with pytest.raises(FileSystemError, match="cannot write to the folder") as caught:
+            receive(ReceiveRequest(package, target=mount / "nova"), runtime)
+        assert str(mount) in caught.value.message
+        assert caught.value.untouched == "everything"
+    finally:
+        subprocess.run(["umount", str(mount)], check=True)
+
+
 def test_a_full_disk_is_one_clear_message(tmp_path: Path, runtime: Runtime) -> None:
     """On a real small file system: no space, nothing left, exit by our own error."""
     import subprocess

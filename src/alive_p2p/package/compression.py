@@ -155,4 +155,14 @@ def open_gzip_writer(raw: io.BufferedIOBase, *, reproducible: bool) -> BinaryIO:
                 raw, "wb", compresslevel=_LEVEL, threads=1
             )
             return threaded
-    return gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0)  # type: ignore[return-value]
+    return _PlainWriter(filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0)  # type: ignore[return-value]
+
+
+class _PlainWriter(gzip.GzipFile):
+    """The standard library's writer, which is always closed by its user.
+
+    After a failure it would try to write once more when it is collected, and complain that it cannot.
+    """
+
+    def __del__(self) -> None:
+        pass

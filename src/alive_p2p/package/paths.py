@@ -22,6 +22,7 @@ MAX_PATH_BYTES = 1024
 STAGING_PREFIX = ".alive-receive"
 """Names that begin so belong to the receiving transaction, at any depth."""
 
+_RESERVED_BUNDLES = frozenset(["_kernel", "bundles", "_core"])
 _DRIVE = re.compile(r"[A-Za-z]:")
 _DEVICES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$", "clock$"]
@@ -61,6 +62,17 @@ def _segment_refusal(segment: str) -> str | None:
     if len(segment.encode()) > MAX_SEGMENT_BYTES:
         return f"it has a name longer than {MAX_SEGMENT_BYTES} bytes"
     return None
+
+
+def bundle_name_refusal(name: str) -> str | None:
+    """Why a bundle must not be called so, or None where it may (receive.md §3)."""
+    if "/" in name:
+        return "it is a path"
+    if reason := refusal(name):
+        return reason
+    if fold(name) in _RESERVED_BUNDLES:
+        return "the name is reserved"
+    return "it begins with a dot" if name.startswith(".") else None
 
 
 def is_safe_segment(name: str) -> bool:

@@ -18,9 +18,10 @@ from alive_p2p import files
 from alive_p2p.errors import PackageError, UsageError
 from alive_p2p.package import paths
 from alive_p2p.package.compression import GzipSource, damaged
+from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.envelopes.base import HEAD_BYTES, Envelope, not_a_package, recognise
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
-from alive_p2p.package.manifest import FileEntry, Manifest
+from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.tar import TarReader
 
 Progress = Callable[[int, int], None]

@@ -14,7 +14,8 @@ from alive_p2p import files
 from alive_p2p.errors import PackageError
 from alive_p2p.package import paths
 from alive_p2p.package.compression import open_gzip_writer
-from alive_p2p.package.manifest import FileEntry, Manifest
+from alive_p2p.package.entries import FileEntry
+from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.reader import Progress
 from alive_p2p.package.tar import END, HeaderWriter, padding
 from alive_p2p.runtime import parse_timestamp

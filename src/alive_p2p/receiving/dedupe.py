@@ -6,7 +6,8 @@ from pathlib import Path
 
 from alive_p2p import files
 from alive_p2p.errors import UsageError, WalnutError
-from alive_p2p.package.manifest import Manifest, bundle_digest
+from alive_p2p.package.entries import bundle_digest
+from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.paths import MAX_SEGMENT_BYTES
 from alive_p2p.receiving.plan import BundleFate, Fate, Installation
 from alive_p2p.receiving.targets import TargetState

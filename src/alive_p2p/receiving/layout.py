@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from alive_p2p.errors import PackageError
 from alive_p2p.package import paths
-from alive_p2p.package.manifest import Manifest, bundle_name_refusal
+from alive_p2p.package.manifest import Manifest
+from alive_p2p.package.paths import bundle_name_refusal
 from alive_p2p.receiving.plan import Dropped, Installation
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel

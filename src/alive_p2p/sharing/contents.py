@@ -9,7 +9,7 @@ from pathlib import Path
 from alive_p2p import files
 from alive_p2p.errors import WalnutError
 from alive_p2p.package import paths
-from alive_p2p.package.manifest import FileEntry
+from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.writer import ChangedError
 from alive_p2p.runtime import Runtime
 from alive_p2p.safe_yaml import UnsafeYamlError, load_mapping

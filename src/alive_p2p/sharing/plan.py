@@ -10,8 +10,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal
 
+from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.limits import Limits
-from alive_p2p.package.manifest import FileEntry, Manifest
+from alive_p2p.package.manifest import Manifest
 from alive_p2p.walnut.key import Sensitivity
 from alive_p2p.walnut.tasks import TaskCounts
 

@@ -6,7 +6,8 @@ from alive_p2p.errors import UsageError, WalnutError
 from alive_p2p.globs import Pattern
 from alive_p2p.package import paths
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
-from alive_p2p.package.manifest import FORMAT_VERSION, Manifest, breaks_the_line, bundle_name_refusal
+from alive_p2p.package.manifest import FORMAT_VERSION, Manifest
+from alive_p2p.package.paths import bundle_name_refusal
 from alive_p2p.runtime import PLUGIN_VERSION, Runtime
 from alive_p2p.sharing.contents import Contents
 from alive_p2p.sharing.plan import (
@@ -18,7 +19,7 @@ from alive_p2p.sharing.plan import (
     ShareRequest,
 )
 from alive_p2p.sharing.selection import Exclusion, Selection, Selector, unmatched
-from alive_p2p.text import nearest, one_line
+from alive_p2p.text import breaks_the_line, nearest, one_line
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.bundles import Bundle, containing, discover, top_level
 from alive_p2p.walnut.key import Sensitivity
