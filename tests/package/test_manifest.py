@@ -15,7 +15,8 @@ from alive_p2p.errors import AliveP2PError, PackageError
 from alive_p2p.package import paths
 from alive_p2p.package.entries import FileEntry, bundle_digest, payload_sha256
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
-from alive_p2p.package.manifest import FIELD_ORDER, Manifest
+from alive_p2p.package.manifest import Manifest
+from alive_p2p.package.manifest_text import FIELD_ORDER
 from alive_p2p.package.paths import bundle_name_refusal
 from alive_p2p.text import breaks_the_line
 
