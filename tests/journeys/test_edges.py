@@ -170,24 +170,6 @@ def test_a_signal_in_the_middle_of_a_receive_leaves_nothing(
     assert list((home / ".alive" / "transactions").iterdir()) == []
 
 
-@posix
-def test_an_interrupt_while_starting_is_quiet(program: str, home: Path) -> None:
-    """Whenever it comes, no traceback."""
-    for milliseconds in (5, 20, 40, 60, 80):
-        process = subprocess.Popen(
-            [program, "info", "x"],
-            env={"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"},
-            stderr=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        time.sleep(milliseconds / 1000)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
-        if milliseconds >= 40:  # before that Python itself is starting
-            assert process.returncode in {130, 2, -signal.SIGINT}
-        assert err.count(b"alive_p2p") == 0 or b"Traceback" not in err
-
-
 def test_several_receives_at_once_leave_one_of_each(
     run: Run, program: str, home: Path, tmp_path: Path, nova: Path
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from alive_p2p.cli.keys import keys
 from alive_p2p.cli.program import COMMANDS
 from worlds import NOVA, make_world, plant
 
@@ -28,10 +29,13 @@ def test_the_overview_names_every_command(run: Run) -> None:
     assert all(re.search(rf"^  {re.escape(name)} ", out, re.MULTILINE) for name in COMMANDS)
 
 
-@pytest.mark.parametrize("command", list(COMMANDS))
+_ALL = [*COMMANDS, *(f"keys {name}" for name in keys.commands)]
+
+
+@pytest.mark.parametrize("command", _ALL)
 def test_the_examples_in_help_work_as_printed(command: str, run: Run, tmp_path: Path) -> None:
     """Each example is run in a world that has what it names."""
-    help_text = run(command, "--help").out
+    help_text = run(*command.split(), "--help").out
     examples = re.findall(r"^\s+alive-p2p (.+)$", help_text, re.MULTILINE)
     assert examples, "a command without an example"
     for number, example in enumerate(examples):
@@ -47,6 +51,9 @@ def test_the_examples_in_help_work_as_printed(command: str, run: Run, tmp_path: 
         if example.startswith("log-import"):
             entry = {"import_id": "a1b2c3d4e5f67890" + "0" * 48, "scope": "full", "sender": "alice"}
             (nova / "_kernel" / "imports.json").write_text(json.dumps({"imports": [entry]}), encoding="utf-8")
+        if example.startswith(("keys export", "keys import")):
+            assert run("keys", "generate").code == 0
+            (world / "ben.pem").write_text(json.loads(run("keys", "export", "--json").out)["pem"], encoding="ascii")
         cwd = nova if "--walnut ." in example else world
         if cwd == nova and "--dry-run" not in example:
             # A package does not go into the walnut it is made from.

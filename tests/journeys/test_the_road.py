@@ -24,7 +24,7 @@ def test_a_walnut_goes_from_one_world_to_another(run: Run, tmp_path: Path) -> No
     assert names[1:] == sorted(names[1:])
     info = run("info", package)
     assert "not signed" in info.out
-    assert run("verify", package).out.count(" ok ") == 5
+    assert run("verify", package).out.count(" ok ") == 6
     received = run("receive", package, "--target", tmp_path / "there", "--yes")
     assert received.code == 0, received.err
     before = tree_of(tmp_path / "there")

@@ -55,6 +55,8 @@ p2p:
         max_files=20_000,
         max_bytes=1 << 30,
         agent_files=("PROMPT.md",),
+        require_signature=True,
+        signing_key_path="~/key.pem",
     )
     assert load(tmp_path, text) == expected
     assert load(tmp_path, b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()) == expected

@@ -1,17 +1,23 @@
 """`receive`, `info` and `verify`."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+from alive_p2p.cli.credentials import PassphraseFrom, credentials, find_signer, opening_options, ssh_keys
 from alive_p2p.cli.options import FOLDER, Call, common, limit_options, wait_option
 from alive_p2p.cli.screen import field_line, human_size, plural, short
-from alive_p2p.errors import UsageError
-from alive_p2p.package.envelopes.base import Envelope
+from alive_p2p.errors import AliveP2PError, UsageError
+from alive_p2p.keys.keyring import Keyring
+from alive_p2p.keys.private import PrivateKey
+from alive_p2p.package.envelopes.base import Credentials, Envelope
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import Manifest
+from alive_p2p.package.signature import Outcome, Verdict
 from alive_p2p.receiving import inspection
 from alive_p2p.receiving.pipeline import preview
 from alive_p2p.receiving.pipeline import receive as run_receive
@@ -34,18 +40,38 @@ Examples:
 @click.option("--bundle", "bundles", multiple=True, metavar="NAME", help="Only this bundle; repeatable.")
 @click.option("--rename", is_flag=True, help="Put a bundle whose name is taken under another name.")
 @click.option("--into-other-walnut", is_flag=True, help="Add bundles to a walnut they do not come from.")
+@click.option("--verify-signature", is_flag=True, help="Refuse it without a valid signature of a known peer.")
 @click.option("--source-layout", type=click.Choice(["v2", "v3"]), hidden=True)
 @click.option("--dry-run", is_flag=True, help="Show what would happen, and change nothing.")
+@opening_options
 @limit_options
 @wait_option
 @common
-def receive(call: Call, /, *, dry_run: bool, wait: float, **options: Any) -> None:  # noqa: ANN401
+def receive(
+    call: Call,
+    /,
+    *,
+    dry_run: bool,
+    wait: float,
+    passphrase_env: str | None,
+    passphrase_file: Path | None,
+    private_key: Path | None,
+    verify_signature: bool,
+    **options: Any,  # noqa: ANN401
+) -> None:
     """Bring a package into a world, all of it or nothing.
 
     Everything is checked before the first byte is written. A full package or a snapshot becomes a new walnut, by
     default in the world's inbox; bundles are added to the walnut they come from.
     """
-    request = ReceiveRequest(wait_seconds=wait, **options)
+    opened_with = credentials(call, PassphraseFrom(passphrase_env, passphrase_file), private_key)
+    request = ReceiveRequest(
+        wait_seconds=wait,
+        credentials=opened_with,
+        find_signer=find_signer(call),
+        require_signature=verify_signature,
+        **options,
+    )
     screen = call.screen
     progress = screen.progress("checking")
     if dry_run:
@@ -111,7 +137,7 @@ def preview_lines(plan: ReceivePlan) -> list[str]:
     manifest = plan.manifest
     lines = [
         f"would receive '{short(manifest.walnut, 80)}' into {plan.target}",
-        field_line("from", _sender(manifest)),
+        field_line("from", _sender(manifest, plan.verdict)),
         field_line("scope", f"{manifest.scope}, made {manifest.created}"),
         field_line("target", _LINEAGE[plan.lineage]),
         field_line("sensitivity", manifest.sensitivity or "not stated"),
@@ -151,9 +177,14 @@ def _some(lines: tuple[str, ...] | list[str]) -> list[str]:
     return shown
 
 
-def _sender(manifest: Manifest) -> str:
-    claim = "it is not signed, so this is only a claim"
-    return f"{short(manifest.sender, 80)} ({claim})"
+def _sender(manifest: Manifest, verdict: Verdict | None) -> str:
+    """Who it is from: a peer with a fingerprint, or a claim that is called one."""
+    claim = short(manifest.sender, 80)
+    if verdict is None or verdict.outcome is Outcome.UNSIGNED:
+        return f"{claim} (it is not signed, so this is only a claim)"
+    if verdict.outcome is Outcome.VALID:
+        return f"{verdict.signer} ({verdict.pubkey_id}), signed"
+    return f"{claim} (only a claim; signature: {inspection.describe_verdict(verdict)})"
 
 
 def receive_document(plan: ReceivePlan, result: ReceiveResult | None = None) -> dict[str, Any]:
@@ -170,7 +201,8 @@ def receive_document(plan: ReceivePlan, result: ReceiveResult | None = None) -> 
         "warnings": list(result.warnings if result else plan.warnings),
         "source_layout": plan.installation.layout,
         "migration": migration_document(migration) if migration else None,
-        "signature": _signature(manifest),
+        "signature": plan.verdict.outcome.value,
+        "signer": {"name": plan.verdict.signer, "pubkey_id": plan.verdict.pubkey_id},
         "sender": manifest.sender,
         "bundles": [{"name": f.name, "folder": f.folder, "fate": f.fate.value} for f in plan.bundles],
         "lineage": plan.lineage.value,
@@ -186,27 +218,51 @@ def migration_document(result: MigrationResult) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in document.items()}
 
 
-def _signature(manifest: Manifest) -> str:
-    return "unsigned" if manifest.signature is None else "unchecked"
-
-
 # --- info and verify ------------------------------------------------------------------------------------------
 
 
 @click.command(epilog="\b\nExample:\n  alive-p2p info nova-station.walnut")
 @click.argument("package", type=FOLDER)
+@opening_options
 @limit_options
 @common
-def info(call: Call, /, *, package: Path, max_files: int | None, max_bytes: int | None) -> None:
+def info(
+    call: Call,
+    /,
+    *,
+    package: Path,
+    max_files: int | None,
+    max_bytes: int | None,
+    passphrase_env: str | None,
+    passphrase_file: Path | None,
+    private_key: Path | None,
+) -> None:
     """Show what a package says of itself.
 
     Only the manifest is read; `verify` checks the rest.
     """
-    found = inspection.inspect(call.runtime.cwd / package, _limits(call, max_files, max_bytes))
+    source = PassphraseFrom(passphrase_env, passphrase_file)
+    # Nobody is asked for a passphrase only to look: without one, the envelope is what there is to see.
+    opened_with = credentials(call, source, private_key) if source.is_given() or private_key else _own_keys(call)
+    found = inspection.inspect(
+        call.runtime.cwd / package, _limits(call, max_files, max_bytes), opened_with, find_signer(call)
+    )
     screen = call.screen
     screen.lines(info_lines(found), result=True)
     screen.document(info_document(found))
     call.finish(())
+
+
+def _own_keys(call: Call) -> Credentials:
+    """Our own key where it needs no passphrase; a package that is not for us is shown from outside."""
+
+    def private_keys() -> Sequence[PrivateKey]:
+        with suppress(AliveP2PError):
+            own = Keyring.load(call.runtime).own()
+            return [*([own] if own is not None else []), *ssh_keys(call)]
+        return ssh_keys(call)
+
+    return Credentials(None, private_keys)
 
 
 def _limits(call: Call, max_files: int | None, max_bytes: int | None) -> Limits:
@@ -225,10 +281,13 @@ def info_lines(found: inspection.PackageInfo) -> list[str]:
     lines = [f"{found.path.name}", field_line("size", human_size(found.size))]
     manifest = found.manifest
     if manifest is None:
-        return [*lines, field_line("sealed", found.envelope.value), f"  {_SEALED_NOTE}"]
+        lines.append(field_line("sealed", found.envelope.value))
+        if found.recipients:
+            lines.append(field_line("for", ", ".join(found.recipients)))
+        return [*lines, f"  {_SEALED_NOTE}"]
     lines += [
         field_line("walnut", short(manifest.walnut, 120)),
-        field_line("from", _sender(manifest)),
+        field_line("from", _sender(manifest, found.verdict)),
         field_line("scope", _scope(manifest)),
         field_line("made", manifest.created),
         field_line("sensitivity", manifest.sensitivity or "not stated"),
@@ -257,7 +316,7 @@ def info_document(found: inspection.PackageInfo) -> dict[str, Any]:
     base: dict[str, Any] = {"package": str(found.path), "size": found.size, "encryption": found.envelope.value}
     manifest = found.manifest
     if manifest is None:
-        return {**base, "note": _SEALED_NOTE, "recipients": []}
+        return {**base, "note": _SEALED_NOTE, "recipients": list(found.recipients)}
     return {
         **base,
         "format_version": manifest.format_version,
@@ -274,7 +333,9 @@ def info_document(found: inspection.PackageInfo) -> dict[str, Any]:
         "substitutions_applied": [{"path": path, "reason": reason} for path, reason in manifest.substitutions.items()],
         "file_count": len(manifest.files),
         "total_bytes": manifest.total_size,
-        "signature": _signature(manifest),
+        "signature": found.verdict.outcome.value if found.verdict else None,
+        "signer": {"name": found.verdict.signer, "pubkey_id": found.verdict.pubkey_id} if found.verdict else None,
+        "recipients": list(found.recipients),
         "import_id": manifest.import_id,
     }
 
@@ -282,10 +343,22 @@ def info_document(found: inspection.PackageInfo) -> dict[str, Any]:
 @click.command(epilog="\b\nExample:\n  alive-p2p verify nova-station.walnut")
 @click.argument("file", type=FOLDER, required=False)
 @click.option("--package", type=FOLDER, help="The same as FILE.")
+@click.option("--verify-signature", is_flag=True, help="Fail without a valid signature of a known peer.")
+@opening_options
 @limit_options
 @common
 def verify(
-    call: Call, /, *, file: Path | None, package: Path | None, max_files: int | None, max_bytes: int | None
+    call: Call,
+    /,
+    *,
+    file: Path | None,
+    package: Path | None,
+    max_files: int | None,
+    max_bytes: int | None,
+    passphrase_env: str | None,
+    passphrase_file: Path | None,
+    private_key: Path | None,
+    verify_signature: bool,
 ) -> None:
     """Check a package without receiving it.
 
@@ -295,7 +368,15 @@ def verify(
         raise UsageError("usage", "name one package", hint="alive-p2p verify FILE")
     path = call.runtime.cwd / (file or package or "")
     screen = call.screen
-    found = inspection.verify(path, _limits(call, max_files, max_bytes), screen.progress("verifying"))
+    opened_with = credentials(call, PassphraseFrom(passphrase_env, passphrase_file), private_key)
+    found = inspection.verify(
+        path,
+        _limits(call, max_files, max_bytes),
+        screen.progress("verifying"),
+        opened_with,
+        find_signer(call),
+        require_signature=verify_signature,
+    )
     for check in found.checks:
         word = "ok" if check.passed else "FAILED" if check.passed is False else "-"
         screen.say(f"  {check.name:<10} {word:<7} {check.finding}")
@@ -304,7 +385,7 @@ def verify(
         "package": str(path),
         "checks": [asdict(check) for check in found.checks],
         "import_id": manifest.import_id if manifest else None,
-        "signature": _signature(manifest) if manifest else None,
+        "signature": found.verdict.outcome.value if found.verdict else None,
     }
     if found.error is not None:
         screen.beside_error.update(document)

@@ -7,9 +7,11 @@ from typing import Any
 import click
 
 from alive_p2p import files
+from alive_p2p.cli.credentials import PassphraseFrom, passphrase_options, seal, signing_key
 from alive_p2p.cli.options import FOLDER, OUTPUT, Call, common, limit_options, wait_option
 from alive_p2p.cli.screen import field_line, human_size, plural, short
 from alive_p2p.errors import AliveP2PError
+from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.relay.config import read_config
 from alive_p2p.runtime import Runtime
@@ -53,6 +55,13 @@ def sender(runtime: Runtime) -> str:
 @click.option("--include-full-history", "full_history", is_flag=True, help="Pack the real log and insights.")
 @click.option("--include-nested", "nested", is_flag=True, help="Take nested walnuts along.")
 @click.option("--key", type=click.Choice(["full", "reduced"]), help="Pack key.md whole, or without people and links.")
+@click.option("--encrypt", type=click.Choice(["none", "passphrase", "rsa", "age"]), help="How the package is sealed.")
+@click.option("--sign/--no-sign", default=None, help="Sign it with your key; default: where there is one.")
+@click.option("--recipient", "recipients", multiple=True, metavar="PEER", help="Seal it for this peer; repeatable.")
+@click.option(
+    "--to-keys", "key_files", type=FOLDER, multiple=True, metavar="FILE", help="Seal it for the keys in a file."
+)
+@passphrase_options
 @click.option("--description", default="", metavar="TEXT", help="One line for the receiver.")
 @click.option("--note", default="", metavar="TEXT", help="One more line for the receiver.")
 @click.option("--dry-run", is_flag=True, help="Show what would leave, and write nothing.")
@@ -68,6 +77,12 @@ def create(
     peers: tuple[str, ...],
     dry_run: bool,
     wait: float,
+    encrypt: str | None,
+    recipients: tuple[str, ...],
+    key_files: tuple[Path, ...],
+    passphrase_env: str | None,
+    passphrase_file: Path | None,
+    sign: bool | None,
     **options: Any,  # noqa: ANN401
 ) -> None:
     """Pack a walnut, some bundles or a snapshot into a .walnut file.
@@ -76,9 +91,15 @@ def create(
     nested walnuts stay at home, unless you say otherwise. An existing file is never overwritten.
     """
     config = read_config(call.runtime) if peers else None
+    chosen, shown = seal(call, encrypt, recipients, key_files, PassphraseFrom(passphrase_env, passphrase_file))
+    walnut = call.runtime.cwd / options.pop("walnut")
+    handle = sender(call.runtime)
     request = ShareRequest(
-        walnut=call.runtime.cwd / options.pop("walnut"),
-        sender=sender(call.runtime),
+        walnut=walnut,
+        sender=handle,
+        signing_key=signing_key(call, sign=sign, sender=handle, walnut=walnut),
+        seal=chosen,
+        recipients=shown,
         peer_excludes={name: config.peer(name).exclude_patterns for name in peers} if config else {},
         **options,
     )
@@ -111,11 +132,28 @@ def _show(call: Call, result: ShareResult) -> None:
         )
     )
     screen.say(field_line("key.md", _key_form(plan)))
+    screen.say(field_line("sealed", _sealed(plan)))
+    screen.say(field_line("signed", _signed(plan)))
     if line := _left_out_summary(plan):
         screen.say(field_line("left out", line))
     screen.say(field_line("import id", manifest.import_id[:16]))
     screen.document({"status": "warn" if result.warnings else "ok", **plan_document(plan, result)})
     call.finish(result.warnings)
+
+
+def _sealed(plan: SharePlan) -> str:
+    """How, and for whom, with fingerprints."""
+    envelope = plan.request.seal.envelope
+    if envelope is Envelope.PLAIN:
+        return "no: everybody who gets the file can read it"
+    if not plan.request.recipients:
+        return "with a passphrase"
+    return "for " + ", ".join(f"{one.name} ({one.pubkey_id})" for one in plan.request.recipients)
+
+
+def _signed(plan: SharePlan) -> str:
+    key = plan.request.signing_key
+    return f"by {plan.manifest.sender} ({key.public.pubkey_id})" if key is not None else "no"
 
 
 def _key_form(plan: SharePlan) -> str:
@@ -146,6 +184,8 @@ def preview_lines(plan: SharePlan) -> list[str]:
     lines = [
         f"would pack '{plan.root.name}' as {plan_name(plan)}",
         field_line("scope", _scope(manifest)),
+        field_line("sealed", _sealed(plan)),
+        field_line("signed", _signed(plan)),
         field_line("sensitivity", f"{plan.sensitivity.word} ({plan.sensitivity_reason})"),
         field_line("files", f"{plural(len(plan.files), 'file')}, {human_size(plan.total_size)}"),
         "",
@@ -225,8 +265,11 @@ def plan_document(plan: SharePlan, result: ShareResult | None = None) -> dict[st
         "sensitivity": plan.sensitivity.word,
         "sensitivity_reason": plan.sensitivity_reason,
         "key": plan.key_form,
-        "recipients": [],
-        "signature": "unsigned",
+        "encryption": plan.request.seal.envelope.value,
+        "recipients": [
+            {"name": one.name, "pubkey_id": one.pubkey_id, "paired": one.is_paired} for one in plan.request.recipients
+        ],
+        "signature": "signed" if plan.request.signing_key is not None else "unsigned",
         "substitutions_applied": [{"path": path, "reason": reason} for path, reason in manifest.substitutions.items()],
         "left_out": [{"path": one.path, "reason": one.reason.value, "detail": one.detail} for one in plan.left_out],
         "included": list(plan.included),

@@ -60,15 +60,22 @@ def damaged(why: str) -> PackageError:
     )
 
 
+class Compressed(Protocol):
+    """What a gzip stream is read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none only at the end."""
+
+
 class GzipSource:
     """Reads the bytes inside a gzip stream.
 
     Args:
-        stream: the compressed bytes, positioned at the start.
+        stream: the compressed bytes, from their start; a read may give less than it is asked for.
         limit: how many bytes may come out at most.
     """
 
-    def __init__(self, stream: BinaryIO, limit: int) -> None:
+    def __init__(self, stream: Compressed, limit: int) -> None:
         self._stream = stream
         self._limit = limit
         self._decompressor = _new_decompressor()
@@ -89,6 +96,15 @@ class GzipSource:
         data = bytes(self._output[:size])
         del self._output[:size]
         return data
+
+    def ends_well(self) -> bool:
+        """Read on to the end and say whether the stream is whole: every trailer, and whatever lies under it."""
+        try:
+            while self.read(_CHUNK):
+                pass
+        except PackageError:
+            return False
+        return True
 
     def _next(self) -> bytes:
         """One more piece of output; empty at the end, or where the decompressor needs more input."""
@@ -138,7 +154,7 @@ def over_limit(why: str) -> PackageError:
     )
 
 
-def open_gzip_writer(raw: io.BufferedIOBase, *, reproducible: bool) -> BinaryIO:
+def open_gzip_writer(raw: io.BufferedIOBase | io.RawIOBase, *, reproducible: bool) -> BinaryIO:
     """Open a gzip writer around a buffered stream; closing it leaves `raw` open.
 
     Args:

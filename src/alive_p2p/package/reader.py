@@ -19,7 +19,20 @@ from alive_p2p.errors import PackageError, UsageError
 from alive_p2p.package import paths
 from alive_p2p.package.compression import GzipSource, damaged
 from alive_p2p.package.entries import FileEntry
-from alive_p2p.package.envelopes.base import HEAD_BYTES, Envelope, not_a_package, recognise
+from alive_p2p.package.envelopes.base import (
+    HEAD_BYTES,
+    NO_CREDENTIALS,
+    Credentials,
+    Envelope,
+    Opened,
+    Readable,
+    cannot_open,
+    not_a_package,
+    recognise,
+)
+from alive_p2p.package.envelopes.legacy import LegacyHeader
+from alive_p2p.package.envelopes.legacy import find as find_legacy
+from alive_p2p.package.envelopes.opening import open_envelope
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.tar import TarReader
@@ -28,7 +41,8 @@ Progress = Callable[[int, int], None]
 """Called with the bytes done and the bytes in all, now and then."""
 
 _MAX_PROBLEMS = 20
-_LEGACY_MEMBERS = frozenset([paths.MANIFEST, "payload.enc", "payload.key"])
+_OF_THE_ENVELOPE = frozenset(["cannot-open", "not-for-us", "over-limit", "sealed", "work-factor-too-high"])
+"""Errors that say what they say whatever is wrong inside."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +76,7 @@ class PackageReader:
     Args:
         path: the file.
         limits: the limits in force.
+        credentials: what sealed packages are opened with.
 
     Raises:
         UsageError: there is no such file (exit code 2).
@@ -69,9 +84,12 @@ class PackageReader:
         PackageError: it is not a package.
     """
 
-    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS, credentials: Credentials = NO_CREDENTIALS) -> None:
         self.path = path
         self.limits = limits
+        self._credentials = credentials
+        self._opened: Opened | None = None
+        self._legacy: LegacyHeader | None = None
         if not files.exists(path):
             raise UsageError("no-such-file", f"there is no file '{path}'", hint="check the path")
         if files.is_folder(path):
@@ -82,6 +100,9 @@ class PackageReader:
             with files.translating("read", path):
                 self.size = os.fstat(self._stream.fileno()).st_size
                 self.envelope = recognise(self._stream.read(HEAD_BYTES))
+                if self.envelope is Envelope.PLAIN:
+                    self._legacy = find_legacy(self._stream, limits)
+                    self.envelope = Envelope.PLAIN if self._legacy is None else Envelope.LEGACY
         except BaseException:
             self._stream.close()
             raise
@@ -92,21 +113,46 @@ class PackageReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._opened is not None:
+            self._opened.close()
         self._stream.close()
 
     @contextmanager
     def _archive(self) -> Iterator[TarReader]:
         """The payload's archive from its start, whatever is around it."""
-        if self.envelope is not Envelope.PLAIN:
-            raise PackageError(
-                "sealed",
-                f"the package is sealed ({self.envelope.value}) and this version of alive-p2p cannot open it",
-                untouched="everything",
-                hint="ask the sender for one made with `--encrypt none`",
-            )
         with files.translating("read", self.path):
+            source = GzipSource(self._plaintext(), self.limits.max_stream_bytes)
+            try:
+                yield TarReader(source, self.limits)
+            except PackageError as error:
+                if self.envelope is Envelope.PLAIN or error.code in _OF_THE_ENVELOPE:
+                    raise
+                if not source.ends_well():
+                    # Altered on its way or opened with a wrong key; which of the two is nobody's business.
+                    raise cannot_open() from None
+                raise
+
+    def _plaintext(self) -> Readable:
+        if self.envelope is Envelope.PLAIN:
             self._stream.seek(0)
-            yield TarReader(GzipSource(self._stream, self.limits.max_stream_bytes), self.limits)
+            return self._stream
+        if self._opened is None:
+            self._opened = open_envelope(self._stream, self.envelope, self._legacy, self.limits, self._credentials)
+        return self._opened.plaintext()
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The ids of the keys a sealed package names as its recipients; empty where it names nobody.
+
+        Raises:
+            PackageError: its envelope is not valid.
+        """
+        if self.envelope is not Envelope.RSA:
+            return ()
+        from alive_p2p.package.envelopes.rsa import read_header  # noqa: PLC0415  (only for this envelope)
+
+        with files.translating("read", self.path):
+            return read_header(self._stream).recipient_ids
 
     def read_manifest(self) -> Manifest:
         """Read the manifest and no further than that; the rest is not checked.
@@ -114,6 +160,8 @@ class PackageReader:
         Raises:
             PackageError: there is none, or it is not valid.
         """
+        if self._legacy is not None:
+            return Manifest.parse(self._legacy.manifest, self.limits)
         seen: set[str] = set()
         with self._archive() as archive:
             for member in archive.members():
@@ -160,16 +208,11 @@ class PackageReader:
                         executables.add(member.path)
                     done += member.size
                     if progress is not None:
-                        progress(self._stream.tell(), self.size)
+                        progress(min(self._stream.tell(), self.size), self.size)
+        if self._legacy is not None and manifest is None:
+            manifest = self._legacy.manifest
         if manifest is None:
             raise _no_manifest(set(found) | folders)
-        if set(found) | {paths.MANIFEST} <= _LEGACY_MEMBERS and "payload.enc" in found:
-            raise PackageError(
-                "sealed",
-                "the package is sealed in the way of format 2.0 and this version of alive-p2p cannot open it",
-                untouched="everything",
-                hint="ask the sender to make it again with a current version",
-            )
         return _Walked(Manifest.parse(manifest, self.limits), found, frozenset(executables), frozenset(folders))
 
     def unpack(

@@ -208,6 +208,8 @@ class TarReader:
                 raise damaged("something follows the end of the archive inside it")
             if padding > MAX_END_PADDING:
                 raise over_limit("there are more than a megabyte of zeros after the end of the archive inside it")
+        if padding < BLOCK:
+            raise damaged("the archive inside it ends in the middle of its end mark")
 
 
 def _checked_header(block: bytes) -> tuple[str, int]:

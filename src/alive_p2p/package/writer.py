@@ -43,7 +43,7 @@ class Piece:
 
 
 def write_package(
-    output: io.BufferedIOBase,
+    output: io.BufferedIOBase | io.RawIOBase,
     manifest: Manifest,
     pieces: Iterable[Piece],
     *,

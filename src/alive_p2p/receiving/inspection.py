@@ -1,14 +1,19 @@
 """Looking at a package without receiving it: `info` and `verify` (receive.md §12)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from alive_p2p.errors import PackageError
-from alive_p2p.package.envelopes.base import Envelope
+from alive_p2p.package.envelopes.base import NO_CREDENTIALS, Credentials, Envelope
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.reader import PackageReader, Progress
+from alive_p2p.package.signature import Outcome, Signer, Verdict
+from alive_p2p.package.signature import check as check_signature
 from alive_p2p.receiving.layout import plan_installation
+from alive_p2p.receiving.pipeline import refuse_signature
+from alive_p2p.receiving.plan import nobody
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,8 @@ class PackageInfo:
         envelope: what is around the payload.
         manifest: its manifest; None where it is sealed.
         layout: the layout it states or seems to have; None where that cannot be told.
+        recipients: the ids of the keys it is sealed for, where the envelope names them.
+        verdict: what is known of its signature; None where the package is sealed.
     """
 
     path: Path
@@ -28,6 +35,8 @@ class PackageInfo:
     envelope: Envelope
     manifest: Manifest | None
     layout: str | None
+    recipients: tuple[str, ...] = ()
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,7 @@ class Verification:
     checks: tuple[Check, ...]
     manifest: Manifest | None
     error: PackageError | None
+    verdict: Verdict | None = None
 
     @property
     def passed(self) -> bool:
@@ -54,52 +64,80 @@ class Verification:
         return self.error is None
 
 
-def inspect(path: Path, limits: Limits = DEFAULT_LIMITS) -> PackageInfo:
+def inspect(
+    path: Path,
+    limits: Limits = DEFAULT_LIMITS,
+    credentials: Credentials = NO_CREDENTIALS,
+    find_signer: Callable[[str], Signer | None] = nobody,
+) -> PackageInfo:
     """Read what a package says of itself. Its files are not checked; `verify` does that.
+
+    A sealed package without the credential it needs gives its envelope, its size and for whom it is.
 
     Raises:
         UsageError: there is no such file.
         PackageError: it is not a package, or its manifest is not valid.
     """
-    with PackageReader(path, limits) as package:
-        if package.envelope is not Envelope.PLAIN:
-            return PackageInfo(path, package.size, package.envelope, None, None)
-        manifest = package.read_manifest()
+    with PackageReader(path, limits, credentials) as package:
+        recipients = package.recipients
+        try:
+            manifest = package.read_manifest()
+        except PackageError as error:
+            if error.code != "sealed":
+                raise
+            return PackageInfo(path, package.size, package.envelope, None, None, recipients)
     layout: str | None
     try:
         layout = plan_installation(manifest, manifest.empty_dirs or ()).layout
     except PackageError:
         layout = manifest.source_layout
-    return PackageInfo(path, package.size, package.envelope, manifest, layout)
+    verdict = check_signature(manifest, find_signer)
+    return PackageInfo(path, package.size, package.envelope, manifest, layout, recipients, verdict)
 
 
-_STEPS = ("container", "members", "manifest", "files", "shape")
+_STEPS = ("container", "members", "manifest", "files", "shape", "signature")
 _STEP_OF = {
     "not-a-package": "container",
     "damaged": "container",
+    "bad-envelope": "container",
+    "cannot-open": "container",
+    "not-for-us": "container",
     "unsafe-member": "members",
     "over-limit": "members",
     "no-manifest": "manifest",
     "bad-manifest": "manifest",
     "unsupported-version": "manifest",
     "altered": "files",
+    "bad-signature": "signature",
+    "revoked-signer": "signature",
+    "signature-required": "signature",
 }
 
 
-def verify(path: Path, limits: Limits = DEFAULT_LIMITS, progress: Progress | None = None) -> Verification:
+def verify(
+    path: Path,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+    credentials: Credentials = NO_CREDENTIALS,
+    find_signer: Callable[[str], Signer | None] = nobody,
+    *,
+    require_signature: bool = False,
+) -> Verification:
     """Check everything a receive would check of the package itself. Writes nothing.
 
     Raises:
         UsageError: there is no such file.
         FileSystemError: it cannot be read.
-        PackageError: it is sealed, so that nothing can be checked.
+        PackageError: it is sealed and the credential it needs was not given, so that nothing can be checked.
     """
     manifest: Manifest | None = None
     try:
-        with PackageReader(path, limits) as package:
+        with PackageReader(path, limits, credentials) as package:
             contents = package.check(progress)
         manifest = contents.manifest
         plan_installation(manifest, contents.empty_dirs)
+        verdict = check_signature(manifest, find_signer)
+        refuse_signature(verdict, is_required=require_signature)
     except PackageError as error:
         if error.code == "sealed":
             raise
@@ -116,6 +154,20 @@ def verify(path: Path, limits: Limits = DEFAULT_LIMITS, progress: Progress | Non
         f"format {manifest.format_version}, valid",
         f"{count:,} listed, all present and unaltered, none besides",
         f"as scope {manifest.scope} has it",
+        describe_verdict(verdict),
     )
     checks = [Check(name, passed=True, finding=finding) for name, finding in zip(_STEPS, findings, strict=True)]
-    return Verification(path, tuple(checks), manifest, None)
+    return Verification(path, tuple(checks), manifest, None, verdict)
+
+
+def describe_verdict(verdict: Verdict) -> str:
+    """What is known of a signature, for a person: a peer's name only where the keyring vouches for it."""
+    who = f"{verdict.signer} ({verdict.pubkey_id})"
+    return {
+        Outcome.VALID: f"valid, by {who}",
+        Outcome.OTHER_SIGNER: f"valid, but by {who}, who is not the sender it names",
+        Outcome.UNKNOWN: f"by a key you do not know ({verdict.pubkey_id})",
+        Outcome.REVOKED: f"by a key that was revoked: {who}",
+        Outcome.INVALID: "not valid",
+        Outcome.UNSIGNED: "none",
+    }[verdict.outcome]

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from alive_p2p import files
-from alive_p2p.errors import AliveP2PError, UsageError
+from alive_p2p.errors import AliveP2PError, PackageError, UsageError
 from alive_p2p.locks import walnut_lock
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.reader import Contents, PackageReader, Progress
+from alive_p2p.package.signature import Outcome, Verdict
+from alive_p2p.package.signature import check as check_signature
 from alive_p2p.receiving import dedupe, records, targets
 from alive_p2p.receiving.layout import bundles_in, plan_installation
 from alive_p2p.receiving.migration import migrate_task_lists
@@ -57,7 +59,7 @@ def receive(
     """
     _check_request(request, runtime)
     surroundings = _surroundings(request, runtime)
-    with PackageReader(runtime.cwd / request.package, surroundings.limits) as package:
+    with PackageReader(runtime.cwd / request.package, surroundings.limits, request.credentials) as package:
         contents = package.check(progress)
         plan = decide(request, contents, surroundings, runtime)
         if plan.is_noop:
@@ -87,7 +89,7 @@ def preview(request: ReceiveRequest, runtime: Runtime, *, progress: Progress | N
     """
     _check_request(request, runtime)
     surroundings = _surroundings(request, runtime)
-    with PackageReader(runtime.cwd / request.package, surroundings.limits) as package:
+    with PackageReader(runtime.cwd / request.package, surroundings.limits, request.credentials) as package:
         return decide(request, package.check(progress), surroundings, runtime)
 
 
@@ -102,6 +104,7 @@ class Surroundings:
 
     limits: Limits
     agent_files: tuple[str, ...]
+    require_signature: bool
     notes: tuple[str, ...]
 
 
@@ -112,7 +115,7 @@ def _surroundings(request: ReceiveRequest, runtime: Runtime) -> Surroundings:
         request.max_files or preferences.max_files or DEFAULT_LIMITS.max_files,
         request.max_bytes or preferences.max_bytes or DEFAULT_LIMITS.max_bytes,
     )
-    return Surroundings(limits, preferences.agent_files, preferences.warnings)
+    return Surroundings(limits, preferences.agent_files, preferences.require_signature, preferences.warnings)
 
 
 # --- deciding -------------------------------------------------------------------------------------------------
@@ -137,6 +140,8 @@ def decide(request: ReceiveRequest, contents: Contents, surroundings: Surroundin
             f"`--bundle` chooses from a package of scope bundle; this one has scope {manifest.scope}",
             untouched="everything",
         )
+    verdict = check_signature(manifest, request.find_signer)
+    refuse_signature(verdict, is_required=request.require_signature or surroundings.require_signature)
     installation = plan_installation(
         manifest,
         contents.empty_dirs,
@@ -147,6 +152,7 @@ def decide(request: ReceiveRequest, contents: Contents, surroundings: Surroundin
     base = ReceivePlan(
         package=request.package,
         manifest=manifest,
+        verdict=verdict,
         target=runtime.cwd,
         is_noop=False,
         installation=installation,
@@ -160,6 +166,35 @@ def decide(request: ReceiveRequest, contents: Contents, surroundings: Surroundin
     if manifest.scope == "bundle":
         return _decide_bundles(base, request, runtime)
     return _decide_new(base, request, runtime)
+
+
+def refuse_signature(verdict: Verdict, *, is_required: bool) -> None:
+    """Refuse what a signature makes unacceptable (format.md §4).
+
+    Raises:
+        PackageError: it is invalid or its key revoked; or a valid one is required and this is not.
+    """
+    who = f"{verdict.signer} ({verdict.pubkey_id})" if verdict.signer else f"the key {verdict.pubkey_id}"
+    if verdict.outcome is Outcome.INVALID:
+        raise _bad_signature(
+            "bad-signature", "the package's signature is not valid: it was altered after it was signed"
+        )
+    if verdict.outcome is Outcome.REVOKED:
+        raise _bad_signature("revoked-signer", f"the package is signed with a key that was revoked: {who}")
+    if not is_required or verdict.outcome is Outcome.VALID:
+        return
+    what = {
+        Outcome.UNSIGNED: "it is not signed",
+        Outcome.UNKNOWN: f"nobody you know has signed it ({who})",
+        Outcome.OTHER_SIGNER: f"it is signed by {who}, who is not its sender",
+    }[verdict.outcome]
+    raise _bad_signature("signature-required", f"a valid signature is required: {what}")
+
+
+def _bad_signature(code: str, message: str) -> PackageError:
+    return PackageError(
+        code, message, untouched="everything", hint="ask the sender, over another channel, what they have sent"
+    )
 
 
 def _decide_new(plan: ReceivePlan, request: ReceiveRequest, runtime: Runtime) -> ReceivePlan:

@@ -4,13 +4,20 @@ Like a share's plan it is frozen and can be compared: it is made once for the pr
 and if the two differ nothing is done.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from alive_p2p.package.envelopes.base import Credentials
 from alive_p2p.package.limits import Limits
 from alive_p2p.package.manifest import Manifest
+from alive_p2p.package.signature import Signer, Verdict
+
+
+def nobody(_pubkey_id: str) -> Signer | None:
+    """The keyring of somebody who knows nobody."""
+    return None
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,9 @@ class ReceiveRequest:
         source_layout: treat the package as of this layout; for tests only.
         max_files, max_bytes: limits for this command, or None for those of the preferences.
         wait_seconds: how long to wait for the walnut's lock.
+        credentials: what a sealed package is opened with.
+        find_signer: looks a `pubkey_id` up in the keyring.
+        require_signature: refuse everything but a valid signature of a known peer.
     """
 
     package: Path
@@ -39,6 +49,9 @@ class ReceiveRequest:
     max_files: int | None = None
     max_bytes: int | None = None
     wait_seconds: float = 0.0
+    credentials: Credentials = field(default_factory=Credentials)
+    find_signer: Callable[[str], Signer | None] = field(default=nobody, repr=False)
+    require_signature: bool = False
 
 
 class Lineage(Enum):
@@ -110,6 +123,7 @@ class ReceivePlan:
     Attributes:
         package: the package file.
         manifest: its manifest, checked.
+        verdict: what is known of its signature.
         target: the walnut, absolute; it exists only with scope bundle or where there is nothing to do.
         is_noop: nothing is left to do.
         installation: what goes where, with the final folder names.
@@ -123,6 +137,7 @@ class ReceivePlan:
 
     package: Path
     manifest: Manifest
+    verdict: Verdict
     target: Path
     is_noop: bool
     installation: Installation

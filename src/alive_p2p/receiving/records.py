@@ -33,6 +33,7 @@ def import_record(plan: ReceivePlan, applied: list[str], at: str, runtime: Runti
         bundles=applied,
         source_layout=plan.manifest.source_layout or plan.installation.layout,
         import_id=plan.manifest.import_id,
+        signed_by=f"{plan.verdict.signer} ({plan.verdict.pubkey_id})" if plan.verdict.signer else None,
     )
 
 
@@ -62,6 +63,11 @@ def ledger_entry(plan: ReceivePlan, tree: Path, at: str) -> dict[str, Any]:
         "received_at": at,
         "source_walnut_id": manifest.walnut_id,
         "source_key_sha256": manifest.key_sha256,
+        "signer": {
+            "pubkey_id": plan.verdict.pubkey_id,
+            "status": plan.verdict.outcome.value,
+            "name": plan.verdict.signer,
+        },
         "bundle_digests": {name: digest_of(manifest, name) for name in groups if name != LIVE_CONTEXT},
         "files": {name: _rows(plan, tree, pairs) for name, pairs in groups.items()},
     }

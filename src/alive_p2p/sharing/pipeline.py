@@ -10,9 +10,10 @@ from pathlib import Path
 
 from alive_p2p import files
 from alive_p2p.locks import walnut_lock
+from alive_p2p.package.envelopes.sealing import sealed
 from alive_p2p.package.reader import Progress
 from alive_p2p.package.writer import ChangedError, Piece, write_package
-from alive_p2p.runtime import Runtime
+from alive_p2p.runtime import Runtime, parse_timestamp
 from alive_p2p.sharing.contents import stamp_of
 from alive_p2p.sharing.output import default_name, resolve_output
 from alive_p2p.sharing.plan import PlannedFile, Reason, SharePlan, ShareRequest, ShareResult
@@ -70,14 +71,17 @@ def write_share(
     with walnut_lock(plan.root, "create", runtime, wait_seconds=wait_seconds):
         _refuse_changes(plan, runtime)
         with files.PendingFile(destination.folder) as pending:
-            write_package(
-                pending.stream,
-                plan.manifest,
-                [_piece(planned) for planned in plan.files],
-                reproducible=runtime.is_reproducible,
-                name=str(destination.folder / destination.name),
-                progress=progress,
-            )
+            name = str(destination.folder / destination.name)
+            mtime = int(parse_timestamp(plan.manifest.created).timestamp())
+            with files.translating("write", name), sealed(pending.stream, plan.request.seal, mtime) as stream:
+                write_package(
+                    stream,
+                    plan.manifest,
+                    [_piece(planned) for planned in plan.files],
+                    reproducible=runtime.is_reproducible,
+                    name=name,
+                    progress=progress,
+                )
             if plan.new_walnut_id:
                 _record_walnut_id(plan)
             final = destination.publish(pending)

@@ -11,13 +11,30 @@ from pathlib import Path
 from typing import Literal
 
 from alive_p2p.package.entries import FileEntry
+from alive_p2p.package.envelopes.sealing import Seal
 from alive_p2p.package.limits import Limits
 from alive_p2p.package.manifest import Manifest
+from alive_p2p.package.signature import SigningKey
 from alive_p2p.walnut.key import Sensitivity
 from alive_p2p.walnut.tasks import TaskCounts
 
 Scope = Literal["full", "bundle", "snapshot"]
 KeyForm = Literal["full", "reduced"]
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Somebody a package is sealed for.
+
+    Attributes:
+        name: the peer's name, or where the key came from.
+        pubkey_id: the first 16 hex digits of the fingerprint.
+        is_paired: whether the person vouched for the key; a key that was merely imported is not.
+    """
+
+    name: str
+    pubkey_id: str
+    is_paired: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +55,9 @@ class ShareRequest:
         sender: the sender's handle.
         description, note: one line each, for the receiver.
         max_files, max_bytes: limits for this command, or None for those of the preferences.
+        seal: how the package is sealed.
+        recipients: for whom, as they are shown.
+        signing_key: the sender's key, or None to leave the package unsigned.
     """
 
     walnut: Path
@@ -55,6 +75,9 @@ class ShareRequest:
     note: str = ""
     max_files: int | None = None
     max_bytes: int | None = None
+    seal: Seal = field(default_factory=Seal)
+    recipients: tuple[Recipient, ...] = ()
+    signing_key: SigningKey | None = field(default=None, repr=False)
 
 
 class Reason(Enum):

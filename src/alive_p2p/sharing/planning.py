@@ -8,6 +8,7 @@ from alive_p2p.package import paths
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import FORMAT_VERSION, Manifest
 from alive_p2p.package.paths import bundle_name_refusal
+from alive_p2p.package.signature import sign
 from alive_p2p.runtime import PLUGIN_VERSION, Runtime
 from alive_p2p.sharing.contents import Contents
 from alive_p2p.sharing.plan import (
@@ -305,7 +306,9 @@ class Planner:
             "empty_dirs": sorted(selection.empty_dirs),
             "encryption": "none",
         }
-        return Manifest.build(fields, self.limits)
+        manifest = Manifest.build(fields, self.limits)
+        key = self.request.signing_key
+        return manifest if key is None else sign(manifest, key)
 
 
 def _unknown_bundle(name: str, bundles: list[Bundle], sharable: list[str]) -> UsageError:

@@ -27,6 +27,9 @@ class Preferences:
         share_presets: exclusion patterns by the name of their preset.
         max_files, max_bytes: raised (or lowered) limits of a package, or None for the defaults.
         agent_files: further names of files that agents obey on sight.
+        require_signature: refuse packages without a valid signature of a known peer.
+        sign: whether packages are signed where there is a key.
+        signing_key_path: another key to sign with than the relay's.
         warnings: unknown settings, with the nearest known one.
     """
 
@@ -36,6 +39,9 @@ class Preferences:
     max_files: int | None = None
     max_bytes: int | None = None
     agent_files: tuple[str, ...] = ()
+    require_signature: bool = False
+    sign: bool = True
+    signing_key_path: str | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -103,20 +109,26 @@ class _Reader:
             max_files=self._count(("p2p", "limits", "max_files")),
             max_bytes=self._count(("p2p", "limits", "max_bytes")),
             agent_files=self._texts(("p2p", "agent_files")),
+            require_signature=self._boolean(("p2p", "require_signature"), default=False),
+            sign=self._boolean(("p2p", "sign"), default=True),
+            signing_key_path=self._text(("p2p", "signing_key_path")),
             warnings=tuple(self._unknown_keys()),
         )
 
     def _check_the_rest(self) -> None:
         """Settings that other parts of the program use: a wrong type is found here, on whatever command."""
-        for name in ("auto_receive", "require_signature", "sign"):
-            self._boolean(("p2p", name), default=False)
-        for path in (("p2p", "signing_key_path"), ("p2p", "relay", "url"), ("p2p", "relay", "token_env")):
-            value = self._get(path)
-            if value is not None and not isinstance(value, str):
-                self._wrong(path, "text")
+        self._boolean(("p2p", "auto_receive"), default=False)
+        for path in (("p2p", "relay", "url"), ("p2p", "relay", "token_env")):
+            self._text(path)
         for name in ("inbox_files", "inbox_bytes"):
             self._count(("p2p", "limits", name))
         self._texts(("p2p", "sensitive_names"))
+
+    def _text(self, path: KeyPath) -> str | None:
+        value = self._get(path)
+        if value is not None and not isinstance(value, str):
+            self._wrong(path, "text")
+        return value
 
     def _texts(self, path: KeyPath) -> tuple[str, ...]:
         value = self._get(path)

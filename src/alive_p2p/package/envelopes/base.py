@@ -1,7 +1,11 @@
 """Recognising what a file is: by its content, never by its name (format.md §5)."""
 
 import codecs
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
 from alive_p2p.errors import PackageError
 
@@ -16,6 +20,94 @@ class Envelope(Enum):
     PASSPHRASE = "passphrase"  # noqa: S105  (the name of an envelope, not a secret)
     RSA = "rsa"
     AGE = "age"
+    LEGACY = "legacy"
+
+
+class Readable(Protocol):
+    """Anything that is read forward: at most `size` bytes a call, none only at the end."""
+
+    def read(self, size: int, /) -> bytes:
+        """Read on."""
+
+
+class Named(Protocol):
+    """What an envelope needs of a public key to know it again."""
+
+    @property
+    def pubkey_id(self) -> str:
+        """The first 16 hex digits of its fingerprint."""
+
+
+class Unwrapping(Protocol):
+    """What an envelope needs of a private key."""
+
+    @property
+    def public(self) -> Named:
+        """The key that senders name."""
+
+    def unwrap(self, wrapped: bytes) -> bytes:
+        """The key inside; raises `AliveP2PError` where it is not for us or damaged."""
+
+    def age_identity(self) -> object:
+        """The same key as an age identity."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a receiver can open envelopes with; each is asked for only when an envelope needs it.
+
+    Attributes:
+        passphrase: gives the passphrase, or None where there is none to give.
+        private_keys: gives the private keys to try, our own first.
+    """
+
+    passphrase: Callable[[], bytes] | None = None
+    private_keys: Callable[[], Sequence[Unwrapping]] = field(default=tuple)
+
+
+NO_CREDENTIALS = Credentials()
+"""Enough for a plain package."""
+
+
+class Opened(Protocol):
+    """An envelope whose key is known."""
+
+    def plaintext(self) -> Readable:
+        """The payload from its start; may be called again."""
+
+    def close(self) -> None:
+        """Let go of what reading needed."""
+
+
+class Sealer(io.RawIOBase):
+    """A stream that seals what is written to it into `output`, which it leaves open.
+
+    Args:
+        output: a buffered stream.
+    """
+
+    def __init__(self, output: io.BufferedIOBase) -> None:
+        super().__init__()
+        self._output = output
+
+    def writable(self) -> bool:
+        """Sealing is writing."""
+        return True
+
+
+def cannot_open() -> PackageError:
+    """The one error for every way in which opening can fail: what failed must not be told apart from outside."""
+    return PackageError(
+        "cannot-open",
+        "the package cannot be opened: wrong passphrase or key, or not a package this version can read",
+        untouched="everything",
+        hint="check the passphrase or key; if it is right, fetch the file again",
+    )
+
+
+def needs(what: str, hint: str) -> PackageError:
+    """The error for a sealed package without the credential it needs."""
+    return PackageError("sealed", f"the package is sealed {what}", untouched="everything", hint=hint)
 
 
 _TAR_MAGIC_AT = 257

@@ -1,0 +1,259 @@
+"""Private keys: reading one's own, wherever it came from, and what can be done with one.
+
+A private key lives in memory and nowhere else: it is not printed, not logged, and what other libraries need in
+another form is re-serialised in memory.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from alive_p2p.errors import AliveP2PError
+from alive_p2p.keys.public import (
+    MAX_KEY_BYTES,
+    KeyProblem,
+    Kind,
+    PublicKey,
+    bad_key,
+    from_foreign,
+    from_recipient,
+    looks_private,
+    pem_blocks,
+)
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+Ask = Callable[[str], bytes]
+"""Asks a person for a passphrase; gets the prompt, without punctuation at its end."""
+
+NEW_RSA_BITS = 4096
+"""The size of a relay's key (relay.md §2)."""
+
+PSS_SALT_BYTES = 32
+
+_AGE_IDENTITY = re.compile(r"AGE-SECRET-KEY-1[0-9A-Z]+", re.IGNORECASE)
+
+
+class CannotUnwrapError(AliveP2PError):
+    """A wrapped key does not open with this private key. There is one message for every reason, on purpose."""
+
+
+@dataclass(frozen=True)
+class PrivateKey:
+    """A private key, made by `load_private_key` or `generate_private_key`; its `repr` shows nothing secret.
+
+    Attributes:
+        public: its public half.
+        label: where it came from, for messages.
+    """
+
+    public: PublicKey
+    label: str
+    _key: "RSAPrivateKey | Ed25519PrivateKey | str" = field(repr=False, compare=False)
+    """The key of `cryptography`, or for x25519 the text of the identity."""
+
+    @property
+    def kind(self) -> Kind:
+        """The family of the key."""
+        return self.public.kind
+
+    def unwrap(self, wrapped: bytes) -> bytes:
+        """Open what was encrypted to this key with RSA-OAEP, SHA-256, MGF1-SHA-256, empty label (format.md §5).
+
+        Raises:
+            CannotUnwrapError: it was not, or it is damaged, or this is not an RSA key.
+        """
+        from cryptography.exceptions import InternalError  # noqa: PLC0415  (heavy)
+        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415  (heavy)
+        from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415  (heavy)
+
+        oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), label=None)
+        try:
+            return self._rsa("open it").decrypt(wrapped, oaep)
+        except (ValueError, InternalError, KeyProblem):
+            raise CannotUnwrapError("cannot-unwrap", "it does not open with this private key") from None
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign bytes: RSASSA-PSS, SHA-256, MGF1-SHA-256, 32 bytes of salt (format.md §4).
+
+        Raises:
+            KeyProblem: this is not an RSA key.
+        """
+        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415  (heavy)
+        from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415  (heavy)
+
+        pss = padding.PSS(padding.MGF1(hashes.SHA256()), PSS_SALT_BYTES)
+        return self._rsa("sign").sign(data, pss, hashes.SHA256())
+
+    def age_identity(self) -> object:
+        """The key as an identity for pyrage (format.md §5, age).
+
+        Raises:
+            KeyProblem: age cannot use it.
+        """
+        import pyrage  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415  (heavy)
+        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (heavy)
+
+        try:
+            if isinstance(self._key, str):
+                return cast("object", pyrage.x25519.Identity.from_str(self._key))
+            # The age library reads RSA as PKCS#1 only, and Ed25519 as OpenSSH wrote it.
+            form = (
+                serialization.PrivateFormat.TraditionalOpenSSL
+                if self.kind == "rsa"
+                else serialization.PrivateFormat.OpenSSH
+            )
+            pem = self._key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+            return cast("object", pyrage.ssh.Identity.from_buffer(pem))
+        except pyrage.IdentityError:
+            raise KeyProblem("bad-key", f"age cannot use the private key '{self.label}'") from None
+
+    def pkcs8_pem(self, passphrase: bytes | None) -> bytes:
+        """The key as PKCS#8 in PEM, sealed where a passphrase is given. Either way it is a secret.
+
+        Raises:
+            KeyProblem: it is an age key, which has no such form here; or the passphrase is empty.
+        """
+        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (heavy)
+
+        from alive_p2p.keys.pkcs8 import encrypted_pem  # noqa: PLC0415  (needed here only)
+
+        if isinstance(self._key, str):
+            raise KeyProblem("bad-key", f"the age key '{self.label}' cannot be written as PKCS#8")
+        form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        if passphrase is None:
+            return self._key.private_bytes(serialization.Encoding.PEM, form, plain)
+        if not passphrase:
+            raise KeyProblem("empty-passphrase", "an empty passphrase protects nothing")
+        return encrypted_pem(self._key.private_bytes(serialization.Encoding.DER, form, plain), passphrase)
+
+    def _rsa(self, what: str) -> "RSAPrivateKey":
+        if self.kind != "rsa":
+            raise KeyProblem("bad-key", f"only an RSA key can {what}, and '{self.label}' is an {self.kind} key")
+        return cast("RSAPrivateKey", self._key)
+
+
+def generate_private_key() -> PrivateKey:
+    """Make a new RSA-4096 key (relay.md §2). Takes about a second, sometimes several."""
+    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415  (heavy)
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=NEW_RSA_BITS)
+    return PrivateKey(from_foreign(key.public_key()), "a new key", key)
+
+
+def load_private_key(data: bytes, *, label: str, ask: Ask | None = None) -> PrivateKey:
+    """Read one private key: PEM (PKCS#8 or PKCS#1), OpenSSH's own format, or an age identity file.
+
+    Args:
+        data: the file's content.
+        label: where it came from, for messages and the passphrase's prompt.
+        ask: asks for the passphrase, once, where the key has one.
+
+    Raises:
+        KeyProblem: `bad-key` where it is not a usable private key, `key-locked` where it has a passphrase and
+            nobody can be asked, `wrong-passphrase` where the one given does not open it.
+    """
+    text = data.removeprefix(b"\xef\xbb\xbf").strip()
+    if not text or len(text) > MAX_KEY_BYTES:
+        raise _bad(label, "it is empty" if not text else "it is far too long for a key")
+    if text.startswith((b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----")):
+        raise KeyProblem(
+            "key-locked",
+            f"the key file '{label}' is itself encrypted with age",
+            hint="decrypt it with `age -d` to a place only you can read, and use that file",
+        )
+    blocks = [(what, block) for what, block in pem_blocks(text) if what.endswith("PRIVATE KEY")]
+    if len(blocks) > 1:
+        raise _bad(label, f"it has {len(blocks)} private keys in it, where one is needed")
+    if blocks:
+        return _from_pem(*blocks[0], label, ask)
+    if b"AGE-SECRET-KEY-1" in text.upper() or b"AGE-PLUGIN-" in text.upper():
+        return _from_identity_file(text, label)
+    raise _bad(label, _what_else(text))
+
+
+def _from_pem(what: str, block: bytes, label: str, ask: Ask | None) -> PrivateKey:
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  (heavy)
+
+    try:
+        try:
+            key = _foreign(what, block, None)
+        except TypeError:  # the library's word for "it has a passphrase"
+            key = _unlocked(what, block, label, ask)
+    except UnsupportedAlgorithm:
+        raise _bad(label, "it is of a kind, or under a cipher, that is not supported") from None
+    except KeyProblem:
+        raise
+    except Exception:  # noqa: BLE001  (whatever a foreign parser says about a damaged key)
+        raise _bad(label, "it looks like a private key, but it is damaged") from None
+    try:
+        public = from_foreign(key.public_key())  # type: ignore[attr-defined]  # every private key has a public one
+    except KeyProblem as problem:
+        raise KeyProblem(problem.code, f"the private key '{label}' cannot be used: {problem.message}") from None
+    return PrivateKey(public, label, cast("RSAPrivateKey | Ed25519PrivateKey", key))
+
+
+def _unlocked(what: str, block: bytes, label: str, ask: Ask | None) -> object:
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  (heavy)
+
+    if ask is None:
+        raise KeyProblem(
+            "key-locked",
+            f"the private key '{label}' has a passphrase, and nobody can be asked for it here",
+            hint="run it in a terminal",
+        )
+    passphrase = ask(f"passphrase of '{label}'")
+    try:
+        return _foreign(what, block, passphrase)
+    except UnsupportedAlgorithm:
+        raise
+    except Exception:  # noqa: BLE001  (a wrong passphrase makes junk of the key, and junk fails in many ways)
+        raise KeyProblem(
+            "wrong-passphrase",
+            f"this passphrase does not open the private key '{label}'",
+            hint="try again; if the passphrase is right, the file is damaged",
+        ) from None
+
+
+def _foreign(what: str, block: bytes, passphrase: bytes | None) -> object:
+    """Let the library read a key. Raises `TypeError` where it has a passphrase and none is given."""
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (heavy)
+
+    if what == "OPENSSH PRIVATE KEY":
+        return serialization.load_ssh_private_key(block + b"\n", passphrase)
+    return serialization.load_pem_private_key(block + b"\n", passphrase)
+
+
+def _from_identity_file(text: bytes, label: str) -> PrivateKey:
+    import pyrage  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415  (heavy)
+
+    lines = [line.strip() for line in text.decode("utf-8", "replace").splitlines()]
+    identities = [line for line in lines if line and not line.startswith("#")]
+    if any(line.upper().startswith("AGE-PLUGIN-") for line in identities):
+        raise _bad(label, "it is the identity of an age plugin")
+    if len(identities) != 1:
+        raise _bad(label, f"it has {len(identities)} lines that are not comments, where one identity is needed")
+    if not _AGE_IDENTITY.fullmatch(identities[0]):
+        raise _bad(label, "it looks like an age identity, but it is damaged")
+    try:
+        identity = pyrage.x25519.Identity.from_str(identities[0])
+    except pyrage.IdentityError:
+        raise _bad(label, "it looks like an age identity, but it is damaged or cut off") from None
+    return PrivateKey(from_recipient(str(identity.to_public())), label, str(identity))
+
+
+def _what_else(text: bytes) -> str:
+    if text.startswith(b"PuTTY-User-Key-File"):
+        return "it is a PuTTY key (PuTTYgen can export it as OpenSSH)"
+    if looks_private(text):
+        return "it looks like a private key, but it is damaged or cut off"
+    if b"PUBLIC KEY-----" in text or text.startswith((b"ssh-", b"ecdsa-", b"sk-", b"age1")):
+        return "it is a public key, where the private one is needed"
+    return "it is a certificate" if b"CERTIFICATE-----" in text else "it is not a private key"
+
+
+def _bad(label: str, what: str) -> KeyProblem:
+    return bad_key(f"the private key '{label}' cannot be used: {what}")

@@ -1,0 +1,84 @@
+"""Opening whatever is around a payload (format.md §5)."""
+
+from typing import BinaryIO
+
+from alive_p2p.package.envelopes.age import KeySource
+from alive_p2p.package.envelopes.age_header import read_header
+from alive_p2p.package.envelopes.age_passphrase import PassphraseSource
+from alive_p2p.package.envelopes.base import Credentials, Envelope, Opened, Readable, needs
+from alive_p2p.package.envelopes.legacy import LegacyHeader, OpenedLegacy
+from alive_p2p.package.limits import Limits
+
+
+def open_envelope(
+    stream: BinaryIO, envelope: Envelope, legacy: LegacyHeader | None, limits: Limits, credentials: Credentials
+) -> Opened:
+    """Find the key of a sealed package.
+
+    Args:
+        stream: the file, seekable.
+        envelope: what it was recognised as; not `PLAIN`.
+        legacy: what was found outside a package of format 2.0.
+        limits: the limits in force.
+        credentials: the receiver's.
+
+    Raises:
+        PackageError: the credential it needs is missing or wrong, or the envelope is not valid.
+    """
+    if legacy is not None:
+        return OpenedLegacy(stream, legacy, limits, credentials)
+    if envelope is Envelope.PASSPHRASE:
+        from alive_p2p.package.envelopes.passphrase import OpenedPassphrase  # noqa: PLC0415
+
+        return OpenedPassphrase(stream, credentials)
+    if envelope is Envelope.RSA:
+        from alive_p2p.package.envelopes.rsa import OpenedRsa  # noqa: PLC0415
+
+        return OpenedRsa(stream, credentials)
+    return OpenedAge(stream, credentials)
+
+
+class OpenedAge:
+    """An age file and what it is opened with (format.md §5).
+
+    Args:
+        stream: the file, seekable.
+        credentials: the receiver's.
+
+    Raises:
+        PackageError: the credential it needs is missing or wrong, or it is not an age file.
+    """
+
+    def __init__(self, stream: BinaryIO, credentials: Credentials) -> None:
+        self._stream = stream
+        self._file_key: bytes | None = None
+        self._passphrase = b""
+        self._identities: list[object] = []
+        self._last: KeySource | None = None
+        stream.seek(0)
+        if read_header(stream).is_passphrase:
+            if credentials.passphrase is None:
+                raise needs("with a passphrase", "give it with `--passphrase-env NAME` or `--passphrase-file FILE`")
+            self._passphrase = credentials.passphrase()
+        else:
+            self._identities = [key.age_identity() for key in credentials.private_keys()]
+            if not self._identities:
+                raise needs("for a private key", "name the key with `--private-key FILE`")
+
+    def plaintext(self) -> Readable:
+        """The payload from its start."""
+        self.close()
+        self._stream.seek(0)
+        header = read_header(self._stream)
+        if not self._identities:
+            opened = PassphraseSource(header.payload, header, self._passphrase, file_key=self._file_key)
+            self._file_key = opened.file_key
+            return opened
+        self._last = KeySource(self._stream, self._identities, header=header)
+        return self._last
+
+    def close(self) -> None:
+        """End the thread that reads the file, where one does."""
+        if self._last is not None:
+            self._last.close()
+            self._last = None

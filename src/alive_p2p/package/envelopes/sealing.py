@@ -1,0 +1,62 @@
+"""Sealing what a package's writer writes (format.md §5).
+
+Everything a seal needs is in hand before anything is read or written: the passphrase, or every recipient's key.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from alive_p2p.package.envelopes.base import Envelope
+
+
+@dataclass(frozen=True)
+class Seal:
+    """How a package is sealed.
+
+    Attributes:
+        envelope: none, passphrase, RSA or age.
+        passphrase: for the passphrase envelope, and for age without keys; UTF-8.
+        public_keys: for RSA and age, one for each recipient.
+    """
+
+    envelope: Envelope = Envelope.PLAIN
+    passphrase: bytes = field(default=b"", repr=False)
+    public_keys: Sequence[Any] = ()
+
+
+@contextmanager
+def sealed(output: io.BufferedIOBase, seal: Seal, mtime: int) -> Iterator[io.BufferedIOBase | io.RawIOBase]:
+    """The stream that a plain package is written to, so that `output` gets the sealed one.
+
+    Args:
+        output: where the package goes; left open.
+        seal: how it is sealed.
+        mtime: the package's time, in seconds since 1970.
+    """
+    if seal.envelope is Envelope.PASSPHRASE:
+        from alive_p2p.package.envelopes.passphrase import PassphraseSealer  # noqa: PLC0415
+
+        by_passphrase = PassphraseSealer(output, seal.passphrase)
+        yield by_passphrase
+        by_passphrase.finish()
+    elif seal.envelope is Envelope.RSA:
+        from alive_p2p.package.envelopes.rsa import RsaSealer  # noqa: PLC0415
+
+        for_keys = RsaSealer(output, seal.public_keys, mtime)
+        yield for_keys
+        for_keys.finish()
+    elif seal.envelope is Envelope.AGE and seal.passphrase:
+        from alive_p2p.package.envelopes.age_passphrase import PassphraseSealer as AgePassphraseSealer  # noqa: PLC0415
+
+        with AgePassphraseSealer(output, seal.passphrase) as by_age_passphrase:
+            yield by_age_passphrase
+    elif seal.envelope is Envelope.AGE:
+        from alive_p2p.package.envelopes.age import KeySealer  # noqa: PLC0415
+
+        with KeySealer(output, [key.age_recipient() for key in seal.public_keys]) as for_age_keys:
+            yield for_age_keys
+    else:
+        yield output
