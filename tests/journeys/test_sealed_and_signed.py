@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import tarfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -359,3 +361,95 @@ def test_peers_keys_are_age_recipients(people: dict[str, Person], tmp_path: Path
         assert done.code == 1, at
         assert not (ben.home / "t").exists()
     assert ben("receive", sealed, "--target", ben.home / "t", "--yes").code == 0
+
+
+# --- published keys -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def host() -> Iterator[tuple[str, dict[str, tuple[int, bytes]]]]:
+    """A git host that publishes keys: its address, and what it answers by path."""
+    answers: dict[str, tuple[int, bytes]] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        """Answers from the table."""
+
+        def do_GET(self) -> None:
+            """Answer one request."""
+            code, body = answers.get(self.path, (404, b"Not Found"))
+            self.send_response(code)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: object) -> None:
+            """Quietly."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", answers
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("word", ["github", "gitlab"])
+def test_the_keys_somebody_publishes(
+    word: str, run: Run, home: Path, tmp_path: Path, nova: Path, host: tuple[str, dict[str, tuple[int, bytes]]]
+) -> None:
+    """Fetched, shown with fingerprints, and used after a yes; the receiver needs nothing but `~/.ssh`."""
+    address, answers = host
+    private = _ssh_key(home / ".ssh", "ed25519")
+    public = Path(f"{private}.pub").read_bytes()
+    other = Path(f"{_ssh_key(tmp_path / 'other', 'ecdsa')}.pub").read_bytes()  # a kind that age cannot use
+    answers["/carla.keys"] = (200, other + public)
+    variable = {f"ALIVE_P2P_{word.upper()}_URL": address}
+    sealed = tmp_path / "p.walnut"
+    command = ["create", "--scope", "full", "--walnut", nova, "-o", sealed, "--to", f"{word}:carla"]
+    asked = run(*command, **variable)
+    assert asked.code == 1
+    assert f"{word}:carla publishes" in asked.err
+    assert not sealed.exists()
+    made = run(*command, "--yes", **variable)
+    assert made.code == 0, made.err
+    assert "age -d -i" in made.out
+    assert run("receive", sealed, "--target", tmp_path / "there", "--yes").code == 0
+
+
+@pytest.mark.parametrize(
+    ("whom", "answer", "piece"),
+    [
+        ("github:nobody", None, "nobody at GitHub is called 'nobody'"),
+        ("github:carla", (200, b""), "publishes no key"),
+        ("github:carla", (500, b"oops"), "it answered 500"),
+        ("github:carla", (200, b"x" * (2 << 20)), "larger than a megabyte"),
+        ("github:../../etc", None, "cannot be a login"),
+        ("gitlab:a b", None, "cannot be a login"),
+    ],
+)
+def test_a_host_that_does_not_help_is_an_error_of_ours(
+    whom: str,
+    answer: tuple[int, bytes] | None,
+    piece: str,
+    run: Run,
+    tmp_path: Path,
+    nova: Path,
+    host: tuple[str, dict[str, tuple[int, bytes]]],
+) -> None:
+    """Each with its own message, and nothing made."""
+    address, answers = host
+    if answer is not None:
+        answers["/carla.keys"] = answer
+    command = ["create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p", "--to", whom, "--yes"]
+    ran = run(*command, ALIVE_P2P_GITHUB_URL=address, ALIVE_P2P_GITLAB_URL=address)
+    assert ran.code in {1, 2}
+    assert piece in ran.err
+    assert not (tmp_path / "p").exists()
+
+
+def test_keys_are_not_fetched_without_https_or_from_nowhere(run: Run, tmp_path: Path, nova: Path) -> None:
+    """An address that is neither https nor this machine is refused; one that nobody answers at says so."""
+    command = ["create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p", "--to", "github:carla", "--yes"]
+    assert "only fetched over https" in run(*command, ALIVE_P2P_GITHUB_URL="http://example.org").err
+    assert "only fetched over https" in run(*command, ALIVE_P2P_GITHUB_URL="file:///etc").err
+    assert "could not be fetched" in run(*command, ALIVE_P2P_GITHUB_URL="http://127.0.0.1:1").err

@@ -27,6 +27,7 @@ def key_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     openssl("rsa", "-in", rsa, "-traditional", "-aes256", *seal, "-out", str(folder / "rsa-pkcs1-sealed.pem"))
     openssl("pkcs8", "-topk8", "-in", rsa, *seal, "-out", str(folder / "rsa-sealed.pem"))
     openssl("pkcs8", "-topk8", "-in", rsa, *seal, "-scrypt", "-out", str(folder / "rsa-scrypt-sealed.pem"))
+    openssl("pkcs8", "-topk8", "-in", rsa, *seal, "-v2", "camellia-256-cbc", "-out", str(folder / "rsa-camellia.pem"))
     openssl("genpkey", "-algorithm", "ED25519", "-out", str(folder / "ed25519.pem"))
     openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(folder / "ecdsa.pem"))
     openssl("pkey", "-in", str(folder / "ecdsa.pem"), "-pubout", "-out", str(folder / "ecdsa-public.pem"))
@@ -43,6 +44,7 @@ def key_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "ssh-ed25519": ("ed25519", "-N", ""),
         "ssh-ed25519-sealed": ("ed25519", "-N", PASSPHRASE),
         "ssh-ecdsa": ("ecdsa", "-N", ""),
+        "ssh-chacha": ("ed25519", "-N", PASSPHRASE, "-Z", "chacha20-poly1305@openssh.com"),
     }.items():
         run("ssh-keygen", "-q", "-a", "4", "-C", "ben at home", "-f", folder / name, "-t", *options)
     run("ssh-keygen", "-q", "-s", folder / "ssh-rsa", "-I", "id", folder / "ssh-ed25519.pub")

@@ -3,12 +3,13 @@
 import base64
 import hashlib
 import os
+from pathlib import Path
 
 import pyrage
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa as foreign_rsa
-from key_making import run
+from key_making import ReadKey, run
 
 from alive_p2p.keys.public import ACCEPTED, KeyProblem, PublicKey, load_public_key, load_public_keys
 
@@ -16,12 +17,12 @@ FORMS = ["rsa-public.pem", "rsa-pkcs1-public.pem", "ssh-rsa.pub", "ssh-ed25519.p
 
 
 @pytest.fixture(scope="module")
-def age_line(key_files):
+def age_line(key_files: Path) -> bytes:
     return run("age-keygen", "-y", key_files / "age.txt").strip()
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_the_fingerprint_is_openssls(name, read_key, key_files):
+def test_the_fingerprint_is_openssls(name: str, read_key: ReadKey, key_files: Path) -> None:
     """SHA-256 over the DER SubjectPublicKeyInfo, as `openssl pkey -pubin -outform DER | sha256sum` gives it."""
     key = load_public_key(read_key(name))
     der = run("openssl", "pkey", "-pubin", "-outform", "DER", data=key.pem())
@@ -29,7 +30,7 @@ def test_the_fingerprint_is_openssls(name, read_key, key_files):
     assert key.pubkey_id == key.fingerprint[:16]
 
 
-def test_every_form_of_a_key_is_the_same_key(read_key, key_files):
+def test_every_form_of_a_key_is_the_same_key(read_key: ReadKey, key_files: Path) -> None:
     """PEM, PKCS#1, an OpenSSH line, Windows line ends, a byte order mark and text before a PEM make no difference."""
     key = load_public_key(read_key("rsa-public.pem"))
     assert key.kind == "rsa"
@@ -46,14 +47,14 @@ def test_every_form_of_a_key_is_the_same_key(read_key, key_files):
         assert load_public_key(form) == key
 
 
-def test_an_openssh_line_is_what_ssh_keygen_wrote(read_key):
+def test_an_openssh_line_is_what_ssh_keygen_wrote(read_key: ReadKey) -> None:
     """Reading a line and writing it gives the same line, without its comment."""
     for name in ("ssh-rsa.pub", "ssh-ed25519.pub"):
         line = read_key(name)
         assert load_public_key(line).ssh_line().encode() == b" ".join(line.split()[:2])
 
 
-def test_an_age_recipient_is_known_by_its_text(age_line):
+def test_an_age_recipient_is_known_by_its_text(age_line: bytes) -> None:
     """The fingerprint of an age key is the SHA-256 of its text; it has no PEM, no OpenSSH line, and does not sign."""
     key = load_public_key(b"# mine\n" + age_line + b"\n")
     assert (key.kind, key.fingerprint) == ("x25519", hashlib.sha256(age_line).hexdigest())
@@ -63,7 +64,7 @@ def test_an_age_recipient_is_known_by_its_text(age_line):
             impossible()
 
 
-def test_a_key_is_a_value(read_key):
+def test_a_key_is_a_value(read_key: ReadKey) -> None:
     """Equal keys are equal and can be used in sets; a key cannot be changed, and its repr is short."""
     one, two = load_public_key(read_key("rsa-public.pem")), load_public_key(read_key("rsa-pkcs1-public.pem"))
     assert len({one, two}) == 1
@@ -88,7 +89,7 @@ def test_a_key_is_a_value(read_key):
         ("age.txt", "a private key"),
     ],
 )
-def test_a_key_of_another_kind_is_named(name, says, read_key):
+def test_a_key_of_another_kind_is_named(name: str, says: str, read_key: ReadKey) -> None:
     """The refusal says what the file is and, unless it should never have been shown, what is accepted."""
     with pytest.raises(KeyProblem) as caught:
         load_public_key(read_key(name))
@@ -121,13 +122,13 @@ def test_a_key_of_another_kind_is_named(name, says, read_key):
         (b"A" * 70_000, "too long"),
     ],
 )
-def test_what_is_no_key_is_said_to_be_none(data, says):
+def test_what_is_no_key_is_said_to_be_none(data: bytes, says: str) -> None:
     """Junk in every disguise is a `KeyProblem` that says what it looks like."""
     with pytest.raises(KeyProblem, match=says):
         load_public_key(data)
 
 
-def test_two_keys_are_not_one(read_key):
+def test_two_keys_are_not_one(read_key: ReadKey) -> None:
     """A text with several keys is refused rather than one of them chosen."""
     for two in (
         read_key("rsa-public.pem") + read_key("other-public.pem"),
@@ -139,7 +140,7 @@ def test_two_keys_are_not_one(read_key):
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_a_truncated_key_is_refused_at_every_byte(name, read_key):
+def test_a_truncated_key_is_refused_at_every_byte(name: str, read_key: ReadKey) -> None:
     """Cut off anywhere, a key is refused, and never with a foreign exception."""
     data = read_key(name)
     whole = load_public_key(data)
@@ -151,7 +152,7 @@ def test_a_truncated_key_is_refused_at_every_byte(name, read_key):
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_a_changed_byte_never_gives_a_foreign_exception(name, read_key):
+def test_a_changed_byte_never_gives_a_foreign_exception(name: str, read_key: ReadKey) -> None:
     """Whatever byte is changed, the result is another key or a `KeyProblem`, and its use does not crash either."""
     data = read_key(name)
     for at in range(len(data)):
@@ -167,7 +168,7 @@ def test_a_changed_byte_never_gives_a_foreign_exception(name, read_key):
                 continue
 
 
-def test_numbers_no_program_makes_are_refused():
+def test_numbers_no_program_makes_are_refused() -> None:
     """An even modulus and a giant exponent are refused when the key is read, not when it is used."""
     good = foreign_rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key().public_numbers().n
     for exponent, modulus in ((3, good + 1), (2**33 + 1, good), (2**64 + 1, good)):
@@ -180,7 +181,7 @@ def test_numbers_no_program_makes_are_refused():
             load_public_key(pem)
 
 
-def test_the_largest_rsa_key_is_the_limit():
+def test_the_largest_rsa_key_is_the_limit() -> None:
     """16384 bits are accepted, more are not; age refuses more than 4096, and says so."""
 
     def key(bits: int) -> bytes:
@@ -198,7 +199,7 @@ def test_the_largest_rsa_key_is_the_limit():
 # --- many keys ------------------------------------------------------------------------------------------------
 
 
-def test_a_published_list_gives_the_usable_keys_once(read_key, age_line):
+def test_a_published_list_gives_the_usable_keys_once(read_key: ReadKey, age_line: bytes) -> None:
     """Blank lines, comments, doubles and keys of kinds that cannot be used are passed over."""
     fresh = b"\0\0\0\x0assh-future" + os.urandom(32)
     text = b"\n".join(
@@ -219,18 +220,18 @@ def test_a_published_list_gives_the_usable_keys_once(read_key, age_line):
     assert load_public_keys(b"\n# nothing\n") == []
 
 
-def test_a_damaged_line_in_a_list_is_not_passed_over(read_key):
+def test_a_damaged_line_in_a_list_is_not_passed_over(read_key: ReadKey) -> None:
     """A key that was cut off is reported with its line: the person would not be able to read otherwise."""
     text = read_key("ssh-rsa.pub") + b"\n" + read_key("ssh-ed25519.pub")[:60] + b"\n"
-    with pytest.raises(KeyProblem, match="line 3: .*damaged"):
+    with pytest.raises(KeyProblem, match=r"line 3: .*damaged"):
         load_public_keys(text)
-    with pytest.raises(KeyProblem, match="line 1: .*not a public key"):
+    with pytest.raises(KeyProblem, match=r"line 1: .*not a public key"):
         load_public_keys(b"Not Found")
     with pytest.raises(KeyProblem, match="too long"):
         load_public_keys(b"#" * (5 << 20))
 
 
-def test_a_list_may_be_one_pem_key(read_key):
+def test_a_list_may_be_one_pem_key(read_key: ReadKey) -> None:
     """A file of keys that turns out to be a peer's PEM is that key."""
     assert load_public_keys(read_key("rsa-public.pem")) == [load_public_key(read_key("rsa-public.pem"))]
 
@@ -238,7 +239,7 @@ def test_a_list_may_be_one_pem_key(read_key):
 # --- use ------------------------------------------------------------------------------------------------------
 
 
-def test_openssl_opens_what_was_wrapped(read_key, key_files, tmp_path):
+def test_openssl_opens_what_was_wrapped(read_key: ReadKey, key_files: Path, tmp_path: Path) -> None:
     """OAEP with SHA-256, MGF1-SHA-256 and no label, as `openssl pkeyutl` understands it."""
     secret = os.urandom(48)
     wrapped = load_public_key(read_key("rsa-public.pem")).wrap(secret)
@@ -248,7 +249,7 @@ def test_openssl_opens_what_was_wrapped(read_key, key_files, tmp_path):
     assert opened == secret
 
 
-def test_a_secret_that_does_not_fit_is_refused(read_key):
+def test_a_secret_that_does_not_fit_is_refused(read_key: ReadKey) -> None:
     """RSA-2048 holds 190 bytes under OAEP with SHA-256."""
     key = load_public_key(read_key("rsa-public.pem"))
     assert len(key.wrap(b"x" * 190)) == 256
@@ -257,7 +258,9 @@ def test_a_secret_that_does_not_fit_is_refused(read_key):
 
 
 @pytest.mark.parametrize("salt", ["0", "20", "32", "max"])
-def test_openssls_signature_is_valid_with_any_salt(salt, read_key, key_files, tmp_path):
+def test_openssls_signature_is_valid_with_any_salt(
+    salt: str, read_key: ReadKey, key_files: Path, tmp_path: Path
+) -> None:
     """PSS with SHA-256; the length of the salt is the signer's choice."""
     document = tmp_path / "document"
     document.write_bytes(b"canonical bytes")
@@ -269,7 +272,7 @@ def test_openssls_signature_is_valid_with_any_salt(salt, read_key, key_files, tm
     assert not load_public_key(read_key("other-public.pem")).verify(signature, b"canonical bytes")
 
 
-def test_junk_is_no_signature(read_key):
+def test_junk_is_no_signature(read_key: ReadKey) -> None:
     """Of every length and content, junk is simply not valid; other paddings are not either."""
     key = load_public_key(read_key("rsa-public.pem"))
     for junk in (b"", b"\0", b"\0" * 256, b"\xff" * 256, b"\xff" * 255, b"\1" * 257, os.urandom(256), b"x" * 100_000):
@@ -277,7 +280,7 @@ def test_junk_is_no_signature(read_key):
     assert not load_public_key(read_key("ssh-ed25519.pub")).verify(b"\0" * 64, b"data")
 
 
-def test_a_pkcs1_signature_is_not_accepted(read_key, key_files, tmp_path):
+def test_a_pkcs1_signature_is_not_accepted(read_key: ReadKey, key_files: Path, tmp_path: Path) -> None:
     """A good signature by the right key in the older padding is invalid."""
     document = tmp_path / "document"
     document.write_bytes(b"data")
@@ -286,25 +289,27 @@ def test_a_pkcs1_signature_is_not_accepted(read_key, key_files, tmp_path):
 
 
 @pytest.mark.parametrize(("public", "private"), [("ssh-rsa.pub", "ssh-rsa"), ("ssh-ed25519.pub", "ssh-ed25519")])
-def test_the_age_command_opens_what_was_encrypted_to_an_ssh_key(public, private, read_key, key_files):
+def test_the_age_command_opens_what_was_encrypted_to_an_ssh_key(
+    public: str, private: str, read_key: ReadKey, key_files: Path
+) -> None:
     """An SSH key is an age recipient, and the person needs nothing but `age -d -i` to read."""
     sealed = pyrage.encrypt(b"hello", [load_public_key(read_key(public)).age_recipient()])
     assert run("age", "-d", "-i", key_files / private, data=sealed) == b"hello"
 
 
-def test_the_age_command_opens_what_was_encrypted_to_a_pem_key(read_key, key_files):
+def test_the_age_command_opens_what_was_encrypted_to_a_pem_key(read_key: ReadKey, key_files: Path) -> None:
     """A peer's PEM key is the same age recipient as its OpenSSH line."""
     sealed = pyrage.encrypt(b"hello", [load_public_key(read_key("rsa-public.pem")).age_recipient()])
     assert run("age", "-d", "-i", key_files / "rsa-pkcs1.pem", data=sealed) == b"hello"
 
 
-def test_the_age_command_opens_what_was_encrypted_to_its_own_key(age_line, key_files):
+def test_the_age_command_opens_what_was_encrypted_to_its_own_key(age_line: bytes, key_files: Path) -> None:
     """`age1…` works as it does everywhere."""
     sealed = pyrage.encrypt(b"hello", [load_public_key(age_line).age_recipient()])
     assert run("age", "-d", "-i", key_files / "age.txt", data=sealed) == b"hello"
 
 
-def test_an_unsound_point_is_no_recipient():
+def test_an_unsound_point_is_no_recipient() -> None:
     """32 bytes that are no point of the curve are refused before anything is encrypted."""
     line = b"ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + b"\2" + bytes(31))
     key = load_public_key(line)

@@ -14,6 +14,7 @@ from alive_p2p.errors import AliveP2PError, UsageError
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.keys.private import PrivateKey, load_private_key
 from alive_p2p.keys.public import PublicKey, load_public_keys
+from alive_p2p.keys.published import fetch_published_keys, is_published_name
 from alive_p2p.package.envelopes.base import Credentials, Envelope
 from alive_p2p.package.envelopes.sealing import Seal
 from alive_p2p.package.signature import Signer
@@ -151,7 +152,9 @@ def seal(
         UsageError: the options contradict each other, a peer is not known or cannot read the envelope.
         AliveP2PError: a passphrase is missing, empty, or not the same twice; a file holds no public key.
     """
-    people = [*_peers(call, recipients), *_from_files(call, key_files)]
+    names = [name for name in recipients if not is_published_name(name)]
+    published = [name for name in recipients if is_published_name(name)]
+    people = [*_peers(call, tuple(names)), *_from_files(call, key_files), *_published(call, published)]
     if encrypt is None:
         encrypt = _envelope_for(people) if people else "passphrase" if source.is_given() else "none"
     if people and encrypt not in {"rsa", "age"}:
@@ -196,6 +199,19 @@ def _peers(call: Call, names: tuple[str, ...]) -> list[_Person]:
             raise UsageError("bad-recipient", f"the key of '{name}' is revoked", untouched="everything")
         shown = Recipient(peer.name, peer.public.pubkey_id, is_paired=peer.status == "paired")
         found.append(_Person(peer.public, shown, "age" in (peer.accepts or ()) or peer.public.kind != "rsa"))
+    return found
+
+
+def _published(call: Call, names: list[str]) -> list[_Person]:
+    """Keys that a git host publishes; shown, and used only after a yes."""
+    found = []
+    for name in dict.fromkeys(names):
+        keys = fetch_published_keys(name, call.runtime)
+        call.screen.note(f"{name} publishes:")
+        for key in keys:
+            call.screen.note(f"  {key.kind} {' '.join(key.fingerprint[at : at + 4] for at in range(0, 64, 4))}")
+            found.append(_Person(key, Recipient(name, key.pubkey_id), reads_age=True))
+        call.approve(f"seal it for {name}?")
     return found
 
 

@@ -11,6 +11,7 @@ from alive_p2p.cli.credentials import PassphraseFrom, passphrase_options, seal, 
 from alive_p2p.cli.options import FOLDER, OUTPUT, Call, common, limit_options, wait_option
 from alive_p2p.cli.screen import field_line, human_size, plural, short
 from alive_p2p.errors import AliveP2PError
+from alive_p2p.keys.published import is_published_name
 from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.relay.config import read_config
@@ -59,6 +60,13 @@ def sender(runtime: Runtime) -> str:
 @click.option("--sign/--no-sign", default=None, help="Sign it with your key; default: where there is one.")
 @click.option("--recipient", "recipients", multiple=True, metavar="PEER", help="Seal it for this peer; repeatable.")
 @click.option(
+    "--to",
+    "to",
+    multiple=True,
+    metavar="WHOM",
+    help="A peer, github:LOGIN, gitlab:LOGIN, or a file of keys; repeatable.",
+)
+@click.option(
     "--to-keys", "key_files", type=FOLDER, multiple=True, metavar="FILE", help="Seal it for the keys in a file."
 )
 @passphrase_options
@@ -79,6 +87,7 @@ def create(
     wait: float,
     encrypt: str | None,
     recipients: tuple[str, ...],
+    to: tuple[str, ...],
     key_files: tuple[Path, ...],
     passphrase_env: str | None,
     passphrase_file: Path | None,
@@ -90,6 +99,7 @@ def create(
     History is stubbed, `key.md` travels without the people and links it names, and hidden files, credentials and
     nested walnuts stay at home, unless you say otherwise. An existing file is never overwritten.
     """
+    recipients, key_files, peers = _whom(call, recipients, key_files, peers, to)
     config = read_config(call.runtime) if peers else None
     chosen, shown = seal(call, encrypt, recipients, key_files, PassphraseFrom(passphrase_env, passphrase_file))
     walnut = call.runtime.cwd / options.pop("walnut")
@@ -121,6 +131,20 @@ def create(
     _show(call, result)
 
 
+def _whom(
+    call: Call, recipients: tuple[str, ...], key_files: tuple[Path, ...], peers: tuple[str, ...], to: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[Path, ...], tuple[str, ...]]:
+    """Sort what `--to` names: files, and people; for a peer the exclusions kept for it apply as well (share.md §3)."""
+    named = [whom for whom in to if is_published_name(whom) or not files.is_file(call.runtime.cwd / whom)]
+    known = read_config(call.runtime).peers if named else {}
+    implied = tuple(whom for whom in named if whom in known)
+    return (
+        (*recipients, *named),
+        (*key_files, *(Path(whom) for whom in to if whom not in named)),
+        tuple(dict.fromkeys((*peers, *implied))),
+    )
+
+
 def _show(call: Call, result: ShareResult) -> None:
     plan, manifest = result.plan, result.plan.manifest
     screen = call.screen
@@ -137,6 +161,10 @@ def _show(call: Call, result: ShareResult) -> None:
     if line := _left_out_summary(plan):
         screen.say(field_line("left out", line))
     screen.say(field_line("import id", manifest.import_id[:16]))
+    if any(not one.is_paired for one in plan.request.recipients) and plan.request.seal.envelope is Envelope.AGE:
+        screen.say("to open it they need one of these two lines:")
+        screen.say(f"  alive-p2p receive {result.path.name}")
+        screen.say(f"  age -d -i ~/.ssh/id_ed25519 {result.path.name} | tar xz")
     screen.document({"status": "warn" if result.warnings else "ok", **plan_document(plan, result)})
     call.finish(result.warnings)
 

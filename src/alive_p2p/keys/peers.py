@@ -19,6 +19,8 @@ from alive_p2p.runtime import format_timestamp
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _REVOKED = b"revoked"
+_LAST_MOMENT = 253_402_300_799
+"""9999-12-31T23:59:59Z, in seconds since 1970."""
 
 Warn = Callable[[str], None]
 
@@ -149,7 +151,5 @@ def _read_peer(folder: Path, name: str, index: KeyIndex, warn: Warn) -> Peer | N
 
 
 def _timestamp(seconds: float) -> str:
-    try:
-        return format_timestamp(datetime.fromtimestamp(seconds, UTC))
-    except (ValueError, OverflowError, OSError):  # a file from beyond the year 9999
-        return format_timestamp(datetime.fromtimestamp(0, UTC))
+    # A file may claim to be from any time; a timestamp has four digits of year.
+    return format_timestamp(datetime.fromtimestamp(min(max(seconds, 0), _LAST_MOMENT), UTC))

@@ -184,7 +184,11 @@ def _from_pem(what: str, block: bytes, label: str, ask: Ask | None) -> PrivateKe
         except TypeError:  # the library's word for "it has a passphrase"
             key = _unlocked(what, block, label, ask)
     except UnsupportedAlgorithm:
-        raise _bad(label, "it is of a kind, or under a cipher, that is not supported") from None
+        raise KeyProblem(
+            "bad-key",
+            f"the private key '{label}' is of a kind, or under a cipher, that is not supported",
+            hint="for an OpenSSH key: `ssh-keygen -p -Z aes256-ctr -f FILE` changes the cipher",
+        ) from None
     except KeyProblem:
         raise
     except Exception:  # noqa: BLE001  (whatever a foreign parser says about a damaged key)

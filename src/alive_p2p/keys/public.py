@@ -244,8 +244,8 @@ def from_foreign(key: object) -> PublicKey:
     elif isinstance(key, Ed25519PublicKey):
         kind = "ed25519"
     else:
-        family = type(key).__name__.removesuffix("PublicKey").replace("EllipticCurve", "ECDSA")
-        raise unusable(f"this is a key of the kind {family}")
+        family = type(key).__name__.removesuffix("PublicKey")
+        raise unusable(f"this is a key of the kind {'ECDSA' if family == 'EC' else family}")
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return PublicKey(kind, hashlib.sha256(der).hexdigest(), der)
 
