@@ -4,6 +4,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -22,6 +23,9 @@ from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceiveRequest
 from alive_p2p.runtime import Runtime
 from worlds import NOVA, craft, pack, plant, tree_of
+
+if shutil.which("openssl") is None:
+    pytest.skip("the `openssl` program is not installed", allow_module_level=True)
 
 PASSPHRASE = b"only a test: correct horse"
 MESSAGE = "wrong passphrase or key"

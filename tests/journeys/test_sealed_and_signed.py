@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 import threading
@@ -17,6 +18,9 @@ from alive_p2p.runtime import Runtime
 from worlds import NOVA, plant, tree_of
 
 Run = Callable[..., "object"]
+if shutil.which("openssl") is None or shutil.which("ssh-keygen") is None:
+    pytest.skip("`openssl` and `ssh-keygen` are not installed", allow_module_level=True)
+
 SECRET = "only a test, correct horse"
 
 
@@ -75,8 +79,6 @@ def people_template(tmp_path_factory: pytest.TempPathFactory, program: str) -> P
 @pytest.fixture
 def people(people_template: Path, tmp_path: Path, run: Run) -> dict[str, Person]:
     """Alice, Ben and Mallory, who do not know each other yet."""
-    import shutil
-
     shutil.copytree(people_template, tmp_path / "people")
     found = {}
     for name in ("alice", "ben", "mallory"):
@@ -309,8 +311,6 @@ def test_somebody_who_has_set_up_nothing_opens_it_with_their_ssh_key(
     kind: str, run: Run, home: Path, tmp_path: Path, nova: Path
 ) -> None:
     """Sealed for a published public key; received with `~/.ssh`, and opened with the `age` command alone."""
-    import shutil
-
     private = _ssh_key(home / ".ssh", kind)
     sealed = tmp_path / "p.walnut"
     made = run("create", "--scope", "full", "--walnut", nova, "-o", sealed, "--to-keys", f"{private}.pub")

@@ -1,5 +1,6 @@
 """Key files as other programs make them, made once for a test session (once per xdist worker)."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,14 @@ import pytest
 from key_making import PASSPHRASE, run
 
 from alive_p2p.keys.private import PrivateKey, load_private_key
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _real_programs() -> None:
+    """The keys are compared with what these programs make of them."""
+    missing = [name for name in ("openssl", "ssh-keygen", "age", "age-keygen") if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"these programs are not installed: {', '.join(missing)}")
 
 
 @pytest.fixture(scope="session")

@@ -421,7 +421,7 @@ def containers() -> list[tuple[str, bytes, str, str]]:
         ("text", b"Hello Alice,\nhere it is.\n", none, "plain text"),
         ("empty", b"", none, "an empty file"),
         ("sealed-passphrase", b"Salted__" + bytes(24), "sealed", "an envelope with a passphrase"),
-        ("sealed-age", b"age-encryption.org/v1\n-> X25519 x\n", "sealed", "an age envelope"),
+        ("sealed-age", b"age-encryption.org/v1\n-> X25519 x\n", "cannot-open", "an age envelope that is cut off"),
     ]
 
 

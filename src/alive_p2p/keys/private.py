@@ -201,8 +201,6 @@ def _from_pem(what: str, block: bytes, label: str, ask: Ask | None) -> PrivateKe
 
 
 def _unlocked(what: str, block: bytes, label: str, ask: Ask | None) -> object:
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  (heavy)
-
     if ask is None:
         raise KeyProblem(
             "key-locked",
@@ -212,13 +210,11 @@ def _unlocked(what: str, block: bytes, label: str, ask: Ask | None) -> object:
     passphrase = ask(f"passphrase of '{label}'")
     try:
         return _foreign(what, block, passphrase)
-    except UnsupportedAlgorithm:
-        raise
     except Exception:  # noqa: BLE001  (a wrong passphrase makes junk of the key, and junk fails in many ways)
         raise KeyProblem(
             "wrong-passphrase",
             f"this passphrase does not open the private key '{label}'",
-            hint="try again; if the passphrase is right, the file is damaged",
+            hint="try again; if the passphrase is right, the file is damaged or under an unusual cipher",
         ) from None
 
 

@@ -291,8 +291,7 @@ def pem_blocks(text: bytes) -> list[tuple[str, bytes]]:
 def _from_pem(text: bytes) -> PublicKey:
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (heavy)
 
-    blocks = pem_blocks(text)
-    if not blocks:
+    if not (blocks := pem_blocks(text)):
         raise bad_key("this looks like a PEM key, but it is damaged or cut off")
     if len(blocks) > 1:
         raise bad_key(f"there are {len(blocks)} keys or certificates in it, where one key is needed")
