@@ -264,9 +264,7 @@ class _Builder:
             return
         container, key = self._stack[-1]
         if isinstance(container, dict):
-            if key is None:  # pragma: no cover - the parser always gives a key first
-                raise UnsafeYamlError("a value has no key", line)
-            container[key] = value
+            container[cast("str", key)] = value  # the parser always gives a key first
         else:
             self._enter(len(container), line)
             container.append(value)

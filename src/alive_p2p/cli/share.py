@@ -220,6 +220,9 @@ def preview_lines(plan: SharePlan) -> list[str]:
         "what leaves",
         *_tree(plan),
     ]
+    world = Walnut(plan.root).world
+    if world is not None and not files.is_file(world / ".alive" / "preferences.yaml"):
+        lines.insert(4, field_line("preferences", "none in this world, so the defaults apply"))
     if plan.left_out:
         lines += ["", "what stays", *_left_out(plan)]
     if plan.exclusions:
