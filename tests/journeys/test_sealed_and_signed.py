@@ -193,6 +193,14 @@ def test_a_signed_package_names_the_peer_everywhere(people: dict[str, Person], t
     assert entry["signer"] == {"pubkey_id": alice.pubkey_id, "status": "valid", "name": "alice"}
 
 
+def test_ones_own_signature_is_ones_own(people: dict[str, Person], tmp_path: Path, nova: Path) -> None:
+    """Also where the own key was taken in as a peer's."""
+    alice = people["alice"]
+    alice.knows(alice, "me")
+    package = _signed(alice, nova, tmp_path / "p.walnut")
+    assert f"you ({alice.pubkey_id}), signed" in alice("info", package).out
+
+
 def test_every_other_outcome_is_refused_where_a_signature_is_required(
     people: dict[str, Person], tmp_path: Path, nova: Path
 ) -> None:

@@ -245,13 +245,13 @@ def find_signer(call: Call) -> Callable[[str], Signer | None]:
     keyring = Keyring.load(call.runtime)
 
     def find(pubkey_id: str) -> Signer | None:
-        peer = keyring.find(pubkey_id)
-        if peer is not None:
-            return Signer(peer.name, peer.handle, peer.public, is_revoked=peer.status == "revoked")
         own = keyring.own_public()
         if own is not None and own.pubkey_id == pubkey_id:
             return Signer("you", call.runtime.environ.get("GH_USER"), own)
-        return None
+        peer = keyring.find(pubkey_id)
+        if peer is None:
+            return None
+        return Signer(peer.name, peer.handle, peer.public, is_revoked=peer.status == "revoked")
 
     return find
 
