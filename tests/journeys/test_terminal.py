@@ -65,3 +65,27 @@ def test_no_color_and_dumb_terminals_get_plain_text(program: str, home: Path, tm
         child.close()
         assert ("\x1b[" in text) is coloured
         assert child.exitstatus == 2
+
+
+def test_a_passphrase_is_asked_for_twice_and_never_shown(program: str, home: Path, tmp_path: Path) -> None:
+    """Twice when sealing, once when opening; two that differ make nothing."""
+    nova = plant(tmp_path / "nova", NOVA)
+    create = ("create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut", "--encrypt", "passphrase")
+    for second, code in (("something else", 1), ("correct horse", 0)):
+        child = _spawn(program, home, tmp_path, *create)
+        child.expect("passphrase for the package: ")
+        child.sendline("correct horse")
+        child.expect("the same passphrase again: ")
+        child.sendline(second)
+        child.expect(pexpect.EOF)
+        assert "correct horse" not in (child.before or "")
+        child.close()
+        assert child.exitstatus == code
+        assert (tmp_path / "p.walnut").exists() is (code == 0)
+    child = _spawn(program, home, tmp_path, "receive", tmp_path / "p.walnut", "--target", tmp_path / "there", "--yes")
+    child.expect("passphrase of the package: ")
+    child.sendline("correct horse")
+    child.expect("received 'nova'")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
