@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alive_p2p.errors import AliveP2PError
-from alive_p2p.package.envelopes.age_errors import CannotOpenAgeError, NotForUsError, WorkFactorTooHighError
+from alive_p2p.errors import AliveP2PError, PackageError
+from alive_p2p.package.envelopes.age_errors import CannotOpenAgeError, WorkFactorTooHighError
 from alive_p2p.package.envelopes.age_header import AgeHeader, read_header
 from alive_p2p.package.envelopes.age_passphrase import CHUNK_BYTES, WORK_FACTOR, PassphraseSealer, PassphraseSource
 from alive_p2p.package.envelopes.base import cannot_open
@@ -293,7 +293,7 @@ def test_too_little_memory_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> N
 def test_file_for_keys_is_told_apart() -> None:
     """A passphrase is of no use for it."""
     sealed = pyrage.encrypt(b"content", [pyrage.x25519.Identity.generate().to_public()])
-    with pytest.raises(NotForUsError):
+    with pytest.raises(PackageError, match="not encrypted for your key"):
         _open(sealed)
 
 

@@ -80,7 +80,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RsaKey]:
 
 
 def _with(*, passphrase: bytes | None = None, private: Sequence[RsaKey] = ()) -> Credentials:
-    return Credentials((lambda: passphrase) if passphrase is not None else None, lambda: list(private))
+    return Credentials((lambda: passphrase) if passphrase is not None else None, lambda _: list(private))
 
 
 @pytest.fixture

@@ -1,20 +1,15 @@
 """Sealed for people or with a passphrase, and signed, with the installed program."""
 
 import json
-import os
 import shutil
 import subprocess
 import tarfile
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from people import Person, make_ssh_key
 
-from alive_p2p.keys.keyring import Keyring
-from alive_p2p.runtime import Runtime
 from worlds import NOVA, plant, tree_of
 
 Run = Callable[..., "object"]
@@ -28,66 +23,6 @@ SECRET = "only a test, correct horse"
 def nova(tmp_path: Path) -> Path:
     """A walnut."""
     return plant(tmp_path / "nova", NOVA)
-
-
-class Person:
-    """Somebody with a home, a handle and a key of their own."""
-
-    def __init__(self, run: Run, folder: Path, handle: str) -> None:
-        self._run, self.handle, self.home = run, handle, folder / handle
-        self.home.mkdir()
-        self.public = self.home / "public.pem"
-        made = json.loads(self("keys", "generate", "--json").out)
-        self.pubkey_id = made["own"]["pubkey_id"]
-        self.public.write_text(json.loads(self("keys", "export", "--json").out)["pem"], encoding="ascii")
-
-    def __call__(self, *arguments: object, **environ: str):  # noqa: ANN204  (what `run` returns)
-        """Run the program as this person."""
-        return self._run(*arguments, HOME=str(self.home), GH_USER=self.handle, **environ)
-
-    def knows(self, other: "Person", name: str | None = None) -> None:
-        """Take another person's key into the keyring."""
-        done = self("keys", "import", other.public, "--name", name or other.handle)
-        assert done.code == 0, done.err
-
-    @property
-    def keyring(self) -> Keyring:
-        """This person's keyring."""
-        return Keyring.load(Runtime(environ={"HOME": str(self.home)}, cwd=self.home))
-
-
-@pytest.fixture(scope="session")
-def people_template(tmp_path_factory: pytest.TempPathFactory, program: str) -> Path:
-    """Three people with keys of 4,096 bits, made once."""
-    folder = tmp_path_factory.mktemp("people")
-
-    def run(*arguments: object, **environ: str):
-        done = subprocess.run(
-            [program, *map(str, arguments)],
-            env={"PATH": os.environ["PATH"], **environ},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-        return SimpleNamespace(code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
-
-    for name in ("alice", "ben", "mallory"):
-        Person(run, folder, name)
-    return folder
-
-
-@pytest.fixture
-def people(people_template: Path, tmp_path: Path, run: Run) -> dict[str, Person]:
-    """Alice, Ben and Mallory, who do not know each other yet."""
-    shutil.copytree(people_template, tmp_path / "people")
-    found = {}
-    for name in ("alice", "ben", "mallory"):
-        person = Person.__new__(Person)
-        person._run, person.handle, person.home = run, name, tmp_path / "people" / name
-        person.public = person.home / "public.pem"
-        person.pubkey_id = json.loads(person("keys", "show", "--json").out)["own"]["pubkey_id"]
-        found[name] = person
-    return found
 
 
 # --- a passphrase ---------------------------------------------------------------------------------------------
@@ -306,27 +241,19 @@ def test_a_key_with_a_passphrase_is_asked_for(run: Run, tmp_path: Path, nova: Pa
 # --- age ------------------------------------------------------------------------------------------------------
 
 
-def _ssh_key(folder: Path, kind: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"id_{kind}"
-    bits = ["-b", "2048"] if kind == "rsa" else []
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, *bits, "-N", "", "-f", path], check=True)
-    return path
-
-
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])
-def test_somebody_who_has_set_up_nothing_opens_it_with_their_ssh_key(
+def test_somebody_who_has_set_up_nothing_opens_it_with_theirmake_ssh_key(
     kind: str, run: Run, home: Path, tmp_path: Path, nova: Path
 ) -> None:
     """Sealed for a published public key; received with `~/.ssh`, and opened with the `age` command alone."""
-    private = _ssh_key(home / ".ssh", kind)
+    private = make_ssh_key(home / ".ssh", kind)
     sealed = tmp_path / "p.walnut"
     made = run("create", "--scope", "full", "--walnut", nova, "-o", sealed, "--to-keys", f"{private}.pub")
     assert made.code == 0, made.err
     assert sealed.read_bytes().startswith(b"age-encryption.org/v1\n")
     stranger = tmp_path / "stranger"
     stranger.mkdir()
-    _ssh_key(stranger / ".ssh", kind)
+    make_ssh_key(stranger / ".ssh", kind)
     refused = run("receive", sealed, "--target", tmp_path / "s", "--yes", HOME=str(stranger))
     assert refused.code == 1
     assert not (tmp_path / "s").exists()
@@ -374,42 +301,15 @@ def test_peers_keys_are_age_recipients(people: dict[str, Person], tmp_path: Path
 # --- published keys -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def host() -> Iterator[tuple[str, dict[str, tuple[int, bytes]]]]:
-    """A git host that publishes keys: its address, and what it answers by path."""
-    answers: dict[str, tuple[int, bytes]] = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        """Answers from the table."""
-
-        def do_GET(self) -> None:
-            """Answer one request."""
-            code, body = answers.get(self.path, (404, b"Not Found"))
-            self.send_response(code)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_arguments: object) -> None:
-            """Quietly."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", answers
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 @pytest.mark.parametrize("word", ["github", "gitlab"])
 def test_the_keys_somebody_publishes(
     word: str, run: Run, home: Path, tmp_path: Path, nova: Path, host: tuple[str, dict[str, tuple[int, bytes]]]
 ) -> None:
     """Fetched, shown with fingerprints, and used after a yes; the receiver needs nothing but `~/.ssh`."""
     address, answers = host
-    private = _ssh_key(home / ".ssh", "ed25519")
+    private = make_ssh_key(home / ".ssh", "ed25519")
     public = Path(f"{private}.pub").read_bytes()
-    other = Path(f"{_ssh_key(tmp_path / 'other', 'ecdsa')}.pub").read_bytes()  # a kind that age cannot use
+    other = Path(f"{make_ssh_key(tmp_path / 'other', 'ecdsa')}.pub").read_bytes()  # a kind that age cannot use
     answers["/carla.keys"] = (200, other + public)
     variable = {f"ALIVE_P2P_{word.upper()}_URL": address}
     sealed = tmp_path / "p.walnut"

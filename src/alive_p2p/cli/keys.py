@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from alive_p2p import files
-from alive_p2p.cli.credentials import PassphraseFrom, ask, passphrase_options
+from alive_p2p.cli.credentials import PassphraseFrom, ask, ask_for_key, passphrase_options
 from alive_p2p.cli.options import FOLDER, Call, common
 from alive_p2p.cli.screen import field_line
 from alive_p2p.errors import AliveP2PError, UsageError
@@ -116,7 +116,7 @@ def export(call: Call, /, *, private: bool, passphrase_env: str | None, passphra
         raise AliveP2PError("no-key", "you have no key yet", hint="alive-p2p keys generate")
     text = own.pem()
     if private:
-        key = keyring.own(ask=lambda prompt: ask(call, prompt))
+        key = keyring.own(ask=ask_for_key(call))
         if key is None:
             raise AliveP2PError("no-key", "your private key is not on this machine")
         source = PassphraseFrom(passphrase_env, passphrase_file)

@@ -1,20 +1,18 @@
 """`receive`, `info` and `verify`."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from alive_p2p.cli.credentials import PassphraseFrom, credentials, find_signer, opening_options, ssh_keys
+from alive_p2p.cli.credentials import PassphraseFrom
+from alive_p2p.cli.opening import addressee_names, credentials, describe, find_signer, opening_options
 from alive_p2p.cli.options import FOLDER, Call, common, limit_options, wait_option
 from alive_p2p.cli.screen import field_line, human_size, plural, short
-from alive_p2p.errors import AliveP2PError, UsageError
-from alive_p2p.keys.keyring import Keyring
-from alive_p2p.keys.private import PrivateKey
-from alive_p2p.package.envelopes.base import Credentials, Envelope
+from alive_p2p.errors import UsageError
+from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.signature import Outcome, Verdict
@@ -243,26 +241,15 @@ def info(
     """
     source = PassphraseFrom(passphrase_env, passphrase_file)
     # Nobody is asked for a passphrase only to look: without one, the envelope is what there is to see.
-    opened_with = credentials(call, source, private_key) if source.is_given() or private_key else _own_keys(call)
+    opened_with = credentials(call, source, private_key, may_ask=source.is_given() or private_key is not None)
     found = inspection.inspect(
         call.runtime.cwd / package, _limits(call, max_files, max_bytes), opened_with, find_signer(call)
     )
     screen = call.screen
-    screen.lines(info_lines(found), result=True)
-    screen.document(info_document(found))
+    names = addressee_names(call, found.addressees)
+    screen.lines(info_lines(found, names), result=True)
+    screen.document(info_document(found, names))
     call.finish(())
-
-
-def _own_keys(call: Call) -> Credentials:
-    """Our own key where it needs no passphrase; a package that is not for us is shown from outside."""
-
-    def private_keys() -> Sequence[PrivateKey]:
-        with suppress(AliveP2PError):
-            own = Keyring.load(call.runtime).own()
-            return [*([own] if own is not None else []), *ssh_keys(call)]
-        return ssh_keys(call)
-
-    return Credentials(None, private_keys)
 
 
 def _limits(call: Call, max_files: int | None, max_bytes: int | None) -> Limits:
@@ -276,14 +263,14 @@ def _limits(call: Call, max_files: int | None, max_bytes: int | None) -> Limits:
 _SEALED_NOTE = "sealed; what is inside cannot be told without the key or passphrase"
 
 
-def info_lines(found: inspection.PackageInfo) -> list[str]:
-    """What `info` says, for a person."""
+def info_lines(found: inspection.PackageInfo, names: Mapping[str, str]) -> list[str]:
+    """What `info` says, for a person; `names` are those of the addressees that are known, by `pubkey_id`."""
     lines = [f"{found.path.name}", field_line("size", human_size(found.size))]
     manifest = found.manifest
     if manifest is None:
         lines.append(field_line("sealed", found.envelope.value))
-        if found.recipients:
-            lines.append(field_line("for", ", ".join(found.recipients)))
+        if people := describe(found.addressees, names):
+            lines.append(field_line("for", short(", ".join(people))))
         return [*lines, f"  {_SEALED_NOTE}"]
     lines += [
         field_line("walnut", short(manifest.walnut, 120)),
@@ -311,12 +298,14 @@ def _scope(manifest: Manifest) -> str:
     return f"bundle: {short(', '.join(manifest.bundles))}" if manifest.scope == "bundle" else manifest.scope
 
 
-def info_document(found: inspection.PackageInfo) -> dict[str, Any]:
+def info_document(found: inspection.PackageInfo, names: Mapping[str, str]) -> dict[str, Any]:
     """What `info --json` gives (cli.md, "Commands")."""
+    ids = list(dict.fromkeys([*found.addressees.pubkey_ids, *names]))
+    recipients = {"recipients": ids, "recipient_names": dict(names)}
     base: dict[str, Any] = {"package": str(found.path), "size": found.size, "encryption": found.envelope.value}
     manifest = found.manifest
     if manifest is None:
-        return {**base, "note": _SEALED_NOTE, "recipients": list(found.recipients)}
+        return {**base, "note": _SEALED_NOTE, **recipients}
     return {
         **base,
         "format_version": manifest.format_version,
@@ -335,7 +324,7 @@ def info_document(found: inspection.PackageInfo) -> dict[str, Any]:
         "total_bytes": manifest.total_size,
         "signature": found.verdict.outcome.value if found.verdict else None,
         "signer": {"name": found.verdict.signer, "pubkey_id": found.verdict.pubkey_id} if found.verdict else None,
-        "recipients": list(found.recipients),
+        **recipients,
         "import_id": manifest.import_id,
     }
 

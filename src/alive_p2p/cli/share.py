@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from alive_p2p import files
-from alive_p2p.cli.credentials import PassphraseFrom, passphrase_options, seal, signing_key
+from alive_p2p.cli.credentials import PassphraseFrom, passphrase_options
 from alive_p2p.cli.options import FOLDER, OUTPUT, Call, common, limit_options, wait_option
 from alive_p2p.cli.screen import field_line, human_size, plural, short
+from alive_p2p.cli.sealing import seal, signing_key
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.keys.published import is_published_name
 from alive_p2p.package.envelopes.base import Envelope

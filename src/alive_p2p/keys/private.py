@@ -189,7 +189,7 @@ def _from_pem(what: str, block: bytes, label: str, ask: Ask | None) -> PrivateKe
             f"the private key '{label}' is of a kind, or under a cipher, that is not supported",
             hint="for an OpenSSH key: `ssh-keygen -p -Z aes256-ctr -f FILE` changes the cipher",
         ) from None
-    except KeyProblem:
+    except AliveP2PError:  # ours, also what asking for the passphrase raised
         raise
     except Exception:  # noqa: BLE001  (whatever a foreign parser says about a damaged key)
         raise _bad(label, "it looks like a private key, but it is damaged") from None

@@ -76,6 +76,16 @@ class PublicKey:
         """The first 16 hex digits of the fingerprint (format.md §4)."""
         return self.fingerprint[:16]
 
+    @property
+    def ssh_tag(self) -> bytes | None:
+        """What an age header names the key by: the first four bytes of the SHA-256 over its SSH wire format.
+
+        None for an x25519 key, which age leaves unnamed.
+        """
+        if self.kind == "x25519":
+            return None
+        return hashlib.sha256(base64.b64decode(self.ssh_line().split()[1])).digest()[:4]
+
     def wrap(self, key: bytes) -> bytes:
         """Encrypt a short secret to this key: RSA-OAEP, SHA-256, MGF1-SHA-256, empty label (format.md §5).
 

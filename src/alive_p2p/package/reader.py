@@ -22,6 +22,7 @@ from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.envelopes.base import (
     HEAD_BYTES,
     NO_CREDENTIALS,
+    Addressees,
     Credentials,
     Envelope,
     Opened,
@@ -32,7 +33,7 @@ from alive_p2p.package.envelopes.base import (
 )
 from alive_p2p.package.envelopes.legacy import LegacyHeader
 from alive_p2p.package.envelopes.legacy import find as find_legacy
-from alive_p2p.package.envelopes.opening import open_envelope
+from alive_p2p.package.envelopes.opening import open_envelope, read_addressees
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.tar import TarReader
@@ -141,18 +142,14 @@ class PackageReader:
         return self._opened.plaintext()
 
     @property
-    def recipients(self) -> tuple[str, ...]:
-        """The ids of the keys a sealed package names as its recipients; empty where it names nobody.
+    def addressees(self) -> Addressees:
+        """For whom a sealed package says it is.
 
         Raises:
             PackageError: its envelope is not valid.
         """
-        if self.envelope is not Envelope.RSA:
-            return ()
-        from alive_p2p.package.envelopes.rsa import read_header  # noqa: PLC0415  (only for this envelope)
-
         with files.translating("read", self.path):
-            return read_header(self._stream).recipient_ids
+            return read_addressees(self._stream, self.envelope)
 
     def read_manifest(self) -> Manifest:
         """Read the manifest and no further than that; the rest is not checked.

@@ -1,11 +1,11 @@
 """Looking at a package without receiving it: `info` and `verify` (receive.md §12)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from alive_p2p.errors import PackageError
-from alive_p2p.package.envelopes.base import NO_CREDENTIALS, Credentials, Envelope
+from alive_p2p.package.envelopes.base import NO_CREDENTIALS, Addressees, Credentials, Envelope
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.reader import PackageReader, Progress
@@ -26,7 +26,7 @@ class PackageInfo:
         envelope: what is around the payload.
         manifest: its manifest; None where it is sealed.
         layout: the layout it states or seems to have; None where that cannot be told.
-        recipients: the ids of the keys it is sealed for, where the envelope names them.
+        addressees: for whom the envelope says it is sealed.
         verdict: what is known of its signature; None where the package is sealed.
     """
 
@@ -35,7 +35,7 @@ class PackageInfo:
     envelope: Envelope
     manifest: Manifest | None
     layout: str | None
-    recipients: tuple[str, ...] = ()
+    addressees: Addressees = field(default_factory=Addressees)
     verdict: Verdict | None = None
 
 
@@ -79,20 +79,20 @@ def inspect(
         PackageError: it is not a package, or its manifest is not valid.
     """
     with PackageReader(path, limits, credentials) as package:
-        recipients = package.recipients
+        addressees = package.addressees
         try:
             manifest = package.read_manifest()
         except PackageError as error:
             if error.code != "sealed":
                 raise
-            return PackageInfo(path, package.size, package.envelope, None, None, recipients)
+            return PackageInfo(path, package.size, package.envelope, None, None, addressees)
     layout: str | None
     try:
         layout = plan_installation(manifest, manifest.empty_dirs or ()).layout
     except PackageError:
         layout = manifest.source_layout
     verdict = check_signature(manifest, find_signer)
-    return PackageInfo(path, package.size, package.envelope, manifest, layout, recipients, verdict)
+    return PackageInfo(path, package.size, package.envelope, manifest, layout, addressees, verdict)
 
 
 _STEPS = ("container", "members", "manifest", "files", "shape", "signature")

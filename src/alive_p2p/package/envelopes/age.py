@@ -8,14 +8,14 @@ import contextlib
 import io
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
-from alive_p2p.errors import AliveP2PError
-from alive_p2p.package.envelopes.age_errors import CannotOpenAgeError, NotForUsError
+from alive_p2p.errors import AliveP2PError, PackageError
+from alive_p2p.package.envelopes.age_errors import CannotOpenAgeError
 from alive_p2p.package.envelopes.age_header import AgeHeader, read_header
 from alive_p2p.package.envelopes.age_pipe import AbortedError, Pipe, PipeReader, PipeWriter, stop
-from alive_p2p.package.envelopes.base import Readable, Sealer
+from alive_p2p.package.envelopes.base import NO_CREDENTIALS, Addressees, Readable, Sealer, not_for_us
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -204,10 +204,19 @@ class KeySource:
         stream: the age file from its start, binary or armored. Another thread reads it until the end or `close`.
         identities: the age library's identities (`pyrage.ssh.Identity`, `pyrage.x25519.Identity`).
         header: the header if it was read already; then `stream` is not touched, only the header's `payload`.
+        refusal: makes the error for when none of the identities fits.
     """
 
-    def __init__(self, stream: Readable, identities: Sequence[object], *, header: AgeHeader | None = None) -> None:
+    def __init__(
+        self,
+        stream: Readable,
+        identities: Sequence[object],
+        *,
+        header: AgeHeader | None = None,
+        refusal: Callable[[], PackageError] = lambda: not_for_us(NO_CREDENTIALS, Addressees()),
+    ) -> None:
         self._stream = stream
+        self._refusal = refusal
         self._header = header
         self._identities = list(identities)
         self._pipe = Pipe()
@@ -223,7 +232,7 @@ class KeySource:
         """Return at most `size` bytes, none only at the end, when the last chunk was found whole.
 
         Raises:
-            NotForUsError: none of the identities is among its recipients.
+            PackageError: none of the identities is among its recipients (what `refusal` makes).
             CannotOpenAgeError: it is malformed, altered or cut off; again at every further call.
             AgeHeaderOverLimitError: its header is larger than any real one.
             OSError: the stream raised it.
@@ -275,5 +284,5 @@ class KeySource:
         if self._outcome.foreign is not None:
             return self._outcome.foreign
         if _NO_MATCH in self._outcome.told:
-            return NotForUsError()
+            return self._refusal()
         return CannotOpenAgeError()

@@ -12,18 +12,6 @@ class CannotOpenAgeError(PackageError):
         super().__init__(same.code, same.message, untouched=same.untouched, hint=same.hint)
 
 
-class NotForUsError(PackageError):
-    """No key or passphrase at hand belongs to any of its recipients."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "not-for-us",
-            "the package is not encrypted for your key",
-            untouched="everything",
-            hint="ask the sender to make it for your key (`alive-p2p keys show`)",
-        )
-
-
 class WorkFactorTooHighError(PackageError):
     """Its passphrase would cost more time and memory to try than is reasonable.
 

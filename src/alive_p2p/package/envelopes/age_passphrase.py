@@ -12,14 +12,14 @@ import re
 from typing import TYPE_CHECKING
 
 from alive_p2p.errors import AliveP2PError
-from alive_p2p.package.envelopes.age_errors import CannotOpenAgeError, NotForUsError, WorkFactorTooHighError
+from alive_p2p.package.envelopes.age_errors import CannotOpenAgeError, WorkFactorTooHighError
 from alive_p2p.package.envelopes.age_header import (
     VERSION_LINE,
     AgeHeader,
     decode_base64,
     encode_base64,
 )
-from alive_p2p.package.envelopes.base import Readable, Sealer
+from alive_p2p.package.envelopes.base import NO_CREDENTIALS, Addressees, Readable, Sealer, not_for_us
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -178,7 +178,7 @@ class PassphraseSource:
     Raises:
         CannotOpenAgeError: the passphrase is wrong, or the header malformed or altered.
         WorkFactorTooHighError: the header asks for more work than is reasonable; nothing was tried.
-        NotForUsError: it is not sealed with a passphrase.
+        PackageError: it is not sealed with a passphrase.
         AliveP2PError: there is not enough memory for scrypt.
     """
 
@@ -255,7 +255,7 @@ def _decrypt(cipher: "ChaCha20Poly1305", nonce: bytes, sealed: bytes) -> bytes:
 
 def _open_file_key(header: AgeHeader, passphrase: bytes) -> bytes:
     if not header.is_passphrase:
-        raise NotForUsError
+        raise not_for_us(NO_CREDENTIALS, Addressees())
     (stanza,) = header.stanzas
     if len(stanza.arguments) != 2 or len(stanza.body) != _FILE_KEY_BYTES + _TAG_BYTES:
         raise CannotOpenAgeError

@@ -3,7 +3,7 @@
 import codecs
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -37,6 +37,29 @@ class Named(Protocol):
     def pubkey_id(self) -> str:
         """The first 16 hex digits of its fingerprint."""
 
+    @property
+    def ssh_tag(self) -> bytes | None:
+        """What age names it by: four bytes of the hash of its SSH form; None for a key that SSH does not have."""
+
+
+@dataclass(frozen=True)
+class Addressees:
+    """For whom an envelope says it is. Anybody can write that there, so it decides which keys are tried, and no more.
+
+    Attributes:
+        pubkey_ids: the keys an RSA envelope names.
+        ssh_tags: what an age header tells of its SSH keys: enough to know one again, too little to name one.
+        could_be_anyone: whether the envelope names nobody at all.
+    """
+
+    pubkey_ids: tuple[str, ...] = ()
+    ssh_tags: tuple[bytes, ...] = ()
+    could_be_anyone: bool = False
+
+    def include(self, key: Named) -> bool:
+        """Whether this key may be one of them."""
+        return self.could_be_anyone or key.pubkey_id in self.pubkey_ids or key.ssh_tag in self.ssh_tags
+
 
 class Unwrapping(Protocol):
     """What an envelope needs of a private key."""
@@ -59,10 +82,12 @@ class Credentials:
     Attributes:
         passphrase: gives the passphrase, or None where there is none to give.
         private_keys: gives the private keys to try, our own first.
+        describe: says who somebody's keys belong to, one text for each that can be told.
     """
 
     passphrase: Callable[[], bytes] | None = None
-    private_keys: Callable[[], Sequence[Unwrapping]] = field(default=tuple)
+    private_keys: Callable[[Addressees], Sequence[Unwrapping]] = lambda _: ()
+    describe: Callable[[Addressees], Sequence[str]] = lambda addressees: addressees.pubkey_ids
 
 
 NO_CREDENTIALS = Credentials()
@@ -102,6 +127,36 @@ def cannot_open() -> PackageError:
         "the package cannot be opened: wrong passphrase or key, or not a package this version can read",
         untouched="everything",
         hint="check the passphrase or key; if it is right, fetch the file again",
+    )
+
+
+_NAMED = 10
+
+
+def for_whom(credentials: Credentials, addressees: Addressees) -> str:
+    """`; it is for Ben (a1b2…), c3d4… and 2 more`, or nothing where nobody can be named."""
+    names = list(credentials.describe(addressees))
+    if not names:
+        return ""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"; it is for {', '.join(names[:_NAMED])}{more}"
+
+
+def not_for_us(credentials: Credentials, addressees: Addressees) -> PackageError:
+    """The error for a package that is sealed for others."""
+    return PackageError(
+        "not-for-us",
+        f"the package is not encrypted for your key{for_whom(credentials, addressees)}",
+        untouched="everything",
+        hint="ask the sender to make it for your key (`alive-p2p keys show`)",
+    )
+
+
+def needs_key(credentials: Credentials, addressees: Addressees) -> PackageError:
+    """The error where there is no private key at all to open it with."""
+    return needs(
+        f"for a private key, and none of yours can be used{for_whom(credentials, addressees)}",
+        "name the key with `--private-key FILE`, or make yours with `alive-p2p keys generate` and have it sent again",
     )
 
 

@@ -12,7 +12,7 @@ from alive_p2p.errors import AliveP2PError, PackageError
 from alive_p2p.package import paths
 from alive_p2p.package.compression import GzipSource
 from alive_p2p.package.envelopes import passphrase
-from alive_p2p.package.envelopes.base import Credentials, Readable, cannot_open, needs
+from alive_p2p.package.envelopes.base import Addressees, Credentials, Readable, cannot_open, needs_key
 from alive_p2p.package.envelopes.cbc import BLOCK, KEY_BYTES, CbcSource
 from alive_p2p.package.limits import Limits
 from alive_p2p.package.tar import TarReader
@@ -112,9 +112,10 @@ class OpenedLegacy:
 
 def _unwrap(wrapped: bytes, credentials: Credentials) -> tuple[bytes, bytes]:
     """32 bytes of key followed by 16 of IV. The envelope names nobody, so every key of ours is tried."""
-    keys = credentials.private_keys()
+    anyone = Addressees(could_be_anyone=True)
+    keys = credentials.private_keys(anyone)
     if not keys:
-        raise needs("for a private key", "name the key with `--private-key FILE`")
+        raise needs_key(credentials, anyone)
     for private in keys:
         try:
             both = private.unwrap(wrapped)

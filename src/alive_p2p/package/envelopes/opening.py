@@ -5,7 +5,16 @@ from typing import BinaryIO
 from alive_p2p.package.envelopes.age import KeySource
 from alive_p2p.package.envelopes.age_header import read_header
 from alive_p2p.package.envelopes.age_passphrase import PassphraseSource
-from alive_p2p.package.envelopes.base import Credentials, Envelope, Opened, Readable, needs
+from alive_p2p.package.envelopes.base import (
+    Addressees,
+    Credentials,
+    Envelope,
+    Opened,
+    Readable,
+    needs,
+    needs_key,
+    not_for_us,
+)
 from alive_p2p.package.envelopes.legacy import LegacyHeader, OpenedLegacy
 from alive_p2p.package.limits import Limits
 
@@ -38,6 +47,22 @@ def open_envelope(
     return OpenedAge(stream, credentials)
 
 
+def read_addressees(stream: BinaryIO, envelope: Envelope) -> Addressees:
+    """For whom an envelope says it is, without opening it.
+
+    Raises:
+        PackageError: the envelope is not valid.
+    """
+    if envelope is Envelope.RSA:
+        from alive_p2p.package.envelopes import rsa  # noqa: PLC0415  (only for this envelope)
+
+        return Addressees(pubkey_ids=rsa.read_header(stream).recipient_ids)
+    if envelope is Envelope.AGE:
+        stream.seek(0)
+        return Addressees(ssh_tags=read_header(stream).ssh_tags)
+    return Addressees()
+
+
 class OpenedAge:
     """An age file and what it is opened with (format.md §5).
 
@@ -56,14 +81,16 @@ class OpenedAge:
         self._identities: list[object] = []
         self._last: KeySource | None = None
         stream.seek(0)
-        if read_header(stream).is_passphrase:
+        header = read_header(stream)
+        self._credentials, self._addressees = credentials, Addressees(ssh_tags=header.ssh_tags)
+        if header.is_passphrase:
             if credentials.passphrase is None:
                 raise needs("with a passphrase", "give it with `--passphrase-env NAME` or `--passphrase-file FILE`")
             self._passphrase = credentials.passphrase()
         else:
-            self._identities = [key.age_identity() for key in credentials.private_keys()]
+            self._identities = [key.age_identity() for key in credentials.private_keys(self._addressees)]
             if not self._identities:
-                raise needs("for a private key", "name the key with `--private-key FILE`")
+                raise needs_key(credentials, self._addressees)
 
     def plaintext(self) -> Readable:
         """The payload from its start."""
@@ -74,7 +101,12 @@ class OpenedAge:
             opened = PassphraseSource(header.payload, header, self._passphrase, file_key=self._file_key)
             self._file_key = opened.file_key
             return opened
-        self._last = KeySource(self._stream, self._identities, header=header)
+        self._last = KeySource(
+            self._stream,
+            self._identities,
+            header=header,
+            refusal=lambda: not_for_us(self._credentials, self._addressees),
+        )
         return self._last
 
     def close(self) -> None:

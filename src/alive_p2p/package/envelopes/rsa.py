@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Protocol
 
 from alive_p2p.errors import AliveP2PError, PackageError
 from alive_p2p.package.compression import damaged
-from alive_p2p.package.envelopes.base import Credentials, Readable, cannot_open, needs
+from alive_p2p.package.envelopes.base import Addressees, Credentials, Readable, cannot_open, needs_key, not_for_us
 from alive_p2p.package.envelopes.cbc import BLOCK, KEY_BYTES, CbcSealer, CbcSource
 from alive_p2p.package.limits import MIB, Limits
 from alive_p2p.package.tar import BLOCK as TAR_BLOCK
@@ -163,11 +163,10 @@ class OpenedRsa:
         self._key = self._unwrap(credentials)
 
     def _unwrap(self, credentials: Credentials) -> bytes:
-        keys = credentials.private_keys()
+        addressees = Addressees(pubkey_ids=self._header.recipient_ids)
+        keys = credentials.private_keys(addressees)
         if not keys:
-            raise needs(
-                "for a private key", "name the key with `--private-key FILE`, or make yours with `keys generate`"
-            )
+            raise needs_key(credentials, addressees)
         ours = {key.public.pubkey_id for key in keys}
         ordered = sorted(self._header.recipients, key=lambda recipient: recipient[0] not in ours)
         is_named = False
@@ -182,12 +181,7 @@ class OpenedRsa:
                     return key
         if is_named:
             raise cannot_open()
-        raise PackageError(
-            "not-for-us",
-            f"the package is not encrypted for your key; it is for {', '.join(self._header.recipient_ids[:10])}",
-            untouched="everything",
-            hint="ask the sender to make it for your key (`alive-p2p keys show`)",
-        )
+        raise not_for_us(credentials, addressees)
 
     def close(self) -> None:
         """Nothing is held."""
