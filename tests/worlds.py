@@ -29,6 +29,7 @@ Where the sun never quite sets.
 
 Ben runs the shielding work.
 """
+OPEN_KEY = KEY.replace(b"type: venture\n", b"type: venture\nsensitivity: open\n")
 LOG = b"""---
 walnut: nova-station
 created: 2025-11-02
@@ -106,7 +107,7 @@ def tree_of(root: Path) -> dict[str, str]:
 def pack(walnut: Path, output: Path, runtime: Runtime, **options: object) -> Path:
     """Share a walnut into a file and return its path."""
     request = ShareRequest(walnut=walnut, **{"scope": "full", **options})  # type: ignore[arg-type]
-    return share(request, runtime, output=output).path
+    return share(request, runtime, output=output, agreed=True).path
 
 
 def ledger_of(walnut: Path) -> dict[str, object]:

@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from alive_p2p.api import inspect, receive, share, verify
     from alive_p2p.errors import AliveP2PError
+    from alive_p2p.package.envelopes.base import Credentials
     from alive_p2p.receiving.inspection import PackageInfo, Verification
     from alive_p2p.receiving.plan import ReceivePlan, ReceiveResult
     from alive_p2p.runtime import Runtime
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AliveP2PError",
+    "Credentials",
     "PackageInfo",
     "ReceivePlan",
     "ReceiveResult",
@@ -36,6 +38,7 @@ __all__ = [
 _HOMES = {
     "alive_p2p.api": ("inspect", "receive", "share", "verify"),
     "alive_p2p.errors": ("AliveP2PError",),
+    "alive_p2p.package.envelopes.base": ("Credentials",),
     "alive_p2p.receiving.inspection": ("PackageInfo", "Verification"),
     "alive_p2p.receiving.plan": ("ReceivePlan", "ReceiveResult"),
     "alive_p2p.runtime": ("Runtime",),

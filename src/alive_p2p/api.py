@@ -6,16 +6,31 @@ No printing, no prompting; progress by callback; every failure is an `AliveP2PEr
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Literal
 
+from alive_p2p.errors import UsageError
+from alive_p2p.keys.keyring import Keyring
+from alive_p2p.keys.private import PrivateKey
+from alive_p2p.package.envelopes.base import Addressees, Credentials, Envelope
+from alive_p2p.package.envelopes.sealing import Seal
 from alive_p2p.package.limits import DEFAULT_LIMITS
 from alive_p2p.package.reader import Progress
+from alive_p2p.package.signature import Signer
 from alive_p2p.receiving import inspection
 from alive_p2p.receiving import pipeline as receiving
 from alive_p2p.receiving.inspection import PackageInfo, Verification
 from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest, ReceiveResult
+from alive_p2p.receiving.signers import signers
+from alive_p2p.relay.config import kept_from, own_handle
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing import pipeline as sharing
-from alive_p2p.sharing.plan import KeyForm, Scope, SharePlan, ShareRequest, ShareResult
+from alive_p2p.sharing.audience import Recipient
+from alive_p2p.sharing.gate import KeyForm
+from alive_p2p.sharing.plan import Scope, SharePlan, ShareRequest, ShareResult
+from alive_p2p.sharing.recipients import envelope_for, from_keyring, seal_for
+from alive_p2p.sharing.signing import choose_signing_key
+from alive_p2p.walnut.preferences import load_preferences
+from alive_p2p.walnut.world import find_world
 
 AnyPath = str | PathLike[str]
 
@@ -34,13 +49,20 @@ def share(
     full_history: bool = False,
     nested: bool = False,
     key: KeyForm | None = None,
-    sender: str = "unknown",
+    recipients: Sequence[str] = (),
+    passphrase: bytes | None = None,
+    encrypt: Literal["none", "passphrase", "rsa", "age"] | None = None,
+    sign: bool | None = None,
+    acknowledge: Sequence[str] = (),
+    allow_findings: Sequence[str] = (),
+    yes: bool = False,
+    sender: str | None = None,
     description: str = "",
     note: str = "",
     max_files: int | None = None,
     max_bytes: int | None = None,
     wait_seconds: float = 0.0,
-    approve: Callable[[SharePlan], None] | None = None,
+    approve: Callable[[SharePlan], bool] | None = None,
     progress: Progress | None = None,
     runtime: Runtime | None = None,
 ) -> ShareResult:
@@ -59,42 +81,61 @@ def share(
         full_history: share the real log and insights.
         nested: take nested walnuts along.
         key: `full` or `reduced` `key.md`; None leaves it to the gate.
-        sender: the sender's handle, one line.
+        recipients: peers in the keyring, by name; the patterns kept for them apply as well.
+        passphrase: seals the package, where it is for nobody by name.
+        encrypt: the envelope; by default what the recipients can read, or what there is a passphrase for.
+        sign: yes, no, or None for what the preferences say; a key with a passphrase cannot be used here.
+        acknowledge: names of restricted or personal things that may leave (share.md §4).
+        allow_findings: ids of findings that may leave.
+        yes: agree to what the gate asks; never overrides what it refuses.
+        sender: our handle, one line; by default that of the surroundings.
         description: one line for the receiver.
         note: one line for the receiver.
         max_files: raises (or lowers) the limit of files and empty folders.
         max_bytes: raises (or lowers) the limit of content, in bytes.
         wait_seconds: how long to wait for the walnut's lock.
-        approve: looks at the plan before anything is written, and raises to stop.
+        approve: looks at the plan before anything is written; returns whether it agrees to what the gate asks, and
+            raises to stop.
         progress: called with bytes done and bytes in all.
         runtime: the surroundings; by default those of this process.
 
     Raises:
         AliveP2PError: it could not be done; `code` and `hint` say why and what to do.
     """
+    surroundings = runtime or Runtime.from_process()
+    handle = sender or own_handle(surroundings)
+    seal, people = _seal(recipients, passphrase, encrypt, surroundings)
+    signing = choose_signing_key(
+        lambda: Keyring.load(surroundings), load_preferences(find_world(Path(walnut))), sign=sign, handle=handle
+    )
     request = ShareRequest(
         walnut=Path(walnut),
         scope=scope,
         bundles=tuple(bundles),
         excludes=tuple(exclude),
-        peer_excludes=dict(peer_excludes or {}),
+        peer_excludes={**kept_from(surroundings, recipients, exclude_from=()), **(peer_excludes or {})},
         presets=tuple(presets),
         includes=tuple(include),
         full_history=full_history,
         nested=nested,
         key=key,
-        sender=sender,
+        acknowledged=tuple(acknowledge),
+        allowed_findings=tuple(allow_findings),
+        sender=handle or "unknown",
+        seal=seal,
+        recipients=people,
+        signing_key=signing.key,
         description=description,
         note=note,
         max_files=max_files,
         max_bytes=max_bytes,
     )
     where = Path(output) if output is not None else None
-    surroundings = runtime or Runtime.from_process()
     return sharing.share(
         request,
         surroundings,
         approve=approve,
+        agreed=yes,
         output=where,
         force=force,
         wait_seconds=wait_seconds,
@@ -113,6 +154,8 @@ def receive(
     max_files: int | None = None,
     max_bytes: int | None = None,
     wait_seconds: float = 0.0,
+    credentials: Credentials | None = None,
+    require_signature: bool = False,
     approve: Callable[[ReceivePlan], None] | None = None,
     progress: Progress | None = None,
     runtime: Runtime | None = None,
@@ -129,6 +172,8 @@ def receive(
         max_files: raises (or lowers) the limit of files and empty folders.
         max_bytes: raises (or lowers) the limit of content, in bytes.
         wait_seconds: how long to wait for the walnut's lock.
+        credentials: what a sealed package is opened with; by default our own key, where it has no passphrase.
+        require_signature: refuse everything but a valid signature of a known peer.
         approve: looks at the plan before anything is written, and raises to stop.
         progress: called with bytes done and bytes in all.
         runtime: the surroundings; by default those of this process.
@@ -136,6 +181,7 @@ def receive(
     Raises:
         AliveP2PError: it could not be done; everything is as it was.
     """
+    surroundings = runtime or Runtime.from_process()
     request = ReceiveRequest(
         package=Path(package),
         target=Path(target) if target is not None else None,
@@ -146,23 +192,74 @@ def receive(
         max_files=max_files,
         max_bytes=max_bytes,
         wait_seconds=wait_seconds,
+        credentials=credentials or _own_key(surroundings),
+        find_signer=_find_signer(surroundings),
+        require_signature=require_signature,
     )
-    return receiving.receive(request, runtime or Runtime.from_process(), approve=approve, progress=progress)
+    return receiving.receive(request, surroundings, approve=approve, progress=progress)
 
 
-def inspect(package: AnyPath) -> PackageInfo:
+def inspect(package: AnyPath, *, credentials: Credentials | None = None, runtime: Runtime | None = None) -> PackageInfo:
     """Read what a package says of itself, without checking its files.
+
+    A sealed package that the credentials (by default our own key) do not open gives its envelope and its size.
 
     Raises:
         AliveP2PError: there is no such file, or it is not a package.
     """
-    return inspection.inspect(Path(package), DEFAULT_LIMITS)
+    surroundings = runtime or Runtime.from_process()
+    opened_with = credentials or _own_key(surroundings)
+    return inspection.inspect(Path(package), DEFAULT_LIMITS, opened_with, _find_signer(surroundings))
 
 
-def verify(package: AnyPath, *, progress: Progress | None = None) -> Verification:
+def verify(
+    package: AnyPath,
+    *,
+    credentials: Credentials | None = None,
+    require_signature: bool = False,
+    progress: Progress | None = None,
+    runtime: Runtime | None = None,
+) -> Verification:
     """Check a package as a receive would, without writing anything.
 
     Raises:
-        AliveP2PError: there is no such file, or it is sealed.
+        AliveP2PError: there is no such file, or it is sealed and the credentials do not open it.
     """
-    return inspection.verify(Path(package), DEFAULT_LIMITS, progress)
+    surroundings = runtime or Runtime.from_process()
+    return inspection.verify(
+        Path(package),
+        DEFAULT_LIMITS,
+        progress,
+        credentials or _own_key(surroundings),
+        _find_signer(surroundings),
+        require_signature=require_signature,
+    )
+
+
+def _seal(
+    recipients: Sequence[str], passphrase: bytes | None, encrypt: str | None, runtime: Runtime
+) -> tuple[Seal, tuple[Recipient, ...]]:
+    people = from_keyring(Keyring.load(runtime), recipients) if recipients else []
+    chosen = Envelope(encrypt) if encrypt else envelope_for(people, has_passphrase=passphrase is not None)
+    if people and passphrase is not None:
+        raise UsageError("usage", "a package is sealed for people or with a passphrase, not both")
+    if people and chosen in {Envelope.RSA, Envelope.AGE}:
+        return seal_for(people, chosen)
+    if passphrase and not people and chosen in {Envelope.PASSPHRASE, Envelope.AGE}:
+        return Seal(chosen, passphrase), ()
+    if chosen is not Envelope.PLAIN or people or passphrase is not None:
+        raise UsageError("usage", f"the envelope '{chosen.value}' does not go with what is given to seal it")
+    return Seal(), ()
+
+
+def _own_key(runtime: Runtime) -> Credentials:
+    def private_keys(_: Addressees) -> Sequence[PrivateKey]:
+        keyring = Keyring.load(runtime)
+        own = keyring.own()
+        return [*([own] if own is not None else []), *keyring.retired()]
+
+    return Credentials(None, private_keys)
+
+
+def _find_signer(runtime: Runtime) -> Callable[[str], Signer | None]:
+    return signers(lambda: Keyring.load(runtime), lambda: own_handle(runtime))

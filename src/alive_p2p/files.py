@@ -149,14 +149,16 @@ def read_bytes_if_present(path: Path, *, limit: int) -> bytes | None:
     return read_bytes(path, limit=limit) if os.path.lexists(path) else None
 
 
-def hash_file(path: Path) -> tuple[str, int]:
-    """The SHA-256 (hex) and size in bytes of a regular file. Raises `OSError`."""
+def hash_file(path: Path, *, also: Callable[[bytes], None] | None = None) -> tuple[str, int]:
+    """The SHA-256 (hex) and size in bytes of a regular file; `also` sees every piece. Raises `OSError`."""
     digest = hashlib.sha256()
     size = 0
     with open_regular(path) as stream:
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
             size += len(chunk)
+            if also is not None:
+                also(chunk)
     return digest.hexdigest(), size
 
 

@@ -25,7 +25,7 @@ from alive_p2p.runtime import Runtime, parse_timestamp
 if os.name == "posix":
     import fcntl
 
-Action = Literal["create", "receive", "recover", "migrate", "undo", "log-import", "project"]
+Action = Literal["create", "keys", "record", "receive", "recover", "migrate", "undo", "log-import", "project"]
 
 _POLL_SECONDS = 0.05
 

@@ -406,7 +406,7 @@ def test_memory_does_not_grow_with_the_package(envelope: str, tmp_path: Path, pr
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
     for command in (
-        ["create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut", "-q"],
+        ["create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut", "--yes", "-q"],
         ["receive", tmp_path / "p.walnut", "--target", tmp_path / "there", "--yes", "-q"],
     ):
         done = subprocess.run(

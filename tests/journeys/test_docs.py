@@ -36,7 +36,7 @@ def test_a_block_works_as_printed(page: str, block: str, program: str, home: Pat
     nova = plant(ventures / "nova-station", NOVA)
     make_world(home / "other-world")
     if "receive nova-station.walnut" in block:
-        run("create", "--scope", "full", "--walnut", nova, "-o", ventures / "nova-station.walnut")
+        run("create", "--yes", "--scope", "full", "--walnut", nova, "-o", ventures / "nova-station.walnut")
     if "nova-station-bundle-2026-04-07.walnut" in block:
         # The example's date is not today's, so the package is called as it is there.
         block = block.replace("--walnut nova-station", "--walnut nova-station -o nova-station-bundle-2026-04-07.walnut")

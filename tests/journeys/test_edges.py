@@ -42,7 +42,7 @@ def test_closed_streams_do_not_stop_the_work(
     streams: str, program: str, home: Path, tmp_path: Path, nova: Path
 ) -> None:
     """The package is made."""
-    done = _shell(f'"$A" create --scope full --walnut {nova} -o x.walnut {streams}', program, home, tmp_path)
+    done = _shell(f'"$A" create --scope full --walnut {nova} -o x.walnut --yes {streams}', program, home, tmp_path)
     assert done.returncode == 0
     assert (tmp_path / "x.walnut").is_file()
 
@@ -63,7 +63,7 @@ def test_a_reader_that_goes_away_does_not_turn_success_into_failure(
     program: str, home: Path, tmp_path: Path, nova: Path
 ) -> None:
     """What was received was received."""
-    _shell(f'"$A" create --scope full --walnut {nova} -o x.walnut', program, home, tmp_path)
+    _shell(f'"$A" create --scope full --walnut {nova} --yes -o x.walnut', program, home, tmp_path)
     _shell('{ "$A" receive x.walnut --target t --yes; echo $? >code; } | true', program, home, tmp_path)
     assert (tmp_path / "code").read_text(encoding="ascii").strip() == "0"
     assert (tmp_path / "t" / "notes.md").is_file()
@@ -72,10 +72,10 @@ def test_a_reader_that_goes_away_does_not_turn_success_into_failure(
 def test_names_that_no_system_has_are_errors_of_ours(run: Run, tmp_path: Path, nova: Path) -> None:
     """Too long a name, wherever it stands."""
     long = "x" * 300
-    run("create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut")
+    run("create", "--yes", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut")
     for arguments in (
-        ("create", "--scope", "full", "--walnut", nova, "-o", tmp_path / long),
-        ("create", "--scope", "full", "--walnut", tmp_path / long),
+        ("create", "--yes", "--scope", "full", "--walnut", nova, "-o", tmp_path / long),
+        ("create", "--yes", "--scope", "full", "--walnut", tmp_path / long),
         ("receive", tmp_path / "p.walnut", "--target", tmp_path / long, "--yes"),
         ("receive", tmp_path / long),
         ("unlock", "--walnut", tmp_path / long),
@@ -99,9 +99,21 @@ def test_links_that_lead_nowhere_are_errors_of_ours(run: Run, tmp_path: Path) ->
 
 def test_short_options_do_what_the_long_ones_do(run: Run, tmp_path: Path, nova: Path) -> None:
     """`-q` is quiet, `-y` is yes."""
-    noisy = run("create", "--scope", "full", "--walnut", nova, "--exclude", "nothing", "-o", tmp_path / "a.walnut")
+    noisy = run(
+        "create", "--yes", "--scope", "full", "--walnut", nova, "--exclude", "nothing", "-o", tmp_path / "a.walnut"
+    )
     quiet = run(
-        "create", "--scope", "full", "--walnut", nova, "--exclude", "nothing", "-o", tmp_path / "b.walnut", "-q"
+        "create",
+        "--yes",
+        "--scope",
+        "full",
+        "--walnut",
+        nova,
+        "--exclude",
+        "nothing",
+        "-o",
+        tmp_path / "b.walnut",
+        "-q",
     )
     assert "warning" in noisy.err
     assert quiet.err == ""
@@ -118,7 +130,7 @@ def test_an_option_after_two_dashes_is_a_name(run: Run, tmp_path: Path) -> None:
 
 def test_a_refused_confirmation_shows_the_plan_as_json(run: Run, tmp_path: Path, nova: Path) -> None:
     """What it would do, beside the error."""
-    run("create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut")
+    run("create", "--yes", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut")
     ran = run("receive", tmp_path / "p.walnut", "--target", tmp_path / "t", "--json")
     document = json.loads(ran.out)
     assert document["error"]["code"] == "needs-yes"
@@ -127,16 +139,16 @@ def test_a_refused_confirmation_shows_the_plan_as_json(run: Run, tmp_path: Path,
 
 def test_an_output_that_cannot_be_used_is_refused_early(run: Run, tmp_path: Path, nova: Path) -> None:
     """Also by a dry run; an empty name and a folder that is not there are not taken for files."""
-    assert run("create", "--scope", "full", "--walnut", nova, "-o", nova / "x.walnut", "--dry-run").code == 1
-    assert run("create", "--scope", "full", "--walnut", nova, "-o", "").code == 2
-    assert run("create", "--scope", "full", "--walnut", nova, "-o", f"{tmp_path}/no/").code == 2
+    assert run("create", "--yes", "--scope", "full", "--walnut", nova, "-o", nova / "x.walnut", "--dry-run").code == 1
+    assert run("create", "--yes", "--scope", "full", "--walnut", nova, "-o", "").code == 2
+    assert run("create", "--yes", "--scope", "full", "--walnut", nova, "-o", f"{tmp_path}/no/").code == 2
     assert not (tmp_path / "no").exists()
 
 
 def test_commands_in_hints_can_be_pasted(run: Run, tmp_path: Path) -> None:
     """A path with a space or a quote is quoted for the shell."""
     odd = plant(tmp_path / "it's mine" / "walnut", NOVA)
-    ran = run("create", "--scope", "full", "--walnut", odd, "-o", odd / "x.walnut")
+    ran = run("create", "--yes", "--scope", "full", "--walnut", odd, "-o", odd / "x.walnut")
     hint = next(line for line in ran.err.splitlines() if "try:" in line)
     assert "'\"'\"'" in hint
 
@@ -148,7 +160,7 @@ def test_a_signal_in_the_middle_of_a_receive_leaves_nothing(
 ) -> None:
     """Exit 130, no staging, no registration, no walnut."""
     source = plant(tmp_path / "big", {**NOVA, "big.bin": os.urandom(80_000_000)})
-    run("create", "--scope", "full", "--walnut", source, "-o", tmp_path / "p.walnut")
+    run("create", "--yes", "--scope", "full", "--walnut", source, "-o", tmp_path / "p.walnut")
     place = tmp_path / "place"
     place.mkdir()
     process = subprocess.Popen(
@@ -177,11 +189,12 @@ def test_several_receives_at_once_leave_one_of_each(
     for number in range(6):
         plant(nova, {f"b{number}/context.manifest.yaml": b"goal: x\n", f"b{number}/x.md": b"x"})
     target = tmp_path / "there"
-    run("create", "--scope", "snapshot", "--walnut", nova, "-o", tmp_path / "s.walnut")
+    run("create", "--yes", "--scope", "snapshot", "--walnut", nova, "-o", tmp_path / "s.walnut")
     run("receive", tmp_path / "s.walnut", "--target", target, "--yes")
     for number in range(6):
         run(
             "create",
+            "--yes",
             "--scope",
             "bundle",
             "--bundle",

@@ -41,8 +41,19 @@ def test_the_examples_in_help_work_as_printed(command: str, run: Run, tmp_path: 
     for number, example in enumerate(examples):
         world = make_world(tmp_path / str(number))
         nova = plant(world / "04_Ventures" / "nova-station", NOVA)
-        run("create", "--scope", "full", "--walnut", nova, "-o", world / "nova-station.walnut")
-        run("create", "--scope", "bundle", "--bundle", "launch-window", "--walnut", nova, "-o", world / "review.walnut")
+        run("create", "--scope", "full", "--walnut", nova, "--yes", "-o", world / "nova-station.walnut")
+        run(
+            "create",
+            "--scope",
+            "bundle",
+            "--bundle",
+            "launch-window",
+            "--yes",
+            "--walnut",
+            nova,
+            "-o",
+            world / "review.walnut",
+        )
         arguments = shlex.split(example)
         if example.startswith("receive"):
             arguments.append("--yes")  # what a person answers at the prompt

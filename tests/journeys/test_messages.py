@@ -22,7 +22,7 @@ def nova(tmp_path: Path) -> Path:
 @pytest.fixture
 def package(run: Run, nova: Path, tmp_path: Path) -> Path:
     """A package of it."""
-    run("create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut")
+    run("create", "--yes", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut")
     return tmp_path / "p.walnut"
 
 
@@ -108,7 +108,7 @@ def test_every_mistake_has_a_message_and_changes_nothing(
 def test_a_mistake_in_the_preferences_names_its_line(text: str, piece: str, run: Run, nova: Path) -> None:
     """Key, file and line; nothing is shared meanwhile."""
     (nova.parents[1] / ".alive" / "preferences.yaml").write_text(text, encoding="utf-8")
-    ran = run("create", "--scope", "full", "--walnut", nova)
+    ran = run("create", "--yes", "--scope", "full", "--walnut", nova)
     assert ran.code == 1
     assert piece in ran.err
     assert "preferences.yaml" in ran.err
@@ -117,16 +117,18 @@ def test_a_mistake_in_the_preferences_names_its_line(text: str, piece: str, run:
 def test_an_unknown_preference_is_a_warning_with_a_guess(run: Run, nova: Path, tmp_path: Path) -> None:
     """It does not stop the share, unless --strict."""
     (nova.parents[1] / ".alive" / "preferences.yaml").write_text("p2p:\n  share_preset: {}\n", encoding="utf-8")
-    ran = run("create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut")
+    ran = run("create", "--yes", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut")
     assert ran.code == 0
     assert "did you mean 'share_presets'" in ran.err
-    assert run("create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut", "--strict").code == 1
+    assert (
+        run("create", "--yes", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut", "--strict").code == 1
+    )
 
 
 def test_a_broken_relay_config_is_named(run: Run, nova: Path, home: Path) -> None:
     """Patterns kept for a peer that cannot be read stop the share."""
     plant(home / ".alive" / "relay", {"relay.json": b'{"peers": {"ben": {"exclude_patterns": "x"}}}'})
-    ran = run("create", "--scope", "full", "--walnut", nova, "--exclude-from", "ben")
+    ran = run("create", "--yes", "--scope", "full", "--walnut", nova, "--exclude-from", "ben")
     assert ran.code == 1
     assert "relay.json" in ran.err
 
@@ -134,10 +136,12 @@ def test_a_broken_relay_config_is_named(run: Run, nova: Path, home: Path) -> Non
 def test_names_from_a_package_never_reach_the_terminal_raw(run: Run, tmp_path: Path) -> None:
     """A walnut, bundle and sender full of right-to-left and wide characters is shown escaped where it is unsafe."""
     source = plant(tmp_path / "nova\u202egnp.\u2066", {**NOVA, "b\u200fc/context.manifest.yaml": b"goal: x\n"})
-    ran = run("create", "--scope", "full", "--walnut", source, "-o", tmp_path / "p.walnut", GH_USER="e\u202evil")
+    ran = run(
+        "create", "--yes", "--scope", "full", "--walnut", source, "-o", tmp_path / "p.walnut", GH_USER="e\u202evil"
+    )
     info = run("info", tmp_path / "p.walnut")
     listed = run("list-bundles", "--walnut", source)
-    dry = run("create", "--scope", "full", "--walnut", source, "--dry-run")
+    dry = run("create", "--yes", "--scope", "full", "--walnut", source, "--dry-run")
     for text in (ran.out, ran.err, info.out, listed.out, dry.out):
         assert not set(text) & set("\u202e\u2066\u200f\x1b")
     assert "\\u{202e}" in info.out
@@ -167,7 +171,7 @@ def test_interrupting_ends_with_130_and_leaves_nothing(program: str, home: Path,
     source = plant(tmp_path / "nova", {**NOVA, "big.bin": os.urandom(120_000_000)})
     for number in (signal.SIGINT, signal.SIGTERM):
         process = subprocess.Popen(
-            [program, "create", "--scope", "full", "--walnut", source, "-o", tmp_path / "p.walnut"],
+            [program, "create", "--yes", "--scope", "full", "--walnut", source, "-o", tmp_path / "p.walnut"],
             env={"PATH": os.environ["PATH"], "HOME": str(home)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -31,7 +31,7 @@ def nova(tmp_path: Path) -> Path:
 def test_a_passphrase_from_a_variable_or_a_file(run: Run, tmp_path: Path, nova: Path) -> None:
     """Sealed with one, opened with the other; without it `info` says what is needed and nothing else."""
     sealed = tmp_path / "p.walnut"
-    made = run("create", "--scope", "full", "--walnut", nova, "-o", sealed, "--passphrase-env", "P", P=SECRET)
+    made = run("create", "--yes", "--scope", "full", "--walnut", nova, "-o", sealed, "--passphrase-env", "P", P=SECRET)
     assert made.code == 0, made.err
     assert "with a passphrase" in made.out
     assert sealed.read_bytes().startswith(b"Salted__")
@@ -58,7 +58,7 @@ def test_a_passphrase_from_a_variable_or_a_file(run: Run, tmp_path: Path, nova: 
         (["--encrypt", "passphrase"], "no terminal to ask on"),
         (["--passphrase-env", "NOT_SET"], "NOT_SET is not set"),
         (["--passphrase-env", "EMPTY"], "is empty"),
-        (["--passphrase-file", "nowhere"], "does not exist"),
+        (["--passphrase-file", "nowhere"], "there is no file"),
         (["--encrypt", "none", "--passphrase-env", "P"], "does not go with"),
         (["--encrypt", "rsa"], "at least one `--recipient PEER`"),
         (["--recipient", "nobody"], "nobody"),
@@ -71,7 +71,18 @@ def test_what_a_seal_needs_is_checked_before_anything_is_written(
     """The cause, and no file."""
     before = tree_of(tmp_path / "nova")
     ran = run(
-        "create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p", *arguments, EMPTY="", P="x", GH_USER="a"
+        "create",
+        "--yes",
+        "--scope",
+        "full",
+        "--walnut",
+        nova,
+        "-o",
+        tmp_path / "p",
+        *arguments,
+        EMPTY="",
+        P="x",
+        GH_USER="a",
     )
     assert ran.code in {1, 2}
     assert piece in ran.err
@@ -91,7 +102,18 @@ def test_a_package_for_two_people_opens_for_them_and_for_nobody_else(
         alice.knows(other)
     sealed = tmp_path / "p.walnut"
     made = alice(
-        "create", "--scope", "full", "--walnut", nova, "-o", sealed, "--recipient", "ben", "--recipient", "mallory"
+        "create",
+        "--yes",
+        "--scope",
+        "full",
+        "--walnut",
+        nova,
+        "-o",
+        sealed,
+        "--recipient",
+        "ben",
+        "--recipient",
+        "mallory",
     )
     assert made.code == 0, made.err
     assert ben.pubkey_id in made.out
@@ -107,7 +129,7 @@ def test_a_package_for_two_people_opens_for_them_and_for_nobody_else(
 
 
 def _signed(alice: Person, nova: Path, output: Path) -> Path:
-    made = alice("create", "--scope", "full", "--walnut", nova, "-o", output)
+    made = alice("create", "--yes", "--scope", "full", "--walnut", nova, "-o", output)
     assert made.code == 0, made.err
     assert f"by alice ({alice.pubkey_id})" in made.out
     return output
@@ -143,11 +165,20 @@ def test_every_other_outcome_is_refused_where_a_signature_is_required(
     alice, ben, mallory = people["alice"], people["ben"], people["mallory"]
     signed = _signed(alice, nova, tmp_path / "signed.walnut")
     unsigned = tmp_path / "unsigned.walnut"
-    alice("create", "--scope", "full", "--walnut", nova, "-o", unsigned, "--no-sign")
+    alice("create", "--yes", "--scope", "full", "--walnut", nova, "-o", unsigned, "--no-sign")
     forged = tmp_path / "forged.walnut"
     assert (
         mallory._run(
-            "create", "--scope", "full", "--walnut", nova, "-o", forged, HOME=str(mallory.home), GH_USER="alice"
+            "create",
+            "--yes",
+            "--scope",
+            "full",
+            "--walnut",
+            nova,
+            "-o",
+            forged,
+            HOME=str(mallory.home),
+            GH_USER="alice",
         ).code
         == 0
     )
@@ -230,11 +261,16 @@ def test_a_key_with_a_passphrase_is_asked_for(run: Run, tmp_path: Path, nova: Pa
     home = tmp_path / "locked"
     home.mkdir()
     assert run("keys", "generate", "--passphrase-env", "P", P=SECRET, HOME=str(home)).code == 0
-    ran = run("create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "x", HOME=str(home), GH_USER="alice")
+    ran = run(
+        "create", "--yes", "--scope", "full", "--walnut", nova, "-o", tmp_path / "x", HOME=str(home), GH_USER="alice"
+    )
     assert ran.code == 1
     assert "no terminal" in ran.err or "passphrase" in ran.err
     assert (
-        run("create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "x", "--no-sign", HOME=str(home)).code == 0
+        run(
+            "create", "--yes", "--scope", "full", "--walnut", nova, "-o", tmp_path / "x", "--no-sign", HOME=str(home)
+        ).code
+        == 0
     )
 
 
@@ -248,7 +284,7 @@ def test_somebody_who_has_set_up_nothing_opens_it_with_theirmake_ssh_key(
     """Sealed for a published public key; received with `~/.ssh`, and opened with the `age` command alone."""
     private = make_ssh_key(home / ".ssh", kind)
     sealed = tmp_path / "p.walnut"
-    made = run("create", "--scope", "full", "--walnut", nova, "-o", sealed, "--to-keys", f"{private}.pub")
+    made = run("create", "--yes", "--scope", "full", "--walnut", nova, "-o", sealed, "--to-keys", f"{private}.pub")
     assert made.code == 0, made.err
     assert sealed.read_bytes().startswith(b"age-encryption.org/v1\n")
     stranger = tmp_path / "stranger"
@@ -270,7 +306,20 @@ def test_somebody_who_has_set_up_nothing_opens_it_with_theirmake_ssh_key(
 def test_age_with_a_passphrase(run: Run, tmp_path: Path, nova: Path) -> None:
     """Sealed and opened in constant memory; a wrong one has the same message as everywhere."""
     sealed = tmp_path / "p.walnut"
-    create = ["create", "--scope", "full", "--walnut", nova, "-o", sealed, "--encrypt", "age", "--passphrase-env", "P"]
+    create = [
+        "create",
+        "--yes",
+        "--scope",
+        "full",
+        "--walnut",
+        nova,
+        "-o",
+        sealed,
+        "--encrypt",
+        "age",
+        "--passphrase-env",
+        "P",
+    ]
     assert run(*create, P=SECRET).code == 0
     wrong = run("verify", sealed, "--passphrase-env", "P", P="wrong")
     assert wrong.code == 1
@@ -284,7 +333,9 @@ def test_peers_keys_are_age_recipients(people: dict[str, Person], tmp_path: Path
     alice, ben = people["alice"], people["ben"]
     alice.knows(ben)
     sealed = tmp_path / "p.walnut"
-    made = alice("create", "--scope", "full", "--walnut", nova, "-o", sealed, "--recipient", "ben", "--encrypt", "age")
+    made = alice(
+        "create", "--yes", "--scope", "full", "--walnut", nova, "-o", sealed, "--recipient", "ben", "--encrypt", "age"
+    )
     assert made.code == 0, made.err
     assert json.loads(ben("info", sealed, "--json").out)["encryption"] == "age"
     data = sealed.read_bytes()
@@ -357,7 +408,19 @@ def test_a_host_that_does_not_help_is_an_error_of_ours(
 
 def test_keys_are_not_fetched_without_https_or_from_nowhere(run: Run, tmp_path: Path, nova: Path) -> None:
     """An address that is neither https nor this machine is refused; one that nobody answers at says so."""
-    command = ["create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p", "--to", "github:carla", "--yes"]
+    command = [
+        "create",
+        "--yes",
+        "--scope",
+        "full",
+        "--walnut",
+        nova,
+        "-o",
+        tmp_path / "p",
+        "--to",
+        "github:carla",
+        "--yes",
+    ]
     assert "only fetched over https" in run(*command, ALIVE_P2P_GITHUB_URL="http://example.org").err
     assert "only fetched over https" in run(*command, ALIVE_P2P_GITHUB_URL="file:///etc").err
     assert "could not be fetched" in run(*command, ALIVE_P2P_GITHUB_URL="http://127.0.0.1:1").err

@@ -69,7 +69,18 @@ def test_no_color_and_dumb_terminals_get_plain_text(terminal: Terminal, tmp_path
 def test_a_passphrase_is_asked_for_twice_and_never_shown(terminal: Terminal, tmp_path: Path) -> None:
     """Twice when sealing, once when opening; two that differ make nothing."""
     nova = plant(tmp_path / "nova", NOVA)
-    create = ("create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut", "--encrypt", "passphrase")
+    create = (
+        "create",
+        "--yes",
+        "--scope",
+        "full",
+        "--walnut",
+        nova,
+        "-o",
+        tmp_path / "p.walnut",
+        "--encrypt",
+        "passphrase",
+    )
     for second, code in (("something else", 1), ("correct horse", 0)):
         child = terminal(*create)
         child.expect("passphrase for the package: ")
@@ -94,7 +105,7 @@ def _made_for(private: Path, tmp_path: Path, run: Callable[..., Any]) -> Path:
     """A package for the public half of a key."""
     nova = plant(tmp_path / "nova", NOVA)
     sealed = tmp_path / "p.walnut"
-    made = run("create", "--scope", "full", "--walnut", nova, "-o", sealed, "--to-keys", f"{private}.pub")
+    made = run("create", "--yes", "--scope", "full", "--walnut", nova, "-o", sealed, "--to-keys", f"{private}.pub")
     assert made.code == 0, made.err
     return sealed
 
@@ -150,7 +161,20 @@ def test_our_own_locked_key_is_asked_for(
     public = home / ".alive" / "relay" / "keys" / "public.pem"
     mine, other = tmp_path / "mine.walnut", tmp_path / "other.walnut"
     for sealed, key in ((mine, public), (other, make_ssh_key(tmp_path / "elsewhere", "rsa").with_suffix(".pub"))):
-        create = ("create", "--scope", "full", "--walnut", nova, "-o", sealed, "--to-keys", key, "--encrypt", "rsa")
+        create = (
+            "create",
+            "--yes",
+            "--scope",
+            "full",
+            "--walnut",
+            nova,
+            "-o",
+            sealed,
+            "--to-keys",
+            key,
+            "--encrypt",
+            "rsa",
+        )
         child = terminal(*create, GH_USER="carla")
         child.expect("passphrase of")
         child.sendline("correct horse")
@@ -174,7 +198,17 @@ def test_published_keys_are_used_after_a_yes(
     public = make_ssh_key(tmp_path / "carla", "ed25519").with_suffix(".pub")
     answers["/carla.keys"] = (200, public.read_bytes())
     nova = plant(tmp_path / "nova", NOVA)
-    command = ("create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p.walnut", "--to", "github:carla")
+    command = (
+        "create",
+        "--scope",
+        "full",
+        "--walnut",
+        nova,
+        "-o",
+        tmp_path / "p.walnut",
+        "--to",
+        "github:carla",
+    )
     child = terminal(*command, ALIVE_P2P_GITHUB_URL=address)
     child.expect("github:carla publishes:")
     child.expect(r"ed25519 [0-9a-f]{4} [0-9a-f]{4}")

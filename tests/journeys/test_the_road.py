@@ -15,7 +15,7 @@ def test_a_walnut_goes_from_one_world_to_another(run: Run, tmp_path: Path) -> No
     """create, tar, info, verify, receive, receive again: each says what it should and ends with 0."""
     source = plant(tmp_path / "nova", NOVA)
     package = tmp_path / "x.walnut"
-    made = run("create", "--scope", "full", "--walnut", source, "--output", package, "--yes")
+    made = run("create", "--yes", "--scope", "full", "--walnut", source, "--output", package, "--yes")
     assert (made.code, made.err) == (0, "")
     assert str(package) in made.out
     with tarfile.open(package) as archive:
@@ -39,11 +39,22 @@ def test_a_bundle_follows_after_both_edited_their_key(run: Run, tmp_path: Path) 
     """The second package finds the walnut by its id, and its world by itself."""
     source = plant(tmp_path / "nova", NOVA)
     world = make_world(tmp_path / "world")
-    run("create", "--scope", "snapshot", "--walnut", source, "-o", tmp_path / "s.walnut")
+    run("create", "--yes", "--scope", "snapshot", "--walnut", source, "-o", tmp_path / "s.walnut")
     assert run("receive", tmp_path / "s.walnut", "--yes", cwd=world).code == 0
     for root in (source, world / "03_Inbox" / "nova"):
         (root / "_kernel" / "key.md").write_bytes(KEY + str(root).encode())
-    run("create", "--scope", "bundle", "--bundle", "launch-window", "--walnut", source, "-o", tmp_path / "b.walnut")
+    run(
+        "create",
+        "--yes",
+        "--scope",
+        "bundle",
+        "--bundle",
+        "launch-window",
+        "--walnut",
+        source,
+        "-o",
+        tmp_path / "b.walnut",
+    )
     done = run("receive", tmp_path / "b.walnut", "--yes", "--json", cwd=world / "04_Ventures")
     document = json.loads(done.out)
     assert document["status"] == "ok"
@@ -61,11 +72,13 @@ def test_standard_tools_open_what_we_make(run: Run, tmp_path: Path) -> None:
         tmp_path / "nova", {**NOVA, "日本語 ノート.md": b"x", "d/" * 40 + "deep.md": b"deep", "run.sh": b"#!"}
     )
     (source / "run.sh").chmod(0o755)
-    run("create", "--scope", "full", "--walnut", source, "-o", tmp_path / "x.walnut")
+    run("create", "--yes", "--scope", "full", "--walnut", source, "-o", tmp_path / "x.walnut")
     opened = tmp_path / "opened"
     opened.mkdir()
     subprocess.run(["tar", "xzf", tmp_path / "x.walnut", "-C", opened], check=True)
-    listed = json.loads(run("create", "--scope", "full", "--walnut", source, "--dry-run", "--json").out)["files"]
+    listed = json.loads(run("create", "--yes", "--scope", "full", "--walnut", source, "--dry-run", "--json").out)[
+        "files"
+    ]
     for entry in listed:
         if entry["path"] in {"README.md", "_kernel/key.md", "_kernel/log.md", "_kernel/insights.md"}:
             continue
@@ -101,7 +114,7 @@ def test_module_and_script_are_the_same_program(run: Run) -> None:
 def test_a_missing_log_entry_can_be_written(run: Run, tmp_path: Path) -> None:
     """`log-import` takes what it needs from the ledger, and does not write twice."""
     source = plant(tmp_path / "nova", NOVA)
-    run("create", "--scope", "full", "--walnut", source, "-o", tmp_path / "x.walnut", GH_USER="alice")
+    run("create", "--yes", "--scope", "full", "--walnut", source, "-o", tmp_path / "x.walnut", GH_USER="alice")
     received = json.loads(run("receive", tmp_path / "x.walnut", "--target", tmp_path / "there", "--yes", "--json").out)
     log = tmp_path / "there" / "_kernel" / "log.md"
     with_entry = log.read_bytes()
@@ -135,7 +148,7 @@ def test_an_alive_plugin_makes_now_json_where_it_is_installed(run: Run, tmp_path
         },
     )
     source = plant(tmp_path / "nova", NOVA)
-    run("create", "--scope", "full", "--walnut", source, "-o", tmp_path / "x.walnut")
+    run("create", "--yes", "--scope", "full", "--walnut", source, "-o", tmp_path / "x.walnut")
     done = run("receive", tmp_path / "x.walnut", "--target", tmp_path / "a", "--yes", CLAUDE_PLUGIN_ROOT=str(plugin))
     assert done.code == 0, done.err
     assert (tmp_path / "a" / "_kernel" / "now.json").read_text(encoding="utf-8") == "made by the plugin"
@@ -158,6 +171,6 @@ def test_an_alive_plugin_makes_now_json_where_it_is_installed(run: Run, tmp_path
 def test_the_projection_can_be_skipped(run: Run, tmp_path: Path) -> None:
     """ALIVE_P2P_SKIP_REGEN leaves now.json alone."""
     source = plant(tmp_path / "nova", NOVA)
-    run("create", "--scope", "full", "--walnut", source, "-o", tmp_path / "x.walnut")
+    run("create", "--yes", "--scope", "full", "--walnut", source, "-o", tmp_path / "x.walnut")
     run("receive", tmp_path / "x.walnut", "--target", tmp_path / "a", "--yes", ALIVE_P2P_SKIP_REGEN="1")
     assert not (tmp_path / "a" / "_kernel" / "now.json").exists()

@@ -1,13 +1,16 @@
 """Key files as other programs make them, made once for a test session (once per xdist worker)."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from key_making import PASSPHRASE, run
 
+from alive_p2p import files
+from alive_p2p.keys.keyring import Keyring
 from alive_p2p.keys.private import PrivateKey, load_private_key
+from alive_p2p.runtime import Runtime
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -74,3 +77,45 @@ def rsa(read_key: Callable[[str], bytes]) -> PrivateKey:
 @pytest.fixture(scope="session")
 def other(read_key: Callable[[str], bytes]) -> PrivateKey:
     return load_private_key(read_key("other.pem"), label="other.pem")
+
+
+# --- a keyring -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(runtime: Runtime) -> Path:
+    return runtime.alive_home / "relay" / "keys"
+
+
+@pytest.fixture
+def keyring(runtime: Runtime) -> Keyring:
+    return Keyring.load(runtime)
+
+
+@pytest.fixture
+def ben(rsa: PrivateKey) -> bytes:
+    return rsa.public.pem()
+
+
+@pytest.fixture
+def cleo(other: PrivateKey) -> bytes:
+    return other.public.pem()
+
+
+@pytest.fixture
+def interrupted() -> Iterator[Callable[[int], list[str]]]:
+    """Makes the n-th durable operation from now on fail; returns the list of those that were begun."""
+
+    def at(count: int) -> list[str]:
+        begun: list[str] = []
+
+        def watcher(operation: str, _paths: tuple[Path, ...]) -> None:
+            begun.append(operation)
+            if len(begun) == count:
+                raise OSError(28, "no space left on device")
+
+        files.watch(watcher)
+        return begun
+
+    yield at
+    files.watch(None)

@@ -11,6 +11,7 @@ import pyrage
 import pytest
 from key_making import PASSPHRASE, ReadKey, asks_once, run
 
+from alive_p2p.errors import UsageError
 from alive_p2p.keys import private as private_module
 from alive_p2p.keys.private import CannotUnwrapError, PrivateKey, generate_private_key, load_private_key
 from alive_p2p.keys.public import KeyProblem, load_public_key
@@ -62,6 +63,22 @@ def test_a_locked_key_says_so(name: str, read_key: ReadKey) -> None:
         with pytest.raises(KeyProblem, match="does not open") as caught:
             load_private_key(read_key(name), label=name, ask=asks_once(wrong))
         assert caught.value.code == "wrong-passphrase"
+
+
+@pytest.mark.parametrize(
+    "name", ["rsa-sealed.pem", "rsa-pkcs1-sealed.pem", "ssh-rsa-pem-sealed", "ssh-rsa-sealed", "ssh-ed25519-sealed"]
+)
+@pytest.mark.parametrize("code", ["no-terminal", "bad-key"])
+def test_what_asking_raises_comes_through(name: str, code: str, read_key: ReadKey) -> None:
+    """A door that cannot ask says so itself: PKCS#8, PKCS#1 and OpenSSH keys hand its very error on."""
+    raised = [UsageError(code, "nobody is here", hint="come back")]
+
+    def ask(_: str) -> bytes:
+        raise raised[0]
+
+    with pytest.raises(UsageError) as caught:
+        load_private_key(read_key(name), label=name, ask=ask)
+    assert caught.value is raised[0]
 
 
 def test_the_key_is_used_as_the_age_command_would(read_key: ReadKey, key_files: Path, rsa: PrivateKey) -> None:

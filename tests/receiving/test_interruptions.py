@@ -13,7 +13,7 @@ from alive_p2p.receiving.journal import JOURNAL
 from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceiveRequest
 from alive_p2p.runtime import Runtime
-from worlds import LOG, NOVA, craft, ledger_of, nothing_left, pack, plant, tree_of
+from worlds import LOG, NOVA, OPEN_KEY, craft, ledger_of, nothing_left, pack, plant, tree_of
 
 _KERNEL = {path: content for path, content in NOVA.items() if path.startswith("_kernel/")}
 
@@ -119,7 +119,7 @@ def test_a_walnut_that_never_holds_still_is_left_alone(pair: tuple[Path, Path], 
 def test_a_log_too_large_to_edit_does_not_stop_the_receive(tmp_path: Path, runtime: Runtime) -> None:
     """The walnut arrives, with a warning that names the command."""
     huge = LOG + b"x" * (17 << 20)
-    source = plant(tmp_path / "nova", {**NOVA, "_kernel/log.md": huge})
+    source = plant(tmp_path / "nova", {**NOVA, "_kernel/key.md": OPEN_KEY, "_kernel/log.md": huge})
     package = pack(source, tmp_path / "p.walnut", runtime, full_history=True)
     result = receive(ReceiveRequest(package, target=tmp_path / "there"), runtime)
     assert result.status == "warn"

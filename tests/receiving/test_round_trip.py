@@ -17,7 +17,7 @@ from alive_p2p.runtime import Runtime
 from alive_p2p.sharing.selection import _BUILD_OUTPUT, _CLUTTER, _CREDENTIALS, _NEVER_ANYWHERE
 from alive_p2p.text import fold
 from alive_p2p.walnut.agent_files import disarmed
-from worlds import KEY, LOG, NOVA, ledger_of, nothing_left, pack, plant, tree_of
+from worlds import KEY, LOG, NOVA, OPEN_KEY, ledger_of, nothing_left, pack, plant, tree_of
 
 _IGNORED = {"_kernel/now.json", "_kernel/imports.json", "_kernel/log.md"}
 
@@ -107,6 +107,7 @@ def test_a_full_round_trip_changes_nothing(
     base = tmp_path_factory.mktemp("trip")
     runtime = Runtime(environ={"HOME": str(base / "home")}, cwd=base)
     kernel = {path: content for path, content in NOVA.items() if path.startswith("_kernel/")}
+    kernel["_kernel/key.md"] = OPEN_KEY
     source = plant(base / "nova", {**files, **kernel, **{path + "/": b"" for path in empty}})
     for path in executables:
         (source / path).chmod(0o755)
@@ -122,8 +123,8 @@ def test_a_full_round_trip_changes_nothing(
 
 def test_history_arrives_with_one_entry_more(tmp_path: Path, runtime: Runtime) -> None:
     """With the real history, the log is the sender's log with one entry on top and its counters moved on."""
-    source = plant(tmp_path / "nova", NOVA)
-    package = pack(source, tmp_path / "p.walnut", runtime, key="full", full_history=True, sender="alice")
+    source = plant(tmp_path / "nova", {**NOVA, "_kernel/key.md": OPEN_KEY})
+    package = pack(source, tmp_path / "p.walnut", runtime, full_history=True, sender="alice")
     receive(ReceiveRequest(package, target=tmp_path / "there"), runtime)
     log = (tmp_path / "there" / "_kernel" / "log.md").read_bytes()
     old_entry = LOG[LOG.index(b"## ") :]

@@ -12,6 +12,7 @@ from alive_p2p.package.reader import PackageReader
 from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceiveRequest
 from alive_p2p.runtime import Runtime
+from alive_p2p.sharing.gate import Outcome
 from alive_p2p.sharing.pipeline import plan_share, share
 from alive_p2p.sharing.plan import Reason, SharePlan, ShareRequest
 from alive_p2p.walnut.key import Sensitivity
@@ -120,7 +121,10 @@ def test_a_nested_kernel_gives_no_more_than_the_outer_one(tmp_path: Path, runtim
     source = plant(tmp_path / "nova", {**NOVA, **nested})
     plan = plan_share(ShareRequest(source, "full", nested=True), runtime)
     assert plan.sensitivity is Sensitivity.RESTRICTED
-    assert MARK not in bytes_in(pack(source, tmp_path / "p.walnut", runtime, nested=True))
+    assert {one.entry.path for one in plan.files if one.entry.path.startswith("child/_kernel/")} == {
+        "child/_kernel/key.md"
+    }
+    assert [(one.name, one.outcome) for one in plan.gate.blocks] == [("child", Outcome.REFUSED)]
 
 
 @pytest.mark.parametrize("place", ["docs/build/sub", "docs/raw", "shielding-review/raw/inner", "a/b/c/d"])
@@ -149,11 +153,12 @@ def test_a_key_that_becomes_restricted_after_the_preview_stops_the_share(tmp_pat
     """Although the key itself leaves reduced."""
     source = plant(tmp_path / "nova", NOVA)
 
-    def approve(_plan: SharePlan) -> None:
+    def approve(_plan: SharePlan) -> bool:
         (source / "_kernel" / "key.md").write_bytes(KEY.replace(b"type:", b"sensitivity: restricted\ntype:"))
+        return True
 
     with pytest.raises(AliveP2PError, match="changed"):
-        share(ShareRequest(source, "full"), runtime, approve=approve, output=tmp_path / "p.walnut")
+        share(ShareRequest(source, "full"), runtime, agreed=True, approve=approve, output=tmp_path / "p.walnut")
 
 
 # --- and what was refused or lost without need ----------------------------------------------------------------
@@ -321,9 +326,11 @@ def test_force_replaces_only_what_output_names(tmp_path: Path, make_runtime: Cal
     runtime = make_runtime()
     source = plant(tmp_path / "nova", NOVA)
     out = plant(tmp_path / "out", {"nova-full-2026-04-07.walnut": b"mine"})
-    assert share(ShareRequest(source, "full"), runtime, output=out, force=True).path.name.endswith("-2.walnut")
+    assert share(ShareRequest(source, "full"), runtime, agreed=True, output=out, force=True).path.name.endswith(
+        "-2.walnut"
+    )
     assert (out / "nova-full-2026-04-07.walnut").read_bytes() == b"mine"
     if os.name == "posix":
         os.mkfifo(out / "pipe")
         with pytest.raises(UsageError, match="not a file"):
-            share(ShareRequest(source, "full"), runtime, output=out / "pipe", force=True)
+            share(ShareRequest(source, "full"), runtime, agreed=True, output=out / "pipe", force=True)

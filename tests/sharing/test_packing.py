@@ -105,7 +105,7 @@ def test_an_existing_file_is_never_overwritten(tmp_path: Path, runtime: Runtime)
     assert pack(source, tmp_path / "p.walnut", runtime).name == "p-2.walnut"
     assert pack(source, tmp_path / "p.walnut", runtime).name == "p-3.walnut"
     assert (tmp_path / "p.walnut").read_bytes() == b"mine"
-    forced = share(ShareRequest(source, "full"), runtime, output=tmp_path / "p.walnut", force=True)
+    forced = share(ShareRequest(source, "full"), runtime, agreed=True, output=tmp_path / "p.walnut", force=True)
     assert forced.path.name == "p.walnut"
     assert forced.path.read_bytes() != b"mine"
 
@@ -119,7 +119,7 @@ def test_output_is_never_written_through_a_link(tmp_path: Path, runtime: Runtime
     (tmp_path / "b.walnut").symlink_to(tmp_path / "nowhere")
     assert pack(source, tmp_path / "a.walnut", runtime).name == "a-2.walnut"
     assert pack(source, tmp_path / "b.walnut", runtime).name == "b-2.walnut"
-    share(ShareRequest(source, "full"), runtime, output=tmp_path / "a.walnut", force=True)
+    share(ShareRequest(source, "full"), runtime, agreed=True, output=tmp_path / "a.walnut", force=True)
     assert (tmp_path / "victim").read_bytes() == b"victim"
     assert not (tmp_path / "a.walnut").is_symlink()
     assert not (tmp_path / "nowhere").exists()
@@ -133,16 +133,16 @@ def test_a_package_does_not_go_into_its_own_walnut(tmp_path: Path, runtime: Runt
         with pytest.raises(WalnutError, match="inside the walnut"):
             pack(source, output, runtime)
     inside = Runtime(environ=runtime.environ, cwd=source / "engineering", clock=runtime.clock)
-    assert share(ShareRequest(source, "full"), inside).path == tmp_path / "nova-full-2026-04-07.walnut"
+    assert share(ShareRequest(source, "full"), inside, agreed=True).path == tmp_path / "nova-full-2026-04-07.walnut"
 
 
 def test_the_default_output_is_on_the_desktop(tmp_path: Path, runtime: Runtime) -> None:
     """`<walnut>-<scope>-<date>.walnut` on the Desktop where there is one, else in the current folder."""
     source = plant(tmp_path / "nova", NOVA)
-    assert share(ShareRequest(source, "full"), runtime).path == tmp_path / "nova-full-2026-04-07.walnut"
+    assert share(ShareRequest(source, "full"), runtime, agreed=True).path == tmp_path / "nova-full-2026-04-07.walnut"
     (tmp_path / "home" / "Desktop").mkdir()
     desktop = tmp_path / "home" / "Desktop" / "nova-full-2026-04-07.walnut"
-    assert share(ShareRequest(source, "full"), runtime).path == desktop
+    assert share(ShareRequest(source, "full"), runtime, agreed=True).path == desktop
 
 
 def test_a_package_is_private_to_its_owner(tmp_path: Path, runtime: Runtime) -> None:
@@ -214,7 +214,7 @@ def test_a_file_that_changes_after_the_preview_stops_the_share(tmp_path: Path, r
                 (source / "notes.md").unlink()
 
         with pytest.raises(ChangedError):
-            share(ShareRequest(source, "full"), runtime, approve=approve, output=tmp_path / "p.walnut")
+            share(ShareRequest(source, "full"), runtime, agreed=True, approve=approve, output=tmp_path / "p.walnut")
         assert not (tmp_path / "p.walnut").exists()
     assert nothing_left(tmp_path)
 
@@ -246,7 +246,7 @@ def test_declining_the_preview_writes_nothing(tmp_path: Path, runtime: Runtime) 
         raise AliveP2PError("declined", "no")
 
     with pytest.raises(AliveP2PError):
-        share(ShareRequest(source, "full"), runtime, approve=decline, output=tmp_path / "p.walnut")
+        share(ShareRequest(source, "full"), runtime, agreed=True, approve=decline, output=tmp_path / "p.walnut")
     assert tree_of(source) == before
     assert not (tmp_path / "p.walnut").exists()
 
@@ -263,7 +263,7 @@ def test_the_plan_is_what_is_written(tmp_path: Path, runtime: Runtime) -> None:
     """The package's manifest is the plan's, to the byte."""
     source = plant(tmp_path / "nova", NOVA)
     plan = plan_share(ShareRequest(source, "full"), runtime)
-    result = write_share(plan, runtime, output=tmp_path / "p.walnut")
+    result = write_share(plan, runtime, agreed=True, output=tmp_path / "p.walnut")
     with PackageReader(result.path) as reader:
         assert reader.check().manifest.to_yaml() == plan.manifest.to_yaml()
 
@@ -318,6 +318,6 @@ def test_a_full_disk_leaves_no_half_package(tmp_path: Path, runtime: Runtime, mo
 
     monkeypatch.setattr(files, "create_file", small_disk)
     with pytest.raises(FileSystemError, match="disk is full"):
-        write_share(plan, runtime, output=tmp_path / "p.walnut")
+        write_share(plan, runtime, agreed=True, output=tmp_path / "p.walnut")
     assert not (tmp_path / "p.walnut").exists()
     assert nothing_left(tmp_path)

@@ -192,12 +192,12 @@ def test_a_manifest_in_another_encoding_or_style_is_restricted_all_the_same(root
     assert bundle.sensitivity is Sensitivity.RESTRICTED
 
 
-def test_a_manifest_that_is_too_large_is_private(root: Path) -> None:
-    """What cannot be read is not open."""
+def test_a_manifest_that_is_too_large_is_restricted(root: Path) -> None:
+    """What cannot be read may say anything."""
     place = put(root, f"a/{MANIFEST}", "sensitivity: open\n")
     os.truncate(place, 17 << 20)  # sparse: no such size is written
     (bundle,) = discover(Walnut(root))
-    assert bundle.sensitivity is Sensitivity.PRIVATE
+    assert bundle.sensitivity is Sensitivity.RESTRICTED
     assert bundle.problem
 
 

@@ -52,6 +52,7 @@ p2p:
         path=tmp_path / ".alive" / "preferences.yaml",
         discovery_hints=False,
         share_presets={"external": ("**/pricing*", "drafts/"), "for a friend": ()},
+        sensitive_names=("**/taxes*",),
         max_files=20_000,
         max_bytes=1 << 30,
         agent_files=("PROMPT.md",),

@@ -43,9 +43,19 @@ class PassphraseFrom:
                 raise UsageError("no-passphrase", f"the variable {self.env} is not set", untouched="everything")
             return checked(value.encode("utf-8", "surrogateescape"))
         path = call.runtime.cwd / (self.file or "")
+        if not path.exists():
+            raise no_such_file(path)
         with files.translating("read", path), path.open("rb") as stream:  # also a descriptor such as /dev/fd/3
             data = stream.read(_MAX_PASSPHRASE + 1)
-        return checked(data.removesuffix(b"\n").removesuffix(b"\r"))
+        line = data.removesuffix(b"\n").removesuffix(b"\r")
+        if b"\n" in line:
+            raise AliveP2PError(
+                "long-passphrase",
+                f"'{path}' has more than one line, and a passphrase is one",
+                untouched="everything",
+                hint="keep only the line of the passphrase",
+            )
+        return checked(line)
 
 
 def checked(passphrase: bytes) -> bytes:
@@ -67,6 +77,11 @@ def passphrase_options(command: Callable[..., None]) -> Callable[..., None]:
         "--passphrase-file", type=FOLDER, metavar="FILE", help="Read the passphrase from a file or descriptor."
     )(command)
     return click.option("--passphrase-env", metavar="NAME", help="Read the passphrase from a variable.")(command)
+
+
+def no_such_file(path: Path) -> UsageError:
+    """The error for a file that somebody named and that is not there."""
+    return UsageError("no-such-file", f"there is no file '{path}'", untouched="everything", hint="check the path")
 
 
 _INSTEAD = "give it with `--passphrase-env NAME` or `--passphrase-file FILE`"
@@ -94,6 +109,13 @@ def ask(call: Call, prompt: str, *, instead: str = _INSTEAD) -> bytes:
         return getpass.getpass(f"{prompt}: ").encode()
     except EOFError:
         raise KeyboardInterrupt from None
+    except UnicodeError:
+        raise AliveP2PError(
+            "bad-passphrase",
+            "what was typed is not UTF-8",
+            untouched="everything",
+            hint="check the terminal's encoding",
+        ) from None
 
 
 def ask_for_key(call: Call) -> Ask:
@@ -110,6 +132,6 @@ def load_named_key(call: Call, path: Path) -> PrivateKey:
     """
     full = call.runtime.cwd / path
     if not files.exists(full):
-        raise UsageError("no-such-file", f"there is no file '{full}'", untouched="everything", hint="check the path")
+        raise no_such_file(full)
     data = files.read_bytes(full.resolve(), limit=MAX_KEY)
     return load_private_key(data, label=str(path), ask=ask_for_key(call))

@@ -5,11 +5,10 @@ from pathlib import Path
 import click
 
 from alive_p2p import files
-from alive_p2p.cli.credentials import PassphraseFrom, ask, ask_for_key, passphrase_options
+from alive_p2p.cli.credentials import PassphraseFrom, ask, ask_for_key, no_such_file, passphrase_options
 from alive_p2p.cli.options import FOLDER, Call, common
 from alive_p2p.cli.screen import field_line
-from alive_p2p.errors import AliveP2PError, UsageError
-from alive_p2p.keys.keyring import Keyring
+from alive_p2p.errors import AliveP2PError
 from alive_p2p.keys.peers import Peer
 from alive_p2p.keys.public import PublicKey
 
@@ -30,8 +29,8 @@ def readable(fingerprint: str) -> str:
 @common
 def show(call: Call, /) -> None:
     """Show your key and your peers' keys with their fingerprints."""
-    keyring = Keyring.load(call.runtime)
-    own = keyring.own_public()
+    keyring = call.keyring()
+    own = keyring.own_public(ask_for_key(call))
     screen = call.screen
     if own is None:
         screen.say("you have no key yet; `alive-p2p keys generate` makes one")
@@ -44,7 +43,7 @@ def show(call: Call, /) -> None:
         screen.say(field_line("key", f"{peer.public.kind} {peer.public.pubkey_id}"))
         screen.say(field_line("fingerprint", readable(peer.public.fingerprint)))
     screen.document({"own": _key(own), "peers": {peer.name: _peer(peer) for peer in keyring.peers.values()}})
-    call.finish(tuple(keyring.warnings))
+    call.finish(())
 
 
 def _key(key: PublicKey | None) -> dict[str, str] | None:
@@ -68,11 +67,12 @@ def generate(call: Call, /, *, with_passphrase: bool, passphrase_env: str | None
     """
     source = PassphraseFrom(passphrase_env, passphrase_file)
     passphrase = source.read(call) if source.is_given() else _new_passphrase(call) if with_passphrase else None
-    made = Keyring.load(call.runtime).generate(passphrase=passphrase)
+    made = call.keyring().generate(passphrase=passphrase)
     call.screen.say("made your key")
     call.screen.say(field_line("key", f"{made.kind} {made.pubkey_id}"))
     call.screen.say(field_line("fingerprint", readable(made.fingerprint)))
     call.screen.document({"status": "ok", "own": _key(made)})
+    call.finish(())
 
 
 def _new_passphrase(call: Call) -> bytes:
@@ -94,12 +94,13 @@ def import_(call: Call, /, *, file: Path, name: str, replace: bool) -> None:
     """
     path = call.runtime.cwd / file
     if not files.exists(path):
-        raise UsageError("no-such-file", f"there is no file '{path}'", untouched="everything", hint="check the path")
+        raise no_such_file(path)
     data = files.read_bytes(path.resolve(), limit=_MAX_KEY)
-    peer = Keyring.load(call.runtime).import_peer(name, data, replace=replace)
+    peer = call.keyring().import_peer(name, data, replace=replace)
     call.screen.say(f"took the key of {peer.name}; compare its fingerprint with them")
     call.screen.say(field_line("fingerprint", readable(peer.public.fingerprint)))
-    call.screen.document({"status": "ok", "peer": peer.name, **_peer(peer)})
+    call.screen.document({**_peer(peer), "status": "ok", "peer": peer.name, "peer_status": peer.status})
+    call.finish(())
 
 
 @keys.command(epilog="\b\nExample:\n  alive-p2p keys export")
@@ -110,8 +111,8 @@ def import_(call: Call, /, *, file: Path, name: str, replace: bool) -> None:
 @common
 def export(call: Call, /, *, private: bool, passphrase_env: str | None, passphrase_file: Path | None) -> None:
     """Print your public key, to give to a peer."""
-    keyring = Keyring.load(call.runtime)
-    own = keyring.own_public()
+    keyring = call.keyring()
+    own = keyring.own_public(ask_for_key(call))
     if own is None:
         raise AliveP2PError("no-key", "you have no key yet", hint="alive-p2p keys generate")
     text = own.pem()
@@ -124,3 +125,4 @@ def export(call: Call, /, *, private: bool, passphrase_env: str | None, passphra
     for line in text.decode("ascii").splitlines():
         call.screen.say(line)
     call.screen.document({"status": "ok", "private": private, "pem": text.decode("ascii"), **(_key(own) or {})})
+    call.finish(())

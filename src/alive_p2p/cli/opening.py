@@ -14,6 +14,7 @@ from alive_p2p.cli.credentials import (
     ask_for_key,
     checked,
     load_named_key,
+    no_such_file,
     passphrase_options,
 )
 from alive_p2p.cli.options import FOLDER, Call
@@ -23,6 +24,8 @@ from alive_p2p.keys.private import Ask, PrivateKey, load_private_key
 from alive_p2p.keys.public import KeyProblem, PublicKey, load_public_key
 from alive_p2p.package.envelopes.base import Addressees, Credentials
 from alive_p2p.package.signature import Signer
+from alive_p2p.receiving.signers import signers
+from alive_p2p.relay.config import own_handle
 
 _SSH_KEYS = ("id_ed25519", "id_rsa")
 
@@ -34,7 +37,7 @@ def opening_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def credentials(call: Call, source: PassphraseFrom, private_key: Path | None, *, may_ask: bool = True) -> Credentials:
-    """What a sealed package is opened with: the options, else our own keys and a question.
+    """What a sealed package is opened with: the options, else our own keys and a question; nothing is read before.
 
     Keys without a passphrase are always tried. One that has a passphrase is asked for only where the envelope says
     that it is for this key.
@@ -47,29 +50,45 @@ def credentials(call: Call, source: PassphraseFrom, private_key: Path | None, *,
 
     Raises:
         UsageError: the private key does not exist.
-        AliveP2PError: it is not a private key.
     """
-    named = load_named_key(call, private_key) if private_key is not None else None
+    if private_key is not None and not files.exists(call.runtime.cwd / private_key):
+        raise no_such_file(call.runtime.cwd / private_key)
 
     def passphrase() -> bytes:
         return source.read(call) if source.is_given() else checked(ask(call, "passphrase of the package"))
 
     def private_keys(addressees: Addressees) -> Sequence[PrivateKey]:
-        return [named] if named is not None else _our_keys(call, addressees, may_ask=may_ask)
+        if private_key is not None:
+            return [load_named_key(call, private_key)]
+        return _our_keys(call, addressees, may_ask=may_ask)
 
     has_passphrase = source.is_given() or (may_ask and call.screen.is_interactive)
     return Credentials(
-        passphrase if has_passphrase else None, private_keys, lambda one: describe(one, addressee_names(call, one))
+        passphrase if has_passphrase else None,
+        private_keys,
+        lambda addressees: describe(addressees, addressee_names(call, addressees)),
     )
 
 
 def _our_keys(call: Call, addressees: Addressees, *, may_ask: bool) -> list[PrivateKey]:
-    """Our own key and our SSH keys, as far as they open without asking or may be asked for."""
-    keyring = Keyring.load(call.runtime)
+    """Our own keys and our SSH keys, as far as they open without asking or may be asked for.
+
+    What is wrong with one of them is an error only where no other is left.
+    """
+    keyring = call.keyring()
     asking = ask_for_key(call) if may_ask else None
-    found = [_unlocked(keyring.own, asking if _is_ours(keyring, addressees) else None)]
-    found += [_ssh_key(call, name, addressees, asking) for name in _SSH_KEYS]
-    return [key for key in found if key is not None]
+    found: list[PrivateKey] = []
+    problem: KeyProblem | None = None
+    try:
+        own = _unlocked(keyring.own, asking if _is_ours(keyring, addressees) else None)
+        found += [own] if own is not None else []
+    except KeyProblem as error:
+        problem = error
+    found += keyring.retired()
+    found += [key for name in _SSH_KEYS if (key := _ssh_key(call, name, addressees, asking)) is not None]
+    if not found and problem is not None:
+        raise problem
+    return found
 
 
 def _unlocked(load: Callable[[Ask | None], PrivateKey | None], asking: Ask | None) -> PrivateKey | None:
@@ -93,7 +112,7 @@ def _is_ours(keyring: Keyring, addressees: Addressees) -> bool:
 def _ssh_key(call: Call, name: str, addressees: Addressees, asking: Ask | None) -> PrivateKey | None:
     """A person's SSH key; a locked one only where the public key beside it is one of the addressees."""
     try:
-        data = files.read_bytes_if_present(call.runtime.home / ".ssh" / name, limit=MAX_KEY)
+        data = files.read_bytes_if_present((call.runtime.home / ".ssh" / name).resolve(), limit=MAX_KEY)
     except AliveP2PError:
         return None
     if data is None:
@@ -114,7 +133,7 @@ def _ssh_key(call: Call, name: str, addressees: Addressees, asking: Ask | None) 
 def _ssh_public_key(call: Call, name: str) -> PublicKey | None:
     """The public half of an SSH key, from the file beside it; None where there is none that can be used."""
     with suppress(AliveP2PError):
-        data = files.read_bytes_if_present(call.runtime.home / ".ssh" / f"{name}.pub", limit=MAX_KEY)
+        data = files.read_bytes_if_present((call.runtime.home / ".ssh" / f"{name}.pub").resolve(), limit=MAX_KEY)
         return load_public_key(data) if data is not None else None
     return None
 
@@ -127,7 +146,7 @@ def describe(addressees: Addressees, names: Mapping[str, str]) -> list[str]:
 
 def addressee_names(call: Call, addressees: Addressees) -> dict[str, str]:
     """By `pubkey_id`, the names of those that are known: peers, and ourselves as "you"."""
-    keyring = Keyring.load(call.runtime)
+    keyring = call.keyring()
     found = {}
     with suppress(AliveP2PError):
         own = keyring.own_public()
@@ -144,16 +163,5 @@ def addressee_names(call: Call, addressees: Addressees) -> dict[str, str]:
 
 
 def find_signer(call: Call) -> Callable[[str], Signer | None]:
-    """Look signers up in the keyring; our own key counts as ours."""
-    keyring = Keyring.load(call.runtime)
-
-    def find(pubkey_id: str) -> Signer | None:
-        own = keyring.own_public()
-        if own is not None and own.pubkey_id == pubkey_id:
-            return Signer("you", call.runtime.environ.get("GH_USER"), own)
-        peer = keyring.find(pubkey_id)
-        if peer is None:
-            return None
-        return Signer(peer.name, peer.handle, peer.public, is_revoked=peer.status == "revoked")
-
-    return find
+    """Look signers up in the keyring."""
+    return signers(call.keyring, lambda: own_handle(call.runtime))

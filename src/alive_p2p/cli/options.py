@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import click
 from alive_p2p import files
 from alive_p2p.cli.screen import Screen
 from alive_p2p.errors import AliveP2PError
+from alive_p2p.keys.keyring import Keyring
 from alive_p2p.runtime import Runtime
 
 FOLDER = click.Path(path_type=Path)
@@ -42,6 +43,18 @@ class Call:
     runtime: Runtime
     yes: bool
     strict: bool
+    _keyring: list[Keyring] = field(default_factory=list, repr=False)
+    _remembered: list[str] = field(default_factory=list, repr=False)
+
+    def remember(self, warning: str) -> None:
+        """Keep a warning for `finish`."""
+        self._remembered.append(warning)
+
+    def keyring(self) -> Keyring:
+        """The keyring, read when it is first needed; from then on `finish` tells what is wrong with it."""
+        if not self._keyring:
+            self._keyring.append(Keyring.load(self.runtime))
+        return self._keyring[0]
 
     def approve(self, question: str) -> None:
         """Ask whether to go on; `--yes` answers.
@@ -51,7 +64,7 @@ class Call:
         """
         if self.yes:
             return
-        if self.screen.as_json or not self.screen.is_interactive:
+        if not self.screen.can_ask:
             raise AliveP2PError(
                 "needs-yes",
                 "this has to be confirmed, and there is no terminal to ask on",
@@ -63,6 +76,8 @@ class Call:
 
     def finish(self, warnings: tuple[str, ...]) -> None:
         """Show warnings; with `--strict` they make the exit code 1."""
+        about_keys = (warning for keyring in self._keyring for warning in keyring.warnings)
+        warnings = (*warnings, *self._remembered, *about_keys)
         self.screen.warn(warnings)
         if warnings and self.strict:
             self.screen.exit_code = 1

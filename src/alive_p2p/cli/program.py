@@ -18,10 +18,10 @@ import click
 from alive_p2p.cli.screen import Screen, silence
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.runtime import Runtime
-from alive_p2p.text import nearest
+from alive_p2p.text import escape, nearest
 
 COMMANDS = {
-    "create": ("alive_p2p.cli.share", "create", "Pack a walnut, some bundles or a snapshot into a .walnut file."),
+    "create": ("alive_p2p.cli.create", "create", "Pack a walnut, some bundles or a snapshot into a .walnut file."),
     "receive": ("alive_p2p.cli.receive", "receive", "Bring a package into a world, all of it or nothing."),
     "info": ("alive_p2p.cli.receive", "info", "Show what a package says of itself."),
     "verify": ("alive_p2p.cli.receive", "verify", "Check a package without receiving it."),
@@ -100,18 +100,24 @@ def main(arguments: list[str]) -> int:
         return 130
     except AliveP2PError as error:
         if screen.debug:
-            traceback.print_exc()
+            _show_traceback(screen)
         screen.show_error(error)
         return error.exit_code
     except BrokenPipeError:
         silence(sys.stdout)
         return 1
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (the one except of the program)
         if screen.debug:
-            raise
+            _show_traceback(screen)
         _unforeseen(screen, error)
         return 1
     return screen.exit_code
+
+
+def _show_traceback(screen: Screen) -> None:
+    """A traceback quotes what a package said, so it is escaped like everything else."""
+    for line in traceback.format_exc().splitlines():
+        screen.err.write(escape(line) + "\n")
 
 
 _NOWHERE = Runtime(environ={}, cwd=Path())

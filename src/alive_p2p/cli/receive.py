@@ -241,9 +241,14 @@ def info(
     """
     source = PassphraseFrom(passphrase_env, passphrase_file)
     # Nobody is asked for a passphrase only to look: without one, the envelope is what there is to see.
-    opened_with = credentials(call, source, private_key, may_ask=source.is_given() or private_key is not None)
+    is_named = source.is_given() or private_key is not None
+    opened_with = credentials(call, source, private_key, may_ask=is_named)
     found = inspection.inspect(
-        call.runtime.cwd / package, _limits(call, max_files, max_bytes), opened_with, find_signer(call)
+        call.runtime.cwd / package,
+        _limits(call, max_files, max_bytes),
+        opened_with,
+        find_signer(call),
+        must_open=is_named,
     )
     screen = call.screen
     names = addressee_names(call, found.addressees)
@@ -358,13 +363,14 @@ def verify(
     path = call.runtime.cwd / (file or package or "")
     screen = call.screen
     opened_with = credentials(call, PassphraseFrom(passphrase_env, passphrase_file), private_key)
+    is_required = verify_signature or load_preferences(find_world(call.runtime.cwd)).require_signature
     found = inspection.verify(
         path,
         _limits(call, max_files, max_bytes),
         screen.progress("verifying"),
         opened_with,
         find_signer(call),
-        require_signature=verify_signature,
+        require_signature=is_required,
     )
     for check in found.checks:
         word = "ok" if check.passed else "FAILED" if check.passed is False else "-"

@@ -55,6 +55,7 @@ class Screen:
     exit_code: int = 0
     beside_error: dict[str, Any] = field(default_factory=dict)
     _printed: bool = field(default=False, repr=False)
+    _bar: "_Bar | None" = field(default=None, repr=False)
 
     @classmethod
     def for_process(cls, runtime: Runtime, *, as_json: bool, debug: bool) -> "Screen":
@@ -75,6 +76,11 @@ class Screen:
             colour=tty and not plain,
             is_interactive=tty and sys.stdin is not None and sys.stdin.isatty(),
         )
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is somebody to ask."""
+        return self.is_interactive and not self.as_json
 
     # -- words -------------------------------------------------------------------------------------------------
 
@@ -108,10 +114,11 @@ class Screen:
             self._printed = True
             self._print(json.dumps(value, indent=2, ensure_ascii=True), self.out)
 
-    @staticmethod
-    def _print(text: str, stream: TextIO) -> None:
+    def _print(self, text: str, stream: TextIO) -> None:
         """Print a line; a reader that has gone does not turn what was done into a failure."""
         try:
+            if self._bar is not None:
+                self._bar.clear()
             print(text, file=stream, flush=True)
         except BrokenPipeError:
             silence(stream)
@@ -154,6 +161,8 @@ class Screen:
 
     def confirm(self, question: str) -> bool:
         """Ask a yes-or-no question on the terminal; no is the default."""
+        if self._bar is not None:
+            self._bar.clear()
         self.err.flush()
         return click.confirm(_line(question), default=False, err=True)
 
@@ -163,14 +172,15 @@ class Screen:
         """A progress callback for something that may take a while; None where nothing is to be shown."""
         if self.quiet or self.as_json or not self.colour:
             return None
-        return _Bar(label, self.err, self.runtime)
+        self._bar = _Bar(label, self.err, self.runtime)
+        return self._bar
 
     def _style(self, text: str, colour: str) -> str:
         return click.style(text, fg=colour, bold=True) if self.colour else text
 
 
 class _Bar:
-    """A bar that appears after half a second and disappears when it is full."""
+    """A bar that appears after half a second and disappears when it is full, or when something else is printed."""
 
     def __init__(self, label: str, stream: TextIO, runtime: Runtime) -> None:
         self._label = label
@@ -178,7 +188,7 @@ class _Bar:
         self._clock = runtime.monotonic
         self._began = self._clock()
         self._shown = -1
-        self._total = 0
+        self._is_there = False
 
     def __call__(self, done: int, total: int) -> None:
         if total <= 0 or self._clock() - self._began < _PROGRESS_AFTER:
@@ -189,9 +199,18 @@ class _Bar:
         self._shown = percent
         filled = percent * 30 // 100
         bar = "█" * filled + "░" * (30 - filled)
-        ending = "\r\x1b[2K" if percent == 100 else ""
-        self._stream.write(f"\r{self._label} {bar} {percent:3d} %{ending}")
+        self._stream.write(f"\r{self._label} {bar} {percent:3d} %")
         self._stream.flush()
+        self._is_there = True
+        if percent == 100:
+            self.clear()
+
+    def clear(self) -> None:
+        """Take the bar away, for a line that comes where it stands."""
+        if self._is_there:
+            self._is_there = False
+            self._stream.write("\r\x1b[2K")
+            self._stream.flush()
 
 
 def silence(stream: TextIO) -> None:

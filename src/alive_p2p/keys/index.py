@@ -8,12 +8,17 @@ file that comes back finds its entry. Unknown fields survive.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, get_args
 
-from alive_p2p.keys.public import Kind
+from alive_p2p.errors import FileSystemError
+from alive_p2p.keys.folder import read_if_present
+from alive_p2p.keys.public import KeyProblem, Kind
 
 Status = Literal["paired", "unpaired", "revoked"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+
+_LIMIT = 4 << 20
 
 _ACCEPTS_BY_DEFAULT: Mapping[Kind, tuple[str, ...]] = {"rsa": ("rsa",), "ed25519": ("age",), "x25519": ("age",)}
 """Where nobody said what a peer accepts: other implementations read RSA envelopes, and no age (relay.md §4)."""
@@ -25,7 +30,15 @@ def default_accepts(kind: Kind) -> tuple[str, ...]:
 
 
 class BrokenIndexError(ValueError):
-    """The index is not JSON, or not of an index's shape; the text says which."""
+    """The index is not JSON, or not of an index's shape; the text says which.
+
+    Attributes:
+        rest: what counts nevertheless: the revocations that can be read.
+    """
+
+    def __init__(self, why: str, rest: "KeyIndex | None" = None) -> None:
+        super().__init__(why)
+        self.rest = rest or KeyIndex()
 
 
 @dataclass(frozen=True)
@@ -36,7 +49,9 @@ class KeyIndex:
 
     @classmethod
     def parse(cls, data: bytes | None) -> "KeyIndex":
-        """Read an index; None (no file) is an empty one.
+        """Read an index; None (no file) is an empty one (relay.md §2).
+
+        Of the fields, those that trust rests on and that nobody but us writes must be of their type.
 
         Raises:
             BrokenIndexError: it cannot be parsed, or is not an index.
@@ -50,8 +65,13 @@ class KeyIndex:
         if not isinstance(document, dict):
             raise BrokenIndexError("it is not an object")
         entries = document.get("pubkeys", {})
-        if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
-            raise BrokenIndexError("its `pubkeys` is not an object of objects")
+        if not isinstance(entries, dict):
+            raise BrokenIndexError("its `pubkeys` is not an object")
+        index = cls({**document, "pubkeys": {one: e for one, e in entries.items() if isinstance(e, dict)}})
+        damaged = [one for one, entry in entries.items() if not isinstance(entry, dict) or not _is_sound(entry)]
+        if damaged:
+            revoked = {one: {"status": "revoked"} for one in index.entries if index.status(one) == "revoked"}
+            raise BrokenIndexError(f"its entry for the key '{damaged[0][:40]}' is damaged", cls({"pubkeys": revoked}))
         return cls(document)
 
     def serialise(self) -> bytes:
@@ -75,15 +95,13 @@ class KeyIndex:
 
     def status(self, pubkey_id: str) -> Status:
         """What an entry says about a key; what is not understood counts as "unpaired"."""
-        value = self.entry(pubkey_id).get("status")
+        value = (self.text(pubkey_id, "status") or "").strip().lower()  # as people write it
         return next((status for status in STATUSES if status == value), "unpaired")
 
     def accepts(self, pubkey_id: str, kind: Kind) -> tuple[str, ...]:
         """The envelopes a peer reads, or what its kind of key surely can where that is not known."""
         value = self.entry(pubkey_id).get("accepts")
-        if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
-            return tuple(value)
-        return default_accepts(kind)
+        return tuple(value) if value else default_accepts(kind)
 
     def with_entry(self, pubkey_id: str, fields: Mapping[str, Any]) -> "KeyIndex":
         """The same index with these fields of one entry; what else the entry has stays."""
@@ -105,3 +123,27 @@ class KeyIndex:
     def with_local(self, pubkey_id: str | None) -> "KeyIndex":
         """The same index with our own key's id."""
         return KeyIndex({**self.raw, "local_pubkey_id": pubkey_id, "pubkeys": dict(self.entries)})
+
+
+def read_index(path: Path) -> tuple[KeyIndex, KeyProblem | None]:
+    """Read `index.json`; a missing one is empty (relay.md §2).
+
+    Returns:
+        The index; and where the file cannot be read, what counts of it nevertheless, and the error for whoever
+        needs the whole or would replace it.
+    """
+    restore = "restore it from a backup; or move it away, and import and confirm your peers again"
+    try:
+        return KeyIndex.parse(read_if_present(path, _LIMIT)), None
+    except FileSystemError as error:
+        rest, what, hint = KeyIndex(), error.message, error.hint or restore
+    except BrokenIndexError as error:
+        rest, what, hint = error.rest, f"'{path}' cannot be used: {error}", restore
+    return rest, KeyProblem("broken-index", what, untouched="everything", hint=hint)
+
+
+def _is_sound(entry: Mapping[str, Any]) -> bool:
+    accepts = entry.get("accepts")
+    return all(isinstance(entry.get(name), str | None) for name in ("handle", "status")) and (
+        accepts is None or (isinstance(accepts, list) and all(isinstance(one, str) for one in accepts))
+    )

@@ -1,29 +1,29 @@
 """The keyring: our own key pair and the pinned keys of our peers (relay.md §2, §4).
 
 The folder holds `private.pem`, `public.pem`, `peers/<name>.pem` and `index.json`. The PEM files are the truth, the
-index is rebuilt from them. Looking changes nothing; a change is written file by file, each atomically, in an order
-in which a crash between two of them leaves a peer less trusted, never more.
+index is rebuilt from them; one that cannot be read is never replaced. Looking changes nothing but a `public.pem` that
+is not our key's. A change is made under a lock, with what lies there read afresh, and written file by file, each
+atomically, in an order in which a crash between two of them leaves a peer less trusted, never more.
 """
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from alive_p2p import files
 from alive_p2p.errors import FileSystemError, UsageError
-from alive_p2p.keys.index import STATUSES, BrokenIndexError, KeyIndex, Status, default_accepts
-from alive_p2p.keys.own import OwnPair, read_if_present
-from alive_p2p.keys.peers import Peer, check_name, pem_path, read_peers, write_peer_key
+from alive_p2p.keys.folder import KeyFolder
+from alive_p2p.keys.index import STATUSES, KeyIndex, Status, default_accepts, read_index
+from alive_p2p.keys.own import OwnPair
+from alive_p2p.keys.peers import Peer, check_name, name_in_the_way, pem_path, read_peers, write_peer_key
 from alive_p2p.keys.private import Ask, PrivateKey, generate_private_key
 from alive_p2p.keys.public import KeyProblem, PublicKey, load_public_key
 from alive_p2p.runtime import Runtime
-from alive_p2p.text import fold, nearest
+from alive_p2p.text import nearest
 
 __all__ = ["Keyring", "Peer", "Status"]
-
-_INDEX_LIMIT = 4 << 20
 
 
 class Keyring:
@@ -36,8 +36,8 @@ class Keyring:
     def __init__(self, folder: Path, runtime: Runtime) -> None:
         self.folder = folder
         self._runtime = runtime
-        self._pair = OwnPair(folder, runtime)
-        self._set_aside: list[str] = []
+        self._place = KeyFolder(folder, runtime)
+        self._pair = OwnPair(self._place, runtime)
         self._read()
 
     @classmethod
@@ -52,17 +52,28 @@ class Keyring:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is wrong in the folder, one line each."""
-        return (*self._warnings, *self._pair.warnings, *self._set_aside)
+        return (*self._warnings, *self._pair.warnings)
 
     @property
     def peers(self) -> Mapping[str, Peer]:
         """The peers by name, sorted."""
         return MappingProxyType(self._peers)
 
+    def refuse_broken_index(self) -> None:
+        """Refuse to go on where `index.json` is there and cannot be read (relay.md §2).
+
+        Who is paired, what peers call themselves, and whom we revoked may stand there and nowhere else.
+
+        Raises:
+            KeyProblem: `broken-index`, with the file's name.
+        """
+        if self._index_problem is not None:
+            raise self._index_problem
+
     # --- our own key ------------------------------------------------------------------------------------------
 
     def own(self, ask: Ask | None = None) -> PrivateKey | None:
-        """Our private key, read once; None where there is none.
+        """Our private key, read once; None where there is none. A `public.pem` that is not its own is written anew.
 
         Args:
             ask: asks for its passphrase, where it has one.
@@ -73,20 +84,39 @@ class Keyring:
         """
         return self._pair.private(ask)
 
-    def own_public(self) -> PublicKey | None:
+    def own_public(self, ask: Ask | None = None) -> PublicKey | None:
         """Our public key; None where there is none.
 
+        Where `public.pem` is missing or cannot be used, the private key says it, and the file is written anew.
+
+        Args:
+            ask: asks for the passphrase of the private key, only where it has to be opened for this.
+
         Raises:
-            KeyProblem: `public.pem` is not a key; or it is missing, and `private.pem` cannot be read without asking.
-            FileSystemError: it cannot be read, or is a symbolic link.
+            KeyProblem: `public.pem` is missing or not a key, and so is `private.pem`, or it is locked (`key-locked`).
+            FileSystemError: neither can be read.
         """
-        return self._pair.public()
+        return self._pair.public(ask)
+
+    def retired(self, ask: Ask | None = None) -> list[PrivateKey]:
+        """The private keys that were ours before, for packages that are still under way to them (relay.md §6, rotate).
+
+        What is broken, or does not open with the passphrase given, is passed over and told in `warnings`.
+
+        Args:
+            ask: asks for the passphrase of each that has one; without it those are passed over.
+
+        Raises:
+            AliveP2PError: what `ask` raises.
+        """
+        return self._pair.retired(ask)
 
     def generate(self, *, passphrase: bytes | None = None, overwrite: bool = False) -> PublicKey:
         """Make our key pair (RSA-4096; about a second), and store it as `install` does.
 
         Raises:
-            KeyProblem: there is a key already, or the passphrase is empty.
+            KeyProblem: there is a key already, the passphrase is empty, or the index is broken.
+            BusyError: another process is changing the keyring.
             FileSystemError: it cannot be written.
         """
         if not overwrite:
@@ -103,14 +133,18 @@ class Keyring:
                 because packages may still be under way to it (relay.md §6, rotate).
 
         Raises:
-            KeyProblem: there is a key already (`key-exists`), this one is not an RSA key, or the passphrase is empty.
+            KeyProblem: there is a key already (`key-exists`), this one is not an RSA key, the passphrase is empty, or
+                the index is broken.
+            BusyError: another process is changing the keyring.
             FileSystemError: it cannot be written.
         """
         self._pair.check_new(key, overwrite=overwrite)
         secret = key.pkcs8_pem(passphrase)
-        self._make_folders()
-        self._pair.write(key, secret, overwrite=overwrite)
-        self._write_index(lambda index: index)
+        with self._changing():
+            self._pair.check_new(key, overwrite=overwrite)
+            self._place.make()
+            self._pair.write(key, secret, overwrite=overwrite)
+            self._write_index(lambda index: index)
         return key.public
 
     # --- peers ------------------------------------------------------------------------------------------------
@@ -150,7 +184,7 @@ class Keyring:
         """Pin a peer's key (relay.md §4). The same key again only adds what is new: nobody is unpaired by it.
 
         Args:
-            name: what we call the peer: letters, digits, `.`, `_`, `-`, at most 64, no dot in front.
+            name: what we call the peer (see `peers.check_name`).
             data: the key in any form `load_public_key` reads, except an age recipient.
             status: the status it gets.
             handle: what the peer calls itself.
@@ -160,8 +194,10 @@ class Keyring:
 
         Raises:
             KeyProblem: it is not a usable key; the name has a different key (`key-changed`), the key another name
-                (`known-key`), the name is in use (`name-taken`), or the key was revoked (`key-revoked`).
+                (`known-key`), the name is in use (`name-taken`), the key was revoked (`key-revoked`), or the index
+                is broken (`broken-index`).
             UsageError: the name or the status cannot be used.
+            BusyError: another process is changing the keyring.
             FileSystemError: it cannot be written.
         """
         check_name(name)
@@ -169,61 +205,68 @@ class Keyring:
         public = load_public_key(data)
         if public.kind == "x25519":
             raise KeyProblem("bad-key", "an age recipient cannot sign, so it cannot be a peer's key")
-        self._read()
-        old = self._check_import(name, public, replace=replace)
-        is_known = old is not None and old.public == public and not replace
-        fields: dict[str, Any] = {"peer_name": name}
-        if not is_known:
-            given = default_accepts(public.kind) if accepts is None else accepts
-            fields |= {"added_at": self._runtime.timestamp(), "added_by": added_by, "handle": handle}
-            fields |= {"accepts": list(given), "status": status}
-        else:
-            fields |= {"handle": handle} if handle is not None else {}
-            fields |= {"accepts": list(accepts)} if accepts is not None else {}
-            fields |= {"status": status} if status != "unpaired" else {}
-
-        self._make_folders()
-        outdated = old.public.pubkey_id if old is not None and old.public != public else None
-        if old is not None and outdated is not None and old.status == "revoked":
-            # Kept under a name of its own, so that what the revoked key signed stays refused.
-            kept = f"{name[:40]}.revoked-{outdated[:8]}"
-            write_peer_key(self._peer_folder, kept, old.public, is_revoked=True)
-            outdated = None
-        write_peer_key(self._peer_folder, name, public, is_revoked=status == "revoked")
-        self._write_index(
-            lambda index: (index.without(outdated) if outdated else index).with_entry(public.pubkey_id, fields)
-        )
-        return self.peer(name)
+        with self._changing():
+            old = self._check_import(name, public, replace=replace)
+            is_known = old is not None and old.public == public and not replace
+            fields: dict[str, Any] = {"peer_name": name}
+            if not is_known:
+                given = default_accepts(public.kind) if accepts is None else accepts
+                fields |= {"added_at": self._runtime.timestamp(), "added_by": added_by, "handle": handle}
+                fields |= {"accepts": list(given), "status": status}
+            else:
+                fields |= {"handle": handle} if handle is not None else {}
+                fields |= {"accepts": list(accepts)} if accepts is not None else {}
+                fields |= {"status": status} if status != "unpaired" else {}
+            self._place.make()
+            outdated = self._retire(old) if old is not None and old.public != public else None
+            write_peer_key(self._place.peers, name, public, is_revoked=status == "revoked")
+            self._write_index(
+                lambda index: (index.without(outdated) if outdated else index).with_entry(public.pubkey_id, fields)
+            )
+            return self.peer(name)
 
     def set_status(self, name: str, status: Status) -> Peer:
         """Change what a peer's key counts as.
 
         Raises:
             UsageError: there is no such peer, or no such status.
+            KeyProblem: the index is broken.
+            BusyError: another process is changing the keyring.
             FileSystemError: it cannot be written.
         """
         _check_status(status)
-        self._read()
-        peer = self.peer(name)
-        if "revoked" in {status, peer.status}:
-            write_peer_key(self._peer_folder, name, peer.public, is_revoked=status == "revoked")
-        self._write_index(lambda index: index.with_entry(peer.public.pubkey_id, {"status": status}))
-        return self.peer(name)
+        with self._changing():
+            peer = self.peer(name)
+            if "revoked" in {status, peer.status}:
+                write_peer_key(self._place.peers, name, peer.public, is_revoked=status == "revoked")
+            self._write_index(lambda index: index.with_entry(peer.public.pubkey_id, {"status": status}))
+            return self.peer(name)
 
     def remove(self, name: str) -> None:
         """Forget a peer and its key; its signatures count as unknown afterwards.
 
         Raises:
             UsageError: there is no such peer.
+            KeyProblem: the index is broken.
+            BusyError: another process is changing the keyring.
             FileSystemError: it cannot be removed.
         """
-        self._read()
-        pubkey_id = self.peer(name).public.pubkey_id
-        path = pem_path(self._peer_folder, name)
-        with files.translating("remove", path):
-            files.remove_file(path)
-            files.flush_folder(path.parent)
-        self._write_index(lambda index: index.without(pubkey_id))
+        with self._changing():
+            pubkey_id = self.peer(name).public.pubkey_id
+            path = pem_path(self._place.peers, name)
+            with files.translating("remove", path):
+                files.remove_file(path)
+                files.flush_folder(path.parent)
+            self._write_index(lambda index: index.without(pubkey_id))
+
+    def _retire(self, old: Peer) -> str | None:
+        """Make way for a peer's new key; the id of the old one, where its entry is to go."""
+        pubkey_id = old.public.pubkey_id
+        if old.status != "revoked":
+            return pubkey_id
+        # Kept under a name of its own, so that what the revoked key signed stays refused.
+        write_peer_key(self._place.peers, f"{old.name[:40]}.revoked-{pubkey_id[:8]}", old.public, is_revoked=True)
+        return None
 
     def _check_import(self, name: str, public: PublicKey, *, replace: bool) -> Peer | None:
         """The peer of this name as it is now; refuses what must not be done silently."""
@@ -235,9 +278,13 @@ class Keyring:
                 untouched="everything",
                 hint=f"use the name '{known.name}'",
             )
-        alike = next((other for other in self._peers if other != name and fold(other) == fold(name)), None)
-        if alike is not None:
-            raise KeyProblem("name-taken", f"'{name}' differs from the peer '{alike}' only in case")
+        if (taken := name_in_the_way(self._place.peers, name)) is not None:
+            raise KeyProblem(
+                "name-taken",
+                f"'{name}' differs only in case from '{taken}', which is there already",
+                untouched="everything",
+                hint="on other systems one file would take the other's place; use another name",
+            )
         old = self._peers.get(name)
         if replace:
             return old
@@ -248,7 +295,7 @@ class Keyring:
                 untouched="everything",
                 hint="ask the person, over another channel, before you trust the new one",
             )
-        if old is None and files.is_taken(path := pem_path(self._peer_folder, name)):
+        if old is None and files.is_taken(path := pem_path(self._place.peers, name)):
             raise KeyProblem(
                 "name-taken",
                 f"'{path}' is in the way, and is not a key that can be used",
@@ -261,43 +308,31 @@ class Keyring:
 
     # --- reading and writing the folder -----------------------------------------------------------------------
 
-    @property
-    def _peer_folder(self) -> Path:
-        return self.folder / "peers"
-
-    def _make_folders(self) -> None:
-        for folder in (self.folder.parent, self.folder, self._peer_folder):
-            files.ensure_private_folder(folder)
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Hold the keyring's lock, with everything read afresh; refuse a broken index before anything is written."""
+        with self._place.changing():
+            self._read()
+            self.refuse_broken_index()
+            yield
 
     def _read(self) -> None:
         """Read the index and the peers' keys as they are now."""
-        self._warnings: list[str] = []
-        warn = self._warnings.append
-        for folder in filter(_others_can_change, (self.folder, self._peer_folder)):
-            warn(f"'{folder}' can be changed by others: `chmod 700` it")
-        self._index_is_broken = False
-        path = self.folder / "index.json"
-        try:
-            self._index = KeyIndex.parse(read_if_present(path, _INDEX_LIMIT))
-        except (FileSystemError, BrokenIndexError) as error:
-            self._index, self._index_is_broken = KeyIndex(), True
-            why = error.message if isinstance(error, FileSystemError) else f"'{path}' cannot be used: {error}"
-            warn(f"{why}; nobody counts as paired until that is mended")
-        self._peers = read_peers(self._peer_folder, self._index, warn)
+        self._warnings: list[str] = self._place.open_to_others()
+        self._index, self._index_problem = read_index(self.folder / "index.json")
+        if self._index_problem is not None:
+            self._warnings.append(f"{self._index_problem.message}; nobody counts as paired until that is mended")
+        self._peers = read_peers(self._place.peers, self._index, self._warnings.append)
 
     def _write_index(self, change: Callable[[KeyIndex], KeyIndex]) -> None:
-        """Read the folder afresh, make one change, and write the index that belongs to the PEM files."""
-        self._read()
-        path = self.folder / "index.json"
-        if self._index_is_broken:
-            aside = path.with_name(f"index.broken-{self._runtime.random_hex(8)}.json")
-            with files.translating("set aside", path):
-                files.rename_exclusive(path, aside)
-            self._set_aside.append(f"'{path}' could not be used; it is kept as '{aside.name}'")
-        index = change(self._index).with_local(self._pair.pubkey_id())
-        for peer in read_peers(self._peer_folder, index, lambda _: None).values():
+        """Make one change, and write the index that belongs to the PEM files; only inside `_changing`."""
+        index = change(self._index)
+        with suppress(KeyProblem, FileSystemError):  # where our key cannot be told now, what is recorded stays
+            own = self._pair.public()
+            index = index.with_local(own.pubkey_id if own is not None else None)
+        for peer in read_peers(self._place.peers, index, lambda _: None).values():
             index = index.with_peer(peer.public.pubkey_id, peer.name, _entry(peer))
-        files.replace_file(path, index.serialise(), mode=0o600)
+        files.replace_file(self.folder / "index.json", index.serialise(), mode=0o600)
         self._read()
 
 
@@ -314,10 +349,3 @@ def _entry(peer: Peer) -> dict[str, Any]:
 def _check_status(status: str) -> None:
     if status not in STATUSES:
         raise UsageError("bad-status", f"'{status}' is not the status of a key: {', '.join(STATUSES)}")
-
-
-def _others_can_change(folder: Path) -> bool:
-    try:
-        return os.name == "posix" and bool(folder.stat().st_mode & 0o022)
-    except OSError:
-        return False

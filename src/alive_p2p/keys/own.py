@@ -1,29 +1,18 @@
-"""Our own key pair as files: `private.pem` and `public.pem` (relay.md §2)."""
+"""Our own key pair as files: `private.pem` and `public.pem` (relay.md §2).
 
-import os
-import stat
+The private key decides who we are. `public.pem` saves asking for its passphrase, and is written anew where the
+private key was opened and says something else. Two files cannot change in one step, so `public.pem` is taken away
+before `private.pem` changes: at every moment it is either right or missing, and never another key's.
+"""
+
 from dataclasses import replace
-from pathlib import Path
 
 from alive_p2p import files
-from alive_p2p.errors import FileSystemError
+from alive_p2p.errors import BusyError, FileSystemError
+from alive_p2p.keys.folder import KeyFolder, read_if_present
 from alive_p2p.keys.private import Ask, PrivateKey, load_private_key
 from alive_p2p.keys.public import MAX_KEY_BYTES, KeyProblem, PublicKey, load_public_key
 from alive_p2p.runtime import Runtime
-
-
-def read_if_present(path: Path, limit: int) -> bytes | None:
-    """A file's content; None only where it is known that nothing is there.
-
-    Raises:
-        FileSystemError: it cannot be read, is a link, is not a regular file, or is larger than `limit` bytes.
-    """
-    try:
-        return files.read_bytes(path, limit=limit)
-    except FileSystemError as error:
-        if error.code == "missing":
-            return None
-        raise
 
 
 class OwnPair:
@@ -33,13 +22,15 @@ class OwnPair:
         warnings: what was found to be wrong with it.
     """
 
-    def __init__(self, folder: Path, runtime: Runtime) -> None:
+    def __init__(self, folder: KeyFolder, runtime: Runtime) -> None:
         self.warnings: list[str] = []
         self._folder = folder
         self._runtime = runtime
-        self._private_path = folder / "private.pem"
-        self._public_path = folder / "public.pem"
+        self._private_path = folder.path / "private.pem"
+        self._public_path = folder.path / "public.pem"
         self._private: PrivateKey | None = None
+
+    # --- reading ----------------------------------------------------------------------------------------------
 
     def private(self, ask: Ask | None = None) -> PrivateKey | None:
         """The private key; None where there is none (see `Keyring.own`)."""
@@ -47,34 +38,104 @@ class OwnPair:
             data = read_if_present(self._private_path, MAX_KEY_BYTES)
             if data is None:
                 return None
-            self._check_permissions()
             self._private = load_private_key(data, label=str(self._private_path), ask=ask)
-            try:
-                published = self._published()
-            except KeyProblem as problem:
-                self._warn(problem.message)
-            else:
-                if published not in {None, self._private.public}:
-                    self._warn(f"'{self._public_path}' does not belong to 'private.pem'")
+            self._mend_public(self._private.public, data)
         return self._private
 
-    def public(self) -> PublicKey | None:
+    def public(self, ask: Ask | None = None) -> PublicKey | None:
         """The public key; None where there is none (see `Keyring.own_public`)."""
         if self._private is not None:
             return self._private.public
-        published = self._published()
+        problem: KeyProblem | FileSystemError | None = None
+        try:
+            published = self._published()
+        except (KeyProblem, FileSystemError) as error:
+            published, problem = None, error
         if published is not None:
             return published
-        private = self.private()
+        private = self.private(ask)
+        if private is None and problem is not None:
+            raise problem
         return private.public if private is not None else None
 
-    def pubkey_id(self) -> str | None:
-        """The id of the public key, as far as it can be told without reading the private one."""
+    def retired(self, ask: Ask | None = None) -> list[PrivateKey]:
+        """The private keys that were replaced (see `Keyring.retired`)."""
+        found: dict[str, PrivateKey] = {}
         try:
-            own = self._private.public if self._private is not None else self._published()
+            paths = [path for path in self._folder.private_files() if path != self._private_path]
+        except FileSystemError as error:
+            self._warn(error.message)
+            return []
+        for path in paths:
+            try:
+                data = files.read_bytes(path, limit=MAX_KEY_BYTES)
+            except FileSystemError as error:
+                self._warn(error.message)
+                continue
+            try:
+                key = load_private_key(data, label=str(path), ask=ask)
+            except KeyProblem as problem:
+                if problem.code != "key-locked" or ask is not None:
+                    self._warn(problem.message)
+                continue
+            found.setdefault(key.public.fingerprint, key)
+        if found and (current := self._told()) is not None:
+            found.pop(current.fingerprint, None)
+        return list(found.values())
+
+    def _published(self) -> PublicKey | None:
+        data = read_if_present(self._public_path, MAX_KEY_BYTES)
+        if data is None:
+            return None
+        try:
+            return load_public_key(data)
+        except KeyProblem as problem:
+            raise KeyProblem(
+                problem.code, f"'{self._public_path}' cannot be used: {problem.message}", hint=problem.hint
+            ) from None
+
+    def _told(self) -> PublicKey | None:
+        """The public key as far as it can be told without asking anybody."""
+        try:
+            return self.public()
         except (KeyProblem, FileSystemError):
             return None
-        return own.pubkey_id if own is not None else None
+
+    # --- mending ----------------------------------------------------------------------------------------------
+
+    def _mend_public(self, public: PublicKey, opened: bytes) -> None:
+        """Write `public.pem` anew where it is not what the private key says; what cannot be written is only told."""
+        if self._is_published(public):
+            return
+        doubt = None
+        try:
+            with self._folder.changing(wait_seconds=0):
+                # Only beside the key that was opened: somebody may have put another one there meanwhile.
+                if read_if_present(self._private_path, MAX_KEY_BYTES) != opened:
+                    return
+                doubt = self._doubt(public)
+                files.replace_file(self._public_path, public.pem())
+        except (BusyError, FileSystemError) as error:
+            self._warn(f"{self._doubt(public) or error.message}; 'private.pem' is used")
+        else:
+            if doubt is not None:
+                self._warn(f"{doubt}; it was written anew from 'private.pem'")
+
+    def _is_published(self, public: PublicKey) -> bool:
+        try:
+            return self._published() == public
+        except (KeyProblem, FileSystemError):
+            return False
+
+    def _doubt(self, public: PublicKey) -> str | None:
+        """What is wrong with `public.pem`; None where it is missing, or right."""
+        try:
+            published = self._published()
+        except (KeyProblem, FileSystemError) as problem:
+            return problem.message
+        return None if published in {None, public} else f"'{self._public_path}' does not belong to 'private.pem'"
+
+    # --- writing ----------------------------------------------------------------------------------------------
 
     def refuse_second(self) -> None:
         """Refuse where there is a key, or half of one.
@@ -97,7 +158,7 @@ class OwnPair:
             raise KeyProblem("bad-key", f"our own key must be an RSA key; '{key.label}' is an {key.kind} key")
 
     def write(self, key: PrivateKey, secret: bytes, *, overwrite: bool) -> None:
-        """Store a pair; the old one's private half is kept under another name.
+        """Store a pair, under the folder's lock; the old one's private half is kept under another name first.
 
         Args:
             key: the key.
@@ -106,15 +167,18 @@ class OwnPair:
 
         Raises:
             KeyProblem: somebody else was faster.
-            FileSystemError: it cannot be written.
+            FileSystemError: it cannot be written; or the old private key cannot be read, so that it cannot be kept.
         """
         if overwrite:
-            self._set_aside()
+            self._keep_old()
+            with files.translating("replace", self._public_path):
+                files.remove_file(self._public_path)
+                files.flush_folder(self._folder.path)
         try:
-            with files.PendingFile(self._folder) as pending:
+            with files.PendingFile(self._folder.path) as pending:
                 with files.translating("write", self._private_path):
                     pending.stream.write(secret)
-                pending.publish(self._private_path, replace_existing=False)
+                pending.publish(self._private_path, replace_existing=overwrite)
         except FileExistsError:
             raise self._second() from None
         self._private = replace(key, label=str(self._private_path))
@@ -123,40 +187,23 @@ class OwnPair:
     def _second(self) -> KeyProblem:
         return KeyProblem(
             "key-exists",
-            f"there is a key of yours in '{self._folder}' already",
+            f"there is a key of yours in '{self._folder.path}' already",
             untouched="everything",
             hint="your peers know you by it; replace it only on purpose",
         )
 
-    def _set_aside(self) -> None:
-        """Give the old private key another name, its public half removed first, so that the two never disagree."""
-        tag = self.pubkey_id() or self._runtime.random_hex(16)
+    def _keep_old(self) -> None:
+        """Give the old private key a second file, under its id."""
+        old = read_if_present(self._private_path, MAX_KEY_BYTES)
+        self._private = None  # what was opened once may not be what lies there now
+        if old is None:
+            return
+        told = self._told()
+        tag = told.pubkey_id if told is not None else self._runtime.random_hex(16)
         kept = self._private_path.with_name(f"private-{tag}.pem")
-        if files.is_taken(kept):
+        if files.is_taken(kept) and read_if_present(kept, MAX_KEY_BYTES) != old:
             kept = kept.with_name(f"private-{tag}-{self._runtime.random_hex(8)}.pem")
-        with files.translating("replace", self._private_path):
-            files.remove_file(self._public_path)
-            if files.is_taken(self._private_path):
-                files.rename_exclusive(self._private_path, kept)
-            files.flush_folder(self._folder)
-        self._private = None
-
-    def _published(self) -> PublicKey | None:
-        data = read_if_present(self._public_path, MAX_KEY_BYTES)
-        if data is None:
-            return None
-        try:
-            return load_public_key(data)
-        except KeyProblem as problem:
-            raise KeyProblem(
-                problem.code, f"'{self._public_path}' cannot be used: {problem.message}", hint=problem.hint
-            ) from None
-
-    def _check_permissions(self) -> None:
-        with files.translating("read", self._private_path):
-            mode = stat.S_IMODE(self._private_path.lstat().st_mode)
-        if os.name == "posix" and mode & 0o077:
-            self._warn(f"'{self._private_path}' is open to others (mode {mode:04o}): `chmod 600` it")
+        files.replace_file(kept, old, mode=0o600)
 
     def _warn(self, what: str) -> None:
         if what not in self.warnings:

@@ -4,7 +4,6 @@ A key that was revoked says so in its PEM file, in a line before the key (PEM al
 over it), so that losing the index never brings a revoked key back.
 """
 
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +12,25 @@ from pathlib import Path
 
 from alive_p2p import files
 from alive_p2p.errors import FileSystemError, UsageError
+from alive_p2p.keys.folder import names_in
 from alive_p2p.keys.index import KeyIndex, Status
 from alive_p2p.keys.public import MAX_KEY_BYTES, KeyProblem, PublicKey, load_public_key
 from alive_p2p.runtime import format_timestamp
+from alive_p2p.text import fold
 
-_SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+_SAFE_NAME = re.compile(r"(?!.*\.\Z)[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+"""Neither an option (`-x`), nor hidden, nor a name that Windows shortens (a dot at the end)."""
+
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+"""What Windows takes for a device, with any extension."""
+
+_OURSELVES = "you"
+"""What we are called where peers are called by their names."""
+
 _REVOKED = b"revoked"
+_SAYS_REVOKED = re.compile(rb"[^A-Za-z]*revoked\b", re.IGNORECASE)
+"""A line that says so however it was saved: after a byte order mark, blanks or a `#`, in any letters."""
+
 _LAST_MOMENT = 253_402_300_799
 """9999-12-31T23:59:59Z, in seconds since 1970."""
 
@@ -49,18 +61,34 @@ class Peer:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that cannot be a peer's.
+    """Refuse a name that cannot be a peer's: it becomes a file's name, stands in commands, and is shown as a person.
 
     Raises:
-        UsageError: it is not 1 to 64 letters, digits, `.`, `_` or `-`, or it starts with a dot.
+        UsageError: it is not 1 to 64 letters, digits, `.`, `_` or `-`; it starts with a dot or `-`, or ends with a
+            dot; or it is a device of Windows, or the word for ourselves.
     """
-    if not _SAFE_NAME.fullmatch(name):
+    if not _is_name(name):
         raise UsageError(
             "bad-peer-name",
             f"'{name}' cannot be a peer's name",
             untouched="everything",
-            hint="use up to 64 letters, digits, `.`, `_` and `-`, without a dot in front",
+            hint="use up to 64 letters, digits, `.`, `_` and `-`, without `.` or `-` in front or `.` at the end; "
+            f"not '{_OURSELVES}', and no device of Windows such as 'con'",
         )
+
+
+def _is_name(name: str) -> bool:
+    return bool(_SAFE_NAME.fullmatch(name)) and not _DEVICE.fullmatch(name) and name.lower() != _OURSELVES
+
+
+def name_in_the_way(folder: Path, name: str) -> str | None:
+    """The file that a peer's file would replace where letter case does not count, or None; usable or not.
+
+    Raises:
+        FileSystemError: the folder cannot be listed.
+    """
+    own = pem_path(folder, name).name
+    return next((entry for entry in names_in(folder) if entry != own and fold(entry) == fold(own)), None)
 
 
 def pem_path(folder: Path, name: str) -> Path:
@@ -90,6 +118,10 @@ def read_peers(folder: Path, index: KeyIndex, warn: Warn) -> dict[str, Peer]:
             peer = _one_of_two(twin, peer, folder, index, warn)
         found[peer.name] = peer
         names[peer.public.fingerprint] = peer.name
+    alike: dict[str, str] = {}
+    for name in found:
+        if (other := alike.setdefault(fold(name), name)) != name:
+            warn(f"'{pem_path(folder, name)}' differs from '{other}.pem' only in case: give one another name")
     return dict(sorted(found.items()))
 
 
@@ -104,18 +136,16 @@ def _one_of_two(first: Peer, second: Peer, folder: Path, index: KeyIndex, warn: 
 
 def _names(folder: Path, warn: Warn) -> Sequence[str]:
     try:
-        with files.translating("read", folder):
-            entries = sorted(os.listdir(folder))  # noqa: PTH208  (names as text are all that is needed)
+        entries = names_in(folder)
     except FileSystemError as error:
-        if error.code != "missing":
-            warn(error.message)
+        warn(error.message)
         return ()
     names = []
     for entry in entries:
         if entry.startswith(".") or not entry.endswith(".pem"):
             continue
         name = entry.removesuffix(".pem")
-        if _SAFE_NAME.fullmatch(name):
+        if _is_name(name):
             names.append(name)
         else:
             warn(f"'{folder / entry}' is not used: its name cannot be a peer's")
@@ -128,6 +158,7 @@ def _read_peer(folder: Path, name: str, index: KeyIndex, warn: Warn) -> Peer | N
         data = files.read_bytes(path, limit=MAX_KEY_BYTES)
         with files.translating("read", path):
             changed = path.lstat().st_mtime
+        is_revoked, data = _without_revocation(data)
         public = load_public_key(data)
     except FileSystemError as error:
         warn(error.message)
@@ -143,11 +174,19 @@ def _read_peer(folder: Path, name: str, index: KeyIndex, warn: Warn) -> Peer | N
         name,
         public,
         handle=index.text(key, "handle"),
-        status="revoked" if data.startswith(_REVOKED) else index.status(key),
+        status="revoked" if is_revoked else index.status(key),
         added_at=index.text(key, "added_at") or _timestamp(changed),
         added_by=index.text(key, "added_by") or "unknown",
         accepts=index.accepts(key, public.kind),
     )
+
+
+def _without_revocation(data: bytes) -> tuple[bool, bytes]:
+    """Whether a file says in a line before its key that the key is revoked; and the file without that line."""
+    head, begin, key = data.partition(b"-----BEGIN ")
+    lines = head.splitlines(keepends=True)
+    rest = [line for line in lines if not _SAYS_REVOKED.match(line)]
+    return len(rest) < len(lines), b"".join(rest) + begin + key
 
 
 def _timestamp(seconds: float) -> str:

@@ -84,6 +84,7 @@ class GzipSource:
         self._members = 1
         self._total = 0
         self._at_end = False
+        self._is_broken = False
 
     def read(self, size: int) -> bytes:
         """Return exactly `size` bytes, fewer only at the end of the stream.
@@ -99,6 +100,8 @@ class GzipSource:
 
     def ends_well(self) -> bool:
         """Read on to the end and say whether the stream is whole: every trailer, and whatever lies under it."""
+        if self._is_broken:
+            return False
         try:
             while self.read(_CHUNK):
                 pass
@@ -136,6 +139,7 @@ class GzipSource:
             self._at_end = True
             return
         if not rest.startswith(_MAGIC):
+            self._is_broken = True
             raise damaged("something follows the end of its compressed data")
         self._members += 1
         if self._members > _FREE_MEMBERS and self._total < self._members * _MIN_BYTES_PER_MEMBER:

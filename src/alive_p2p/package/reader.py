@@ -31,7 +31,7 @@ from alive_p2p.package.envelopes.base import (
     not_a_package,
     recognise,
 )
-from alive_p2p.package.envelopes.legacy import LegacyHeader
+from alive_p2p.package.envelopes.legacy import LegacyHeader, malformed_legacy
 from alive_p2p.package.envelopes.legacy import find as find_legacy
 from alive_p2p.package.envelopes.opening import open_envelope, read_addressees
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
@@ -206,7 +206,9 @@ class PackageReader:
                     done += member.size
                     if progress is not None:
                         progress(min(self._stream.tell(), self.size), self.size)
-        if self._legacy is not None and manifest is None:
+        if self._legacy is not None:
+            if manifest not in {None, self._legacy.manifest}:
+                raise malformed_legacy("it holds a second manifest, which says something else")
             manifest = self._legacy.manifest
         if manifest is None:
             raise _no_manifest(set(found) | folders)

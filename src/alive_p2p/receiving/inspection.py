@@ -69,10 +69,19 @@ def inspect(
     limits: Limits = DEFAULT_LIMITS,
     credentials: Credentials = NO_CREDENTIALS,
     find_signer: Callable[[str], Signer | None] = nobody,
+    *,
+    must_open: bool = False,
 ) -> PackageInfo:
     """Read what a package says of itself. Its files are not checked; `verify` does that.
 
-    A sealed package without the credential it needs gives its envelope, its size and for whom it is.
+    A sealed package that the credentials do not open gives its envelope, its size and for whom it is.
+
+    Args:
+        path: the file.
+        limits: the limits in force.
+        credentials: what a sealed package is opened with.
+        find_signer: looks a `pubkey_id` up in the keyring.
+        must_open: whether a sealed package that is for somebody else is an error.
 
     Raises:
         UsageError: there is no such file.
@@ -83,7 +92,7 @@ def inspect(
         try:
             manifest = package.read_manifest()
         except PackageError as error:
-            if error.code != "sealed":
+            if error.code != "sealed" and (must_open or error.code != "not-for-us"):
                 raise
             return PackageInfo(path, package.size, package.envelope, None, None, addressees)
     layout: str | None
@@ -102,6 +111,9 @@ _STEP_OF = {
     "bad-envelope": "container",
     "cannot-open": "container",
     "not-for-us": "container",
+    "sealed": "container",
+    "work-factor-too-high": "container",
+    "bad-age-header": "container",
     "unsafe-member": "members",
     "over-limit": "members",
     "no-manifest": "manifest",
@@ -131,6 +143,7 @@ def verify(
         PackageError: it is sealed and the credential it needs was not given, so that nothing can be checked.
     """
     manifest: Manifest | None = None
+    verdict: Verdict | None = None
     try:
         with PackageReader(path, limits, credentials) as package:
             contents = package.check(progress)
@@ -146,7 +159,7 @@ def verify(
         checks = [Check(name, passed=True, finding="ok") for name in _STEPS[:position]]
         checks.append(Check(failed, passed=False, finding=error.message))
         checks += [Check(name, passed=None, finding="not checked") for name in _STEPS[position + 1 :]]
-        return Verification(path, tuple(checks), manifest, error)
+        return Verification(path, tuple(checks), manifest, error, verdict)
     count = len(manifest.files)
     findings = (
         "gzip, complete to the last byte",

@@ -1,15 +1,20 @@
 """`relay.json`: our relay and our peers, as setup and pairing wrote them down (relay.md §2)."""
 
 import json
-from collections.abc import Mapping
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, UsageError
 from alive_p2p.runtime import Runtime
+from alive_p2p.text import breaks_the_line
 
 _LIMIT = 4 << 20
+_GH_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,59 @@ def read_config(runtime: Runtime) -> RelayConfig:
         username if isinstance(username, str) and username else None,
         {name: Peer(name, _patterns(path, name, raw)) for name, raw in peers.items()},
     )
+
+
+def own_handle(runtime: Runtime) -> str | None:
+    """What we call ourselves: `GH_USER`, else the username in `relay.json`, else `gh`'s login (cli.md, "Environment").
+
+    None where nothing says; a `relay.json` that cannot be read matters where peers are named, not here.
+    """
+    if name := runtime.environ.get("GH_USER"):
+        return name
+    with suppress(AliveP2PError):
+        if name := read_config(runtime).username:
+            return name
+    return _login(runtime)
+
+
+def _login(runtime: Runtime) -> str | None:
+    """The login that `gh` keeps in its own files; nothing is asked over the network."""
+    program = shutil.which("gh", path=runtime.environ.get("PATH"))
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(
+            [program, "config", "get", "user", "--host", "github.com"],
+            env=dict(runtime.environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_GH_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    login = done.stdout.decode("utf-8", "replace").strip()
+    return login if done.returncode == 0 and login and not breaks_the_line(login) else None
+
+
+def kept_from(
+    runtime: Runtime, recipients: Iterable[str], *, exclude_from: Iterable[str]
+) -> dict[str, tuple[str, ...]]:
+    """The patterns kept for peers, by the peer's name (share.md §3).
+
+    Args:
+        runtime: the surroundings.
+        recipients: peers a package is made for; the keyring may know one that `relay.json` does not.
+        exclude_from: peers named for their patterns only.
+
+    Raises:
+        UsageError: one of `exclude_from` is not known.
+        AliveP2PError: `relay.json` cannot be used.
+    """
+    recipients, exclude_from = tuple(recipients), tuple(exclude_from)
+    config = read_config(runtime) if recipients or exclude_from else RelayConfig(Path())
+    found = {name: config.peer(name).exclude_patterns for name in exclude_from}
+    return found | {name: config.peers[name].exclude_patterns for name in recipients if name in config.peers}
 
 
 def _patterns(path: Path, name: str, raw: object) -> tuple[str, ...]:

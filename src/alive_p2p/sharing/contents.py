@@ -3,6 +3,7 @@
 Every file is hashed here. What is not as it is at the sender's is recorded as a substitution.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +13,16 @@ from alive_p2p.package import paths
 from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.writer import ChangedError
 from alive_p2p.runtime import Runtime
-from alive_p2p.safe_yaml import UnsafeYamlError, load_mapping
 from alive_p2p.sharing import stubs
-from alive_p2p.sharing.plan import KeyForm, LeftOut, PlannedFile, Reason, ShareRequest, Stamp
+from alive_p2p.sharing.findings import FileScan, Finding, Scanner
+from alive_p2p.sharing.gate import KeyForm
+from alive_p2p.sharing.landscape import Landscape
+from alive_p2p.sharing.plan import LeftOut, PlannedFile, Reason, ShareRequest, Stamp
 from alive_p2p.sharing.selection import Candidate, Exclusion, protected_paths
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.bundles import Bundle
-from alive_p2p.walnut.key import Sensitivity, read_key, read_sensitivity
+from alive_p2p.walnut.key import Sensitivity, read_key
 from alive_p2p.walnut.walnut import Walnut
 
 _SKELETON = "empty-skeleton"
@@ -37,28 +40,43 @@ class Contents:
         request: what was asked for.
         walnut: the walnut.
         created: the package's time.
-        key_form: whether `key.md` leaves whole or reduced.
+        landscape: how private each place of the walnut is.
+        key_form: whether a `key.md` of some sensitivity leaves whole or reduced.
+        scanner: looks for secrets in everything that leaves.
         runtime: the surroundings.
 
     Attributes:
         substitutions: package path to reason, for everything that is not as it is at the sender's.
         left_out: what could not be read.
         warnings: what a person should know.
-        sensitivities: the sensitivity of every key and bundle that leaves, with its walnut path.
+        nested_keys: the nested walnuts whose `key.md` leaves, and its sensitivity.
+        findings: the secrets that were found.
+        unscanned: how many files the scan cannot look inside.
     """
 
     def __init__(
-        self, request: ShareRequest, walnut: Walnut, created: str, key_form: KeyForm, runtime: Runtime
+        self,
+        request: ShareRequest,
+        walnut: Walnut,
+        created: str,
+        landscape: Landscape,
+        key_form: Callable[[Sensitivity], KeyForm],
+        scanner: Scanner,
+        runtime: Runtime,
     ) -> None:
         self.request = request
         self.walnut = walnut
         self.created = created
-        self.key_form = key_form
+        self._key_form = key_form
         self.runtime = runtime
         self.substitutions: dict[str, str] = {}
         self.left_out: list[LeftOut] = []
         self.warnings: list[str] = []
-        self.sensitivities: list[tuple[Sensitivity, str]] = []
+        self.nested_keys: list[tuple[str, Sensitivity]] = []
+        self.findings: list[Finding] = []
+        self.unscanned = 0
+        self._landscape = landscape
+        self._scanner = scanner
 
     # -- files -------------------------------------------------------------------------------------------------
 
@@ -75,7 +93,7 @@ class Contents:
                 return self._bundle_manifest(candidate)
             if candidate.path.endswith("/" + kernel.KERNEL + "/" + name) and (nested := self._nested(candidate, name)):
                 return nested
-            digest, size = files.hash_file(candidate.origin)
+            digest, size = self._hash(candidate.path, candidate.origin)
         except OSError as error:
             if self._is_indispensable(candidate):
                 raise files.file_system_error(error, "read", candidate.origin) from error
@@ -95,36 +113,56 @@ class Contents:
             data = stream.read(kernel.SMALL_FILE_LIMIT + 1)
         if len(data) > kernel.SMALL_FILE_LIMIT:
             raise WalnutError("file-too-large", f"'{candidate.walnut_path}' is too large to be a bundle's manifest")
-        self._note_sensitivity(candidate.walnut_path.rpartition("/")[0], data)
+        self._refuse_unjudged(candidate, data)
         edited = stubs.without_active_sessions(data, candidate.walnut_path)
         if edited != data:
             self.substitutions[candidate.path] = _SESSIONS
-        return _generated(candidate.path, edited, candidate)
+        return self._generated(candidate.path, edited, candidate)
 
-    def _note_sensitivity(self, bundle: str, data: bytes) -> None:
-        try:
-            fields = load_mapping(data).value
-            sensitivity = read_sensitivity(fields if isinstance(fields, dict) else {}, data, None)[0]
-        except UnsafeYamlError as error:
-            sensitivity = read_sensitivity({}, data, error.message)[0]
-        self.sensitivities.append((sensitivity, f"the bundle '{bundle}'"))
+    def _refuse_unjudged(self, candidate: Candidate, data: bytes) -> None:
+        """What says how private a folder is has to be what the gate judged by; at the walnut's root it says nothing."""
+        self._landscape.folder(candidate.walnut_path.removesuffix(f"/{kernel.KEY}").rpartition("/")[0])
+        judged = self._landscape.judged.get(candidate.walnut_path)
+        if "/" in candidate.walnut_path and judged != files.sha256(data):
+            raise ChangedError(candidate.walnut_path)
+
+    def _hash(self, path: str, origin: Path) -> tuple[str, int]:
+        """Hash a file and look for secrets in the very bytes that are hashed. Raises `OSError`."""
+        scan = self._scanner.begin(path)
+        hashed = files.hash_file(origin, also=scan.feed)
+        self._note(scan)
+        return hashed
+
+    def _note(self, scan: FileScan) -> None:
+        self.findings += scan.finish()
+        self.unscanned += scan.is_opaque
+
+    def _generated(self, path: str, content: bytes, candidate: Candidate | None = None) -> PlannedFile:
+        """A file whose bytes are made here; they are looked through like any other."""
+        scan = self._scanner.begin(path)
+        scan.feed(content)
+        self._note(scan)
+        entry = FileEntry(path, files.sha256(content), len(content))
+        if candidate is None:
+            return PlannedFile(entry, content=content)
+        return PlannedFile(entry, candidate.is_executable, candidate.origin, candidate.stamp, content)
 
     def _nested(self, candidate: Candidate, name: str) -> PlannedFile | None:
         """A nested walnut's kernel obeys the same rules as the walnut's own; None where the file goes as it is."""
         walnut = candidate.path.split("/")[-3]
         if name == "key.md":
-            key = read_key(files.read_bytes(candidate.origin, limit=kernel.SMALL_FILE_LIMIT))
-            self.sensitivities.append(
-                (key.sensitivity, f"the nested walnut '{candidate.walnut_path.rpartition('/')[0]}'")
-            )
-            if self.key_form == "full":
+            data = files.read_bytes(candidate.origin, limit=kernel.SMALL_FILE_LIMIT)
+            self._refuse_unjudged(candidate, data)
+            key = read_key(data)
+            self.nested_keys.append((candidate.walnut_path.removesuffix(f"/{kernel.KEY}"), key.sensitivity))
+            if self._key_form(key.sensitivity) == "full":
                 return None
             self.substitutions[candidate.path] = _KEY
-            return _generated(candidate.path, stubs.reduced_key(key, walnut), candidate)
+            return self._generated(candidate.path, stubs.reduced_key(key, walnut), candidate)
         if self.request.full_history or name not in {"log.md", "insights.md"}:
             return None
         self.substitutions[candidate.path] = _STUB
-        return _generated(candidate.path, self._stub(name, walnut), candidate)
+        return self._generated(candidate.path, self._stub(name, walnut), candidate)
 
     def _stub(self, name: str, walnut: str) -> bytes:
         if name == "log.md":
@@ -140,10 +178,9 @@ class Contents:
             if bundle.manifest_name != kernel.V1_BUNDLE_MANIFEST or companion is None:
                 continue
             data = files.read_bytes(bundle.path / bundle.manifest_name, limit=kernel.SMALL_FILE_LIMIT)
-            self.sensitivities.append((bundle.sensitivity, f"the bundle '{bundle.relpath}'"))
             path = f"{bundle.name}/{kernel.BUNDLE_MANIFEST}"
             self.substitutions[path] = _GENERATED
-            made.append(_generated(path, stubs.manifest_from_companion(data, bundle.name)))
+            made.append(self._generated(path, stubs.manifest_from_companion(data, bundle.name)))
         return made
 
     # -- the kernel and the primer -----------------------------------------------------------------------------
@@ -162,7 +199,7 @@ class Contents:
                 found.append(config)
         elif self.request.scope == "snapshot":
             self.substitutions[kernel.INSIGHTS] = _STUB
-            found.append(_generated(kernel.INSIGHTS, self._stub("insights.md", self.walnut.name)))
+            found.append(self._generated(kernel.INSIGHTS, self._stub("insights.md", self.walnut.name)))
         return found
 
     def _is_excluded(self, exclusions: list[Exclusion]) -> bool:
@@ -175,10 +212,10 @@ class Contents:
         return bool(hits)
 
     def _key_file(self) -> PlannedFile:
-        if self.key_form == "full":
+        if self._key_form(self.walnut.key.sensitivity) == "full":
             whole = self._kernel_file(kernel.KEY)
-            if whole is None:  # removed since the walnut was opened
-                raise ChangedError(kernel.KEY)
+            if whole is None or whole.entry.sha256 != files.sha256(self.walnut.key.data):
+                raise ChangedError(kernel.KEY)  # what it says now was not judged
             return whole
         self.substitutions[kernel.KEY] = _KEY
         origin = self.walnut.root / kernel.KEY
@@ -186,7 +223,7 @@ class Contents:
             stamp = stamp_of(origin)
         content = stubs.reduced_key(self.walnut.key, self.walnut.name)
         # With the original's stamp: a key that says something else by now has to be looked at again.
-        return replace(_generated(kernel.KEY, content), origin=origin, stamp=stamp)
+        return replace(self._generated(kernel.KEY, content), origin=origin, stamp=stamp)
 
     def _history(self, path: str) -> PlannedFile:
         if self.request.full_history and (real := self._kernel_file(path)) is not None:
@@ -194,13 +231,13 @@ class Contents:
                 self.warnings.append(f"'{path}' is so large that a receiver cannot add to it")
             return real
         self.substitutions[path] = _STUB
-        return _generated(path, self._stub(path.rpartition("/")[2], self.walnut.name))
+        return self._generated(path, self._stub(path.rpartition("/")[2], self.walnut.name))
 
     def _work(self, path: str) -> PlannedFile:
         if (real := self._kernel_file(path)) is not None:
             return real
         self.substitutions[path] = _SKELETON
-        return _generated(path, stubs.EMPTY_KERNEL_FILES[path])
+        return self._generated(path, stubs.EMPTY_KERNEL_FILES[path])
 
     def _kernel_file(self, path: str) -> PlannedFile | None:
         """A kernel file as it is on disk, or None where there is none or only a link."""
@@ -209,7 +246,7 @@ class Contents:
             return None
         with files.translating("read", origin):
             stamp = stamp_of(origin)
-            digest, size = files.hash_file(origin)
+            digest, size = self._hash(path, origin)
         return PlannedFile(FileEntry(path, digest, size), is_executable=False, origin=origin, stamp=stamp)
 
     def primer(self, present: list[str], bundles: list[str]) -> list[PlannedFile]:
@@ -221,14 +258,7 @@ class Contents:
         goal = self.walnut.key.text_field("goal")
         text = stubs.primer(self.walnut.name, goal, self.request.scope, bundles, self.created)
         self.substitutions[free[0]] = _PRIMER
-        return [_generated(free[0], text)]
-
-
-def _generated(path: str, content: bytes, candidate: Candidate | None = None) -> PlannedFile:
-    entry = FileEntry(path, files.sha256(content), len(content))
-    if candidate is None:
-        return PlannedFile(entry, content=content)
-    return PlannedFile(entry, candidate.is_executable, candidate.origin, candidate.stamp, content)
+        return [self._generated(free[0], text)]
 
 
 def stamp_of(path: Path) -> Stamp:

@@ -6,6 +6,7 @@ plan. The walnut's lock is held in both, and not in between, while a person look
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from alive_p2p import files
@@ -15,15 +16,19 @@ from alive_p2p.package.reader import Progress
 from alive_p2p.package.writer import ChangedError, Piece, write_package
 from alive_p2p.runtime import Runtime, parse_timestamp
 from alive_p2p.sharing.contents import stamp_of
+from alive_p2p.sharing.gate import GateError, ruling_on
 from alive_p2p.sharing.output import default_name, resolve_output
 from alive_p2p.sharing.plan import PlannedFile, Reason, SharePlan, ShareRequest, ShareResult
 from alive_p2p.sharing.planning import Planner, check_request
+from alive_p2p.sharing.sent import record
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.ledger import Ledger
 from alive_p2p.walnut.preferences import load_preferences
 from alive_p2p.walnut.walnut import open_walnut
 
-_RETRIES = 3
+RETRIES = 3
+"""How often a share is planned again where nobody looked and a file changes meanwhile."""
+_FEW = 3
 
 
 def plan_share(request: ShareRequest, runtime: Runtime, *, wait_seconds: float = 0.0) -> SharePlan:
@@ -46,27 +51,31 @@ def write_share(
     plan: SharePlan,
     runtime: Runtime,
     *,
+    agreed: bool = False,
     output: Path | None = None,
     force: bool = False,
     wait_seconds: float = 0.0,
     progress: Progress | None = None,
 ) -> ShareResult:
-    """Write the package of a plan, exactly as planned (share.md §1, §7).
+    """Write the package of a plan, exactly as planned, if the gate lets it pass (share.md §1, §4, §7).
 
     Args:
         plan: what `plan_share` decided.
         runtime: the surroundings.
+        agreed: whether somebody said yes to what the gate asks.
         output: the file to write; by default a new one on the Desktop or in the current folder.
         force: replace `output` where it exists; the old one survives until the new one is complete.
         wait_seconds: how long to wait for the walnut's lock.
         progress: called with bytes done and bytes in all.
 
     Raises:
+        GateError: the gate refuses it, or asks and nobody agreed.
         ChangedError: a file is no longer what was planned.
         UsageError: the output's folder does not exist, or the output exists and `force` is not given.
         WalnutError: the output lies inside the walnut.
         FileSystemError: the disk refused.
     """
+    refuse_blocked(plan, agreed=agreed)
     destination = resolve_output(plan.root, plan_name(plan), runtime, output=output, force=force)
     with walnut_lock(plan.root, "create", runtime, wait_seconds=wait_seconds):
         _refuse_changes(plan, runtime)
@@ -87,7 +96,39 @@ def write_share(
             final = destination.publish(pending)
     with files.translating("read", final):
         size = final.stat().st_size
-    return ShareResult(final, size, plan, plan.warnings)
+    result = ShareResult(final, size, plan, plan.warnings)
+    warning = record(result, runtime)
+    return result if warning is None else replace(result, warnings=(*result.warnings, warning))
+
+
+def refuse_blocked(plan: SharePlan, *, agreed: bool) -> None:
+    """Stop what the gate does not let pass.
+
+    Args:
+        plan: what `plan_share` decided.
+        agreed: whether somebody said yes to what the gate asks.
+
+    Raises:
+        GateError: it is refused, has to be acknowledged, holds a secret, or has to be agreed to.
+    """
+    blocks = [*plan.gate.blocks, *(ruling_on(finding) for finding in plan.blocking_findings)]
+    if blocks:
+        hints = dict.fromkeys(block.hint for block in blocks if block.hint)
+        raise GateError(
+            "blocked",
+            "this may not leave as it is",
+            untouched="everything; nothing was written",
+            hint="; or ".join(hints) if len(hints) < _FEW else "see each line above",
+            details=[f"{block.why}{f': {block.hint}' if len(blocks) > 1 and block.hint else ''}" for block in blocks],
+        )
+    if plan.gate.questions and not agreed:
+        raise GateError(
+            "needs-yes",
+            f"this would leave for {plan.gate.audience.description}, and has to be agreed to",
+            untouched="everything; nothing was written",
+            hint="look at what would leave, then add `--yes`; or seal it with `--to`",
+            details=[question.why for question in plan.gate.questions],
+        )
 
 
 def plan_name(plan: SharePlan) -> str:
@@ -110,28 +151,41 @@ def share(
     request: ShareRequest,
     runtime: Runtime,
     *,
-    approve: Callable[[SharePlan], None] | None = None,
+    approve: Callable[[SharePlan], bool] | None = None,
+    agreed: bool = False,
+    retries: int | None = None,
     output: Path | None = None,
     force: bool = False,
     wait_seconds: float = 0.0,
     progress: Progress | None = None,
 ) -> ShareResult:
-    """Plan, let `approve` look at the plan (it raises to stop), and write.
+    """Plan, let `approve` look at the plan, and write.
 
-    Where nobody looked at the plan, a file that changes meanwhile only makes it start over, up to three times.
+    Args:
+        request: what to share.
+        runtime: the surroundings.
+        approve: looks at the plan; returns whether somebody agrees to what the gate asks, and raises to stop.
+        agreed: whether somebody agreed beforehand.
+        retries: how often to plan where a file changes meanwhile; by default once where `approve` looked at the plan.
+        output: as in `write_share`.
+        force: as in `write_share`.
+        wait_seconds: as in `write_share`.
+        progress: as in `write_share`.
 
     Raises:
         AliveP2PError: as `plan_share` and `write_share` do.
     """
     check_output(request, runtime, output=output, force=force)
-    attempts = 1 if approve is not None else _RETRIES
+    attempts = retries or (1 if approve is not None else RETRIES)
     while True:
         attempts -= 1
         plan = plan_share(request, runtime, wait_seconds=wait_seconds)
         if approve is not None:
-            approve(plan)
+            agreed = approve(plan) or agreed
         try:
-            return write_share(plan, runtime, output=output, force=force, wait_seconds=wait_seconds, progress=progress)
+            return write_share(
+                plan, runtime, agreed=agreed, output=output, force=force, wait_seconds=wait_seconds, progress=progress
+            )
         except ChangedError:
             if attempts <= 0:
                 raise

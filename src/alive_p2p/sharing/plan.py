@@ -15,26 +15,13 @@ from alive_p2p.package.envelopes.sealing import Seal
 from alive_p2p.package.limits import Limits
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.signature import SigningKey
+from alive_p2p.sharing.audience import Recipient
+from alive_p2p.sharing.findings import Finding
+from alive_p2p.sharing.gate import Decision, KeyForm
 from alive_p2p.walnut.key import Sensitivity
 from alive_p2p.walnut.tasks import TaskCounts
 
 Scope = Literal["full", "bundle", "snapshot"]
-KeyForm = Literal["full", "reduced"]
-
-
-@dataclass(frozen=True)
-class Recipient:
-    """Somebody a package is sealed for.
-
-    Attributes:
-        name: the peer's name, or where the key came from.
-        pubkey_id: the first 16 hex digits of the fingerprint.
-        is_paired: whether the person vouched for the key; a key that was merely imported is not.
-    """
-
-    name: str
-    pubkey_id: str
-    is_paired: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +39,9 @@ class ShareRequest:
         full_history: share the real log and insights.
         nested: take nested walnuts along.
         key: the whole `key.md`, the reduced one, or None to let the gate decide.
+        acknowledged: what somebody says they know to be restricted or personal (share.md §4).
+        allowed_findings: the ids of findings that may leave.
+        deep_scan: scan with the library's rules as well.
         sender: the sender's handle.
         description, note: one line each, for the receiver.
         max_files, max_bytes: limits for this command, or None for those of the preferences.
@@ -70,6 +60,9 @@ class ShareRequest:
     full_history: bool = False
     nested: bool = False
     key: KeyForm | None = None
+    acknowledged: tuple[str, ...] = ()
+    allowed_findings: tuple[str, ...] = ()
+    deep_scan: bool = False
     sender: str = "unknown"
     description: str = ""
     note: str = ""
@@ -98,6 +91,7 @@ class Reason(Enum):
     UNREADABLE = "unreadable"
     NOT_UTF8 = "not-utf8"
     UNSAFE_NAME = "unsafe-name"
+    RESTRICTED_RAW = "restricted-raw"
 
     @property
     def explanation(self) -> str:
@@ -121,6 +115,7 @@ _EXPLANATIONS = {
     Reason.UNREADABLE: "cannot be read",
     Reason.NOT_UTF8: "the name is not UTF-8",
     Reason.UNSAFE_NAME: "a name that every receiver must refuse",
+    Reason.RESTRICTED_RAW: "raw material of a restricted bundle",
 }
 
 RETURNABLE = frozenset(
@@ -185,13 +180,14 @@ class ExclusionUse:
 
 @dataclass(frozen=True)
 class PlannedBundle:
-    """A bundle that leaves: name, own sensitivity, number of files, bytes, and its tasks."""
+    """A bundle that leaves: name, own sensitivity, number of files, bytes, its tasks, and whether it has `pii`."""
 
     name: str
     sensitivity: Sensitivity
     files: int
     size: int
     tasks: TaskCounts
+    has_pii: bool = False
 
 
 @dataclass(frozen=True)
@@ -209,6 +205,9 @@ class SharePlan:
         included: walnut paths that `--include` brought back.
         key_form: whether `key.md` is whole or reduced.
         sensitivity: the highest of everything inside, and `sensitivity_reason` why.
+        gate: what the gate decided.
+        findings: secrets and tell-tale names in what would leave.
+        unscanned: how many files the scan cannot look inside, such as images.
         new_walnut_id: whether the walnut gets its id with this share.
         limits: the limits that were applied.
         warnings: what a person should know.
@@ -225,9 +224,22 @@ class SharePlan:
     key_form: KeyForm
     sensitivity: Sensitivity
     sensitivity_reason: str
+    gate: Decision
+    findings: tuple[Finding, ...]
+    unscanned: int
     new_walnut_id: bool
     limits: Limits
     warnings: tuple[str, ...]
+
+    @property
+    def blocking_findings(self) -> tuple[Finding, ...]:
+        """The secrets that nobody has allowed to leave."""
+        return tuple(f for f in self.findings if f.blocks and f.id not in self.request.allowed_findings)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether no yes at a prompt lets it leave."""
+        return bool(self.gate.blocks or self.blocking_findings)
 
     @property
     def total_size(self) -> int:

@@ -5,15 +5,19 @@ import os
 from alive_p2p.errors import UsageError, WalnutError
 from alive_p2p.globs import Pattern
 from alive_p2p.package import paths
+from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import FORMAT_VERSION, Manifest
 from alive_p2p.package.paths import bundle_name_refusal
 from alive_p2p.package.signature import sign
 from alive_p2p.runtime import PLUGIN_VERSION, Runtime
+from alive_p2p.sharing.audience import audience_of
 from alive_p2p.sharing.contents import Contents
+from alive_p2p.sharing.findings import Finding, Scanner
+from alive_p2p.sharing.gate import WALNUT, Decision, KeyForm, Part, Question, decide, key_form
+from alive_p2p.sharing.landscape import Landscape
 from alive_p2p.sharing.plan import (
     ExclusionUse,
-    KeyForm,
     PlannedBundle,
     PlannedFile,
     SharePlan,
@@ -69,8 +73,13 @@ class Planner:
             request.max_files or preferences.max_files or DEFAULT_LIMITS.max_files,
             request.max_bytes or preferences.max_bytes or DEFAULT_LIMITS.max_bytes,
         )
-        self.key_form: KeyForm = request.key or "reduced"
-        self.contents = Contents(request, walnut, self.created, self.key_form, runtime)
+        self.audience = audience_of(
+            is_sealed=request.seal.envelope is not Envelope.PLAIN, recipients=request.recipients
+        )
+        self.key_form: KeyForm = self._key_form(walnut.key.sensitivity)
+        self.landscape = Landscape(walnut)
+        self.scanner = Scanner(sensitive_names=preferences.sensitive_names)
+        self.contents = Contents(request, walnut, self.created, self.landscape, self._key_form, self.scanner, runtime)
         self.ledger_problem: str | None = None
         self.ledger = self._read_ledger()
 
@@ -94,7 +103,8 @@ class Planner:
         self._refuse_too_large(selection, present)
         self._warn_about_names([one.entry.path for one in present])
         self.warnings += unmatched(exclusions, [one.entry.path for one in present], self.request.scope)
-        sensitivity, reason = self._sensitivity()
+        sensitivity, reason = self._sensitivity(selection)
+        decision = self._decide(selection)
         walnut_id, is_new = self._walnut_id()
         manifest = self._manifest(present, selection, list(chosen), exclusions, sensitivity, walnut_id)
         left_out = [*selection.left_out, *self.contents.left_out]
@@ -110,6 +120,9 @@ class Planner:
             key_form=self.key_form,
             sensitivity=sensitivity,
             sensitivity_reason=reason,
+            gate=decision,
+            findings=self._findings(present),
+            unscanned=self.contents.unscanned,
             new_walnut_id=is_new,
             limits=self.limits,
             warnings=(*self.warnings, *self.contents.warnings),
@@ -167,6 +180,7 @@ class Planner:
             includes,
             nested=self.request.nested,
             original_names=self.ledger.original_names(),
+            is_restricted_raw=lambda folder: self.landscape.folder(folder).raw_of is not None,
         )
         if self.request.scope == "full":
             return selector.select_full(chosen)
@@ -218,15 +232,46 @@ class Planner:
     def _describe(self, bundle: Bundle, present: list[PlannedFile]) -> PlannedBundle:
         inside = [one for one in present if one.entry.path.startswith(bundle.name + "/")]
         size = sum(one.entry.size for one in inside)
-        return PlannedBundle(bundle.name, bundle.sensitivity, len(inside), size, bundle.tasks)
+        return PlannedBundle(bundle.name, bundle.sensitivity, len(inside), size, bundle.tasks, bundle.has_pii)
 
-    def _sensitivity(self) -> tuple[Sensitivity, str]:
+    def _key_form(self, sensitivity: Sensitivity) -> KeyForm:
+        return key_form(sensitivity, self.audience, self.request.key, self.request.acknowledged)
+
+    def _parts(self, selection: Selection) -> tuple[Part, ...]:
+        """Everything of which something leaves; the walnut's own work and live context only with scope full."""
+        leaving = [candidate.walnut_path for candidate in selection.files]
+        return self.landscape.parts([*leaving, kernel.TASKS] if self.request.scope == "full" else leaving)
+
+    def _decide(self, selection: Selection) -> Decision:
+        decision = decide(
+            Question(
+                audience=self.audience,
+                keys=((WALNUT, self.walnut.key.sensitivity), *self.contents.nested_keys),
+                parts=self._parts(selection),
+                key_wish=self.request.key,
+                full_history=self.request.full_history,
+                acknowledged=frozenset(self.request.acknowledged),
+            )
+        )
+        for name in decision.unused:
+            self.warnings.append(f"`--acknowledge {name}`: there is nothing of that name that needs it")
+        return decision
+
+    def _findings(self, present: list[PlannedFile]) -> tuple[Finding, ...]:
+        names = [self.scanner.scan_name(one.entry.path) for one in present]
+        found = [*self.contents.findings, *(name for name in names if name is not None)]
+        known = {one.id for one in found}
+        for unknown in (one for one in self.request.allowed_findings if one not in known):
+            self.warnings.append(f"`--allow-finding {unknown}`: there is no such finding")
+        return tuple(sorted(found, key=lambda one: (not one.blocks, one.path, one.line or 0)))
+
+    def _sensitivity(self, selection: Selection) -> tuple[Sensitivity, str]:
         """The highest of everything that leaves, and what has it."""
         key = self.walnut.key
         highest, reason = key.sensitivity, f"`key.md`: {key.sensitivity_reason}"
-        for sensitivity, what in self.contents.sensitivities:
-            if sensitivity > highest:
-                highest, reason = sensitivity, f"{what} is {sensitivity.word}"
+        for part in self._parts(selection):
+            if part.sensitivity > highest:
+                highest, reason = part.sensitivity, f"'{part.name}': {part.reason}"
         return highest, reason
 
     def _read_ledger(self) -> Ledger:

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -86,6 +86,7 @@ class Selector:
         nested: take nested walnuts along.
         original_names: for files that were received under another name (`X.received`), by their walnut path, the
             name they are shared under.
+        is_restricted_raw: whether a folder, by its walnut path, is raw material that stays whatever is asked for.
     """
 
     def __init__(
@@ -96,8 +97,10 @@ class Selector:
         *,
         nested: bool,
         original_names: Mapping[str, str] = MappingProxyType({}),
+        is_restricted_raw: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.root = root
+        self._is_restricted_raw = is_restricted_raw
         self.original_names = original_names
         self._bundles: frozenset[str] = frozenset()
         self.exclusions = exclusions
@@ -202,6 +205,9 @@ class Selector:
             self._leave(walnut_path, *final)
             return False
         is_folder = entry.is_dir(follow_symlinks=False)
+        if is_folder and self._is_restricted_raw(walnut_path):
+            self._leave(walnut_path, Reason.RESTRICTED_RAW)
+            return False
         reason = self._reason_to_stay(entry.name, walnut_path, inherited, is_folder=is_folder)
         if reason in RETURNABLE and self._is_brought_back(reason, walnut_path, path):
             self.result.included.append(walnut_path)

@@ -6,6 +6,7 @@ parents.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,6 +38,8 @@ NOT_SEARCHED = frozenset(
 """Folders in which no bundle is looked for, besides hidden ones."""
 
 _MAX_DEPTH = 32
+_PII = re.compile(rb"\bpii\b\W{0,4}(?!\W*(?:false|no|off|0|null|~)\b)\w", re.IGNORECASE)
+_NO = frozenset(["none", "", "false", "no", "off", "0", "n", "~"])
 
 
 @dataclass(frozen=True)
@@ -78,14 +81,40 @@ class Bundle:
         return self._fields[0]
 
     @property
+    def data(self) -> bytes:
+        """Its manifest as it stands; empty where it cannot be read."""
+        return self._fields[1]
+
+    @property
     def problem(self) -> str | None:
         """Why its manifest could not be parsed, or None."""
         return self._fields[2]
 
     @cached_property
+    def _declared(self) -> tuple[Sensitivity, str]:
+        fields, data, problem = self._fields
+        if problem is not None and not data:
+            return Sensitivity.RESTRICTED, "its manifest cannot be read, so it may say anything"
+        return read_sensitivity(fields, data, problem)
+
+    @property
     def sensitivity(self) -> Sensitivity:
-        """Its own sensitivity (not its parents'); `private` where unset or unknown."""
-        return read_sensitivity(*self._fields)[0]
+        """Its own sensitivity (not its parents'); `private` where unset or unknown, `restricted` where unreadable."""
+        return self._declared[0]
+
+    @property
+    def sensitivity_reason(self) -> str:
+        """Why, in words."""
+        return self._declared[1]
+
+    @property
+    def has_pii(self) -> bool:
+        """Whether it says that it holds personal data; whatever is not plainly a no counts as a yes."""
+        fields, data, problem = self._fields
+        if problem is not None:
+            return _PII.search(data) is not None
+        value = fields.get("pii")
+        return str(value).strip().lower() not in _NO if not isinstance(value, list | dict) else bool(value)
 
     @cached_property
     def tasks(self) -> TaskCounts:
@@ -95,7 +124,7 @@ class Bundle:
 
 def bundle_manifest_name(folder: Path) -> str | None:
     """The name of a folder's bundle manifest, or None where the folder is not a bundle."""
-    for name in (kernel.BUNDLE_MANIFEST, kernel.V1_BUNDLE_MANIFEST):
+    for name in kernel.BUNDLE_MANIFESTS:
         manifest = folder / name
         if files.is_file(manifest) and not files.is_link(manifest):
             return name

@@ -18,6 +18,7 @@ SHARED = frozenset(["key.md", "log.md", "insights.md", "tasks.json", "completed.
 
 BUNDLE_MANIFEST = "context.manifest.yaml"
 V1_BUNDLE_MANIFEST = "companion.md"
+BUNDLE_MANIFESTS = (BUNDLE_MANIFEST, V1_BUNDLE_MANIFEST)
 BUNDLE_TASKS = "tasks.json"
 
 V2_CONTAINER = "bundles"

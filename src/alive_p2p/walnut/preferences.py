@@ -27,6 +27,7 @@ class Preferences:
         share_presets: exclusion patterns by the name of their preset.
         max_files, max_bytes: raised (or lowered) limits of a package, or None for the defaults.
         agent_files: further names of files that agents obey on sight.
+        sensitive_names: further patterns of names that are told before they leave.
         require_signature: refuse packages without a valid signature of a known peer.
         sign: whether packages are signed where there is a key.
         signing_key_path: another key to sign with than the relay's.
@@ -39,6 +40,7 @@ class Preferences:
     max_files: int | None = None
     max_bytes: int | None = None
     agent_files: tuple[str, ...] = ()
+    sensitive_names: tuple[str, ...] = ()
     require_signature: bool = False
     sign: bool = True
     signing_key_path: str | None = None
@@ -109,6 +111,7 @@ class _Reader:
             max_files=self._count(("p2p", "limits", "max_files")),
             max_bytes=self._count(("p2p", "limits", "max_bytes")),
             agent_files=self._texts(("p2p", "agent_files")),
+            sensitive_names=self._patterns(("p2p", "sensitive_names")) if self._get(("p2p", "sensitive_names")) else (),
             require_signature=self._boolean(("p2p", "require_signature"), default=False),
             sign=self._boolean(("p2p", "sign"), default=True),
             signing_key_path=self._text(("p2p", "signing_key_path")),
@@ -122,7 +125,6 @@ class _Reader:
             self._text(path)
         for name in ("inbox_files", "inbox_bytes"):
             self._count(("p2p", "limits", name))
-        self._texts(("p2p", "sensitive_names"))
 
     def _text(self, path: KeyPath) -> str | None:
         value = self._get(path)

@@ -37,7 +37,7 @@ class AgeHeaderOverLimitError(PackageError):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            "over-limit",
+            "bad-age-header",
             f"the package is over a limit: its age header has {what}",
             untouched="everything",
             hint="ask the sender to encrypt it for fewer recipients",

@@ -1,8 +1,10 @@
 """Opening whatever is around a payload (format.md §5)."""
 
+from collections import Counter
 from typing import BinaryIO
 
 from alive_p2p.package.envelopes.age import KeySource
+from alive_p2p.package.envelopes.age_errors import AgeHeaderOverLimitError
 from alive_p2p.package.envelopes.age_header import read_header
 from alive_p2p.package.envelopes.age_passphrase import PassphraseSource
 from alive_p2p.package.envelopes.base import (
@@ -17,6 +19,9 @@ from alive_p2p.package.envelopes.base import (
 )
 from alive_p2p.package.envelopes.legacy import LegacyHeader, OpenedLegacy
 from alive_p2p.package.limits import Limits
+
+_MAX_SAME_TAG = 8
+"""Every stanza with our tag costs a private-key operation; that two keys of a package share one is rare."""
 
 
 def open_envelope(
@@ -82,6 +87,8 @@ class OpenedAge:
         self._last: KeySource | None = None
         stream.seek(0)
         header = read_header(stream)
+        if max(Counter(header.ssh_tags).values(), default=0) > _MAX_SAME_TAG:
+            raise AgeHeaderOverLimitError(f"more than {_MAX_SAME_TAG} recipients of one key")
         self._credentials, self._addressees = credentials, Addressees(ssh_tags=header.ssh_tags)
         if header.is_passphrase:
             if credentials.passphrase is None:

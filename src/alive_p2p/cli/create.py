@@ -1,0 +1,81 @@
+"""`create`: make a package."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alive_p2p.cli.options import FOLDER, Call, common
+from alive_p2p.cli.packing import Packing, packing_options, show_result, write_page
+from alive_p2p.cli.preview import plan_document, preview_lines
+from alive_p2p.sharing.pipeline import RETRIES, check_output, plan_share, refuse_blocked
+from alive_p2p.sharing.pipeline import share as run_share
+from alive_p2p.sharing.plan import SharePlan
+
+_EPILOG = """\b
+Examples:
+  alive-p2p create --scope full --walnut . --exclude '**/pricing*' --dry-run
+  alive-p2p create --scope bundle --bundle shielding-review --walnut . --output review.walnut --yes
+
+\b
+Patterns: a name without `/` matches at any depth, one with `/` the whole path from the root;
+`*`, `?` and `[abc]` stay within a name, `**` crosses folders, and a folder takes all it holds.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.option("--scope", type=click.Choice(["full", "bundle", "snapshot"]), required=True, help="What to pack.")
+@click.option("--walnut", type=FOLDER, required=True, help="The walnut's folder.")
+@packing_options
+@common
+def create(
+    call: Call,
+    /,
+    *,
+    output: Path | None,
+    force: bool,
+    dry_run: bool,
+    html: Path | None,
+    wait: float,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Pack a walnut, some bundles or a snapshot into a .walnut file.
+
+    History is stubbed, and hidden files, credentials and nested walnuts stay at home, unless you say otherwise. What
+    is private leaves without a seal only after a yes, what is restricted only where you acknowledge it, and a secret
+    not at all. An existing file is never overwritten.
+    """
+    screen = call.screen
+    request = Packing(options).request(call)
+    if dry_run:
+        check_output(request, call.runtime, output=output, force=force)
+        plan = plan_share(request, call.runtime, wait_seconds=wait)
+        screen.lines(preview_lines(plan), result=True)
+        screen.document({"status": "dry-run", **plan_document(plan)})
+        if html is not None:
+            write_page(call, html, plan)
+        call.finish(plan.warnings)
+        return
+
+    def approve(plan: SharePlan) -> bool:
+        screen.beside_error["plan"] = plan_document(plan)
+        if html is not None:
+            write_page(call, html, plan)
+        if not call.yes and (screen.is_interactive or plan.gate.questions or plan.is_blocked):
+            screen.lines(preview_lines(plan), result=False)
+        refuse_blocked(plan, agreed=call.yes or screen.can_ask)
+        if plan.gate.questions:
+            call.approve(f"let it leave for {plan.gate.audience.description}?")
+        return True
+
+    result = run_share(
+        request,
+        call.runtime,
+        approve=approve,
+        retries=1 if screen.can_ask and not call.yes else RETRIES,
+        output=output,
+        force=force,
+        wait_seconds=wait,
+        progress=screen.progress("packing"),
+    )
+    show_result(call, result)

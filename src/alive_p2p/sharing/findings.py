@@ -1,0 +1,433 @@
+"""The secret scan: what a text says that should not leave, and names that tell (share.md §4).
+
+The text is looked at in windows that lie at fixed places of the file, however it is cut into pieces, so memory is
+constant and the findings are the same for every cutting. Each window holds some bytes before and after its core:
+a secret belongs to the window in whose core it begins, and is seen whole there.
+"""
+
+import bisect
+import codecs
+import functools
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from alive_p2p.errors import UsageError
+from alive_p2p.globs import Pattern
+from alive_p2p.sharing.secret_rules import LONGEST, RULES, Rule, assigned_name
+from alive_p2p.text import escape, fold
+
+TELL_TALES = ("pricing", "invoice", "salary", "strategy", "secret", "credential", ".env")
+"""A file or folder whose name begins with one of these is worth a second look."""
+
+MAX_FINDINGS = 500
+"""Different secrets of one file that are listed one by one; what is beyond becomes a single finding."""
+
+_CORE = 64 * 1024
+_BEFORE = 1024  # what a pattern or a judge may look back at: a name, the beginning of a line
+_AFTER = LONGEST + 1024
+_HEAD = 8 * 1024  # what the kind of a file is read from
+
+_CODE = frozenset(
+    [
+        ".py",
+        ".pyi",
+        ".js",
+        ".mjs",
+        ".cjs",
+        ".jsx",
+        ".ts",
+        ".tsx",
+        ".go",
+        ".rs",
+        ".java",
+        ".kt",
+        ".kts",
+        ".scala",
+        ".c",
+        ".h",
+        ".cc",
+        ".cpp",
+        ".hpp",
+        ".cs",
+        ".m",
+        ".swift",
+        ".rb",
+        ".php",
+        ".pl",
+        ".pm",
+        ".lua",
+        ".r",
+        ".jl",
+        ".ex",
+        ".exs",
+        ".erl",
+        ".hs",
+        ".ml",
+        ".clj",
+        ".dart",
+        ".vue",
+        ".svelte",
+        ".sql",
+        ".vim",
+        ".el",
+        ".html",
+        ".htm",
+        ".css",
+        ".scss",
+        ".nim",
+        ".zig",
+        ".ipynb",
+    ]
+)
+"""Here a bare word after `=` is a variable; elsewhere (YAML, env, shell, notes) it is the value itself."""
+
+_OPAQUE = (
+    b"PK\x03\x04", b"PK\x05\x06", b"%PDF-", b"\x89PNG", b"\xff\xd8\xff", b"\x1f\x8b", b"\xfd7zXZ", b"7z\xbc\xaf",
+    b"\x28\xb5\x2f\xfd", b"\xd0\xcf\x11\xe0", b"Salted__", b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE",
+    *(b"BZh%d1AY&SY" % level for level in range(1, 10)),
+)  # fmt: skip
+"""How compressed and encrypted files begin. Beginnings that a text may have are left to the zero bytes after them."""
+
+_UNICODE_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins with the mark of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something in a file, or about its name, that should not leave unseen.
+
+    Attributes:
+        id: 12 hex digits over kind, path and secret: the same after lines have moved. Whoever has it can check a
+            guess at the secret with it, so it stays at home: no package and no relay may carry it.
+        kind: the rule's word.
+        what: the same for people.
+        path: package path; a folder ends in `/`.
+        line: the first line it is on, from 1; None for a name.
+        excerpt: enough to find it, never the secret: at most four of its characters; safe to print.
+        blocks: whether it blocks the share; a name only warns.
+        count: how often the same secret is in the file.
+    """
+
+    id: str
+    kind: str
+    what: str
+    path: str
+    line: int | None
+    excerpt: str
+    blocks: bool
+    count: int = 1
+
+
+class Scanner:
+    """Scans the files of one share.
+
+    Args:
+        sensitive_names: further patterns for tell-tale names, in the exclusion language, without regard to case.
+
+    Raises:
+        UsageError: a pattern is malformed.
+    """
+
+    def __init__(self, *, sensitive_names: Sequence[str] = ()) -> None:
+        self._patterns = [(text, _folded(text)) for text in sensitive_names]
+        self._told: dict[str, str | None] = {}  # a folder or file, folded, and the pattern that its name matches
+        self._reported: set[str] = set()
+
+    def scan_name(self, path: str) -> Finding | None:
+        """Whether a package path has a tell-tale name (share.md §4).
+
+        A folder is reported once, with the first file below it that is asked about, and none of its files again.
+        """
+        names = path.split("/")
+        folded = fold(path).split("/")
+        if len(folded) != len(names):  # no character folds into a slash, and this is not the place to rely on it
+            folded = names
+        for depth in range(1, len(names) + 1):
+            place = "/".join(folded[:depth])
+            if place not in self._told:
+                self._told[place] = self._tale(folded[:depth], place)
+            if (pattern := self._told[place]) is None:
+                continue
+            if place in self._reported:
+                return None
+            self._reported.add(place)
+            shown = "/".join(names[:depth]) + ("/" if depth < len(names) else "")
+            return make_finding("name", "a name that tells", shown, pattern.encode(), None, pattern, blocks=False)
+        return None
+
+    def _tale(self, names: list[str], place: str) -> str | None:
+        for beginning in TELL_TALES:
+            if names[-1].startswith(beginning):
+                return f"**/{beginning}*"
+        return next((text for text, pattern in self._patterns if pattern.matches_itself(place)), None)
+
+    def begin(self, path: str) -> "FileScan":
+        """Begin to scan one file, given as its package path."""
+        return FileScan(path)
+
+
+def _folded(text: str) -> Pattern:
+    pattern = Pattern.parse(text)
+    try:
+        return Pattern.parse(fold(text))
+    except UsageError:  # a range such as `[Z-a]` runs backwards once its ends are folded
+        return pattern
+
+
+# --- one file -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Hit:
+    rule: Rule
+    start: int
+    end: int
+    match: "re.Match[bytes]"
+
+    @property
+    def secret(self) -> bytes:
+        """The secret's bytes; what only says that one follows, such as a key's first line, is none of it."""
+        start = self.match.end("header") if "header" in self.match.re.groupindex else self.start
+        return self.match.string[start : self.end]
+
+
+class FileScan:
+    """The scan of one file: `feed` it in order, then `finish`.
+
+    Attributes:
+        is_opaque: whether it is of a kind the scan cannot look into (archives, documents in archives, PDF, images,
+            sound, other binary data), known for certain once it is finished. Secrets with an unmistakable shape are
+            looked for even there.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.is_opaque = False
+        self._is_code = PurePosixPath(path).suffix.lower() in _CODE
+        self._pending = bytearray()  # what is not scanned yet, with up to _BEFORE bytes that are
+        self._before = 0  # how many of them are scanned
+        self._line = 1  # the line on which the unscanned part begins
+        self._is_head_read = False
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._found: dict[str, Finding] = {}
+        self._rest = hashlib.sha256()
+        self._rest_count = 0
+        self._rest_line = 0
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next bytes, any number of them."""
+        if self._is_head_read:
+            self._pending += self._decoded(piece)
+        else:
+            self._pending += piece
+            if len(self._pending) < _HEAD:
+                return
+            self._read_head()
+        self._scan_full_windows()
+
+    def finish(self) -> list[Finding]:
+        """Scan what is left and return the findings, in order of their lines."""
+        if not self._is_head_read:
+            self._read_head()
+        if self._decoder is not None:
+            self._pending += self._decoder.decode(b"", final=True).encode()
+        self._scan_full_windows()
+        if len(self._pending) > self._before:
+            self._scan_window(bytes(self._pending), self._before, len(self._pending))
+        self._pending.clear()
+        self._before = 0
+        findings = list(self._found.values())
+        if self._rest_count:
+            what = f"{self._rest_count} more secrets"
+            rest = make_finding("more", what, self.path, self._rest.digest(), self._rest_line, "", blocks=True)
+            findings.append(replace(rest, count=self._rest_count))
+        return findings
+
+    # -- the stream --------------------------------------------------------------------------------------------
+
+    def _read_head(self) -> None:
+        self._is_head_read = True
+        head = bytes(self._pending[:_HEAD])
+        encoding = _unicode_encoding(head)
+        if encoding is None:
+            self.is_opaque = head.startswith(_OPAQUE) or b"\0" in head
+            return
+        self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+        self._pending = bytearray(self._decoded(bytes(self._pending)))
+
+    def _decoded(self, piece: bytes) -> bytes:
+        return piece if self._decoder is None else self._decoder.decode(piece).encode()
+
+    def _scan_full_windows(self) -> None:
+        data, before, start = self._pending, self._before, 0
+        while len(data) - start >= before + _CORE + _AFTER:
+            self._scan_window(bytes(data[start : start + before + _CORE + _AFTER]), before, before + _CORE)
+            start += before + _CORE - _BEFORE
+            before = _BEFORE
+        del data[:start]
+        self._before = before
+
+    # -- one window --------------------------------------------------------------------------------------------
+
+    def _scan_window(self, data: bytes, core: int, end: int) -> None:
+        """Look for secrets that begin in `data[core:end]`."""
+        position = core
+        fired = triggers()(data)
+        for hit in self._hits(data, fired) if fired else ():
+            if core <= hit.start < end:
+                self._line += _breaks(data, position, hit.start)
+                position = hit.start
+                self._note(hit)
+        if end < len(data):
+            self._line += _breaks(data, position, end)
+
+    def _hits(self, data: bytes, fired: list[int]) -> list[_Hit]:
+        """What the rules find, in order of place; where two overlap, the rule that comes first has it."""
+        is_text = not self.is_opaque and b"\0" not in data
+        starts: list[int] = []
+        taken: list[_Hit] = []
+        for index in sorted(fired):
+            rule = RULES[index]
+            if rule.in_text_only and not is_text:
+                continue
+            fresh = [hit for hit in _judged(rule, data, self._is_code) if _is_free(hit, starts, taken)]
+            if fresh:
+                taken = sorted([*taken, *fresh], key=lambda hit: hit.start)
+                starts = [hit.start for hit in taken]
+        return taken
+
+    def _note(self, hit: _Hit) -> None:
+        identity = finding_id(hit.rule.kind, self.path, hit.secret)
+        if (known := self._found.get(identity)) is not None:
+            self._found[identity] = replace(known, count=known.count + 1)
+        elif len(self._found) < MAX_FINDINGS:
+            self._found[identity] = Finding(
+                identity, hit.rule.kind, hit.rule.what, self.path, self._line, _excerpt(hit), blocks=True
+            )
+        else:
+            self._rest.update(identity.encode())
+            self._rest_count += 1
+            self._rest_line = self._rest_line or self._line
+
+
+def _unicode_encoding(head: bytes) -> str | None:
+    """The encoding of text in two or four bytes a character; None for everything else."""
+    for mark, encoding in _UNICODE_MARKS:
+        if head.startswith(mark):
+            return encoding
+    sample = head[: len(head) & ~1][:1024]
+    if len(sample) >= 16 and b"\0" in sample:  # without a mark: mostly ASCII, so every other byte is zero
+        low, high = sample[::2].count(0), sample[1::2].count(0)
+        if high * 10 >= len(sample) * 4 and not low:
+            return "utf-16-le"
+        if low * 10 >= len(sample) * 4 and not high:
+            return "utf-16-be"
+    return None
+
+
+def _breaks(data: bytes, start: int, end: int) -> int:
+    """The line breaks in `data[start:end]`: LF, CR, or CR LF, which counts where its LF is."""
+    count = data.count(b"\n", start, end)
+    if data.find(b"\r", start, end) >= 0:
+        count += data.count(b"\r", start, end) - data.count(b"\r\n", start, end + 1)
+    return count
+
+
+def _judged(rule: Rule, data: bytes, is_code: bool) -> Iterator[_Hit]:  # noqa: FBT001
+    position = 0
+    while (match := rule.compiled.search(data, position)) is not None:
+        if (span := rule.judge(match, is_code)) is not None:
+            yield _Hit(rule, *span, match)
+            position = match.end()
+        else:  # in `token: secret: …` the first value is the second name
+            position = max(match.start("secret"), match.start() + 1)
+
+
+def _is_free(hit: _Hit, starts: list[int], taken: list[_Hit]) -> bool:
+    """Whether a place overlaps none of those taken."""
+    place = bisect.bisect_left(starts, hit.end)
+    return place == 0 or taken[place - 1].end <= hit.start
+
+
+# --- the automaton ------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def triggers() -> Callable[[bytes], list[int]]:
+    """A function that tells which rules may find something in a text: their indices, a superset."""
+    try:
+        import re2  # type: ignore[import-untyped]  # noqa: PLC0415  (takes 10 ms, and has no wheel everywhere)
+    except ImportError:
+        return slow_triggers()
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1  # bytes as they are
+    options.never_capture = True
+    options.log_errors = False  # the text is private, and a log is not
+    options.max_mem = 64 << 20
+    automaton = re2.Set.SearchSet(options)
+    for rule in RULES:
+        automaton.Add(rule.trigger)
+    automaton.Compile()
+    return lambda data: automaton.Match(data) or []
+
+
+@functools.cache
+def slow_triggers() -> Callable[[bytes], list[int]]:
+    """The same with the standard library alone."""
+    compiled = [re.compile(rule.trigger) for rule in RULES]
+    return lambda data: [index for index, pattern in enumerate(compiled) if pattern.search(data)]
+
+
+# --- what is shown ------------------------------------------------------------------------------------------------
+
+
+def finding_id(kind: str, path: str, secret: bytes) -> str:
+    """The stable identity of a finding (share.md §4)."""
+    parts = (kind.encode(), path.encode("utf-8", "surrogateescape"), secret)
+    return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).hexdigest()[:12]
+
+
+def make_finding(
+    kind: str, what: str, path: str, secret: bytes, line: int | None, excerpt: str, *, blocks: bool
+) -> Finding:
+    """A finding with its identity, its excerpt made safe to print."""
+    return Finding(finding_id(kind, path, secret), kind, what, path, line, escape(excerpt)[:80], blocks)
+
+
+def mask(secret: bytes) -> str:
+    """At most the first four characters of a secret, fewer of a short one, and its length."""
+    shown = 0 if len(secret) < 8 else 2 if len(secret) < 16 else 4
+    beginning = secret[:shown].decode("ascii", "replace").replace("\ufffd", "?")
+    return f"{beginning}… ({len(secret)} bytes)"
+
+
+def _excerpt(hit: _Hit) -> str:
+    secret, groups = hit.secret, hit.match.re.groupindex
+    if "header" in groups:
+        shown = f"{hit.match['header'].decode('ascii', 'replace')} …"
+    elif "host" in groups:
+        shown = f"://…:{mask(secret)}@{hit.match['host'].decode('ascii', 'replace')}"
+    elif "name" in groups:
+        shown = f"{assigned_name(hit.match)[-48:]} = {mask(secret)}"
+    else:
+        shown = mask(secret)
+    return checked_excerpt(shown, secret)
+
+
+def checked_excerpt(shown: str, secret: bytes) -> str:
+    """An excerpt safe to print and of at most 80 characters; without its surroundings where those repeat the secret.
+
+    A password may be in the name it is assigned to, or in the host's.
+    """
+    text = secret[:4096].decode("utf-8", "replace")
+    bare = re.sub(re.escape(mask(secret)), "", shown, count=1)
+    if any(text[i : i + 4] in bare for i in range(max(len(text) - 3, 1))):
+        shown = "***"
+    return escape(shown)[:80]

@@ -1,0 +1,121 @@
+"""How private a place in a walnut is: the bundles and nested walnuts it lies in, whatever else is known of them.
+
+Every folder that holds something is asked, also where bundles are not looked for otherwise: a manifest in a folder
+that `--include` brought back counts like any other (share.md §4).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from alive_p2p import files
+from alive_p2p.errors import FileSystemError
+from alive_p2p.sharing.gate import WALNUT, Part
+from alive_p2p.text import fold
+from alive_p2p.walnut import kernel
+from alive_p2p.walnut.bundles import Bundle, bundle_manifest_name
+from alive_p2p.walnut.key import Sensitivity, read_key
+from alive_p2p.walnut.walnut import Walnut, looks_like_walnut
+
+_RAW = "raw"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder as the gate sees it.
+
+    Attributes:
+        holders: the bundles and walnuts it lies in, the walnut itself first.
+        raw_of: the restricted bundle whose `raw/` it is or lies in, or None.
+    """
+
+    holders: tuple[Part, ...]
+    raw_of: str | None = None
+
+
+class Landscape:
+    """The places of one walnut, each looked at once.
+
+    Args:
+        walnut: the walnut.
+
+    Attributes:
+        judged: by the path of every manifest and `key.md` that was looked at, the SHA-256 of what it said.
+    """
+
+    def __init__(self, walnut: Walnut) -> None:
+        self._root = walnut.root
+        self.judged: dict[str, str] = {}
+        key = walnut.key
+        self._places = {"": Place((Part("walnut", WALNUT, key.sensitivity, f"`key.md`: {key.sensitivity_reason}"),))}
+
+    def folder(self, folder: str) -> Place:
+        """The place that a folder is, by its path in the walnut; "" is the walnut itself."""
+        if folder not in self._places:
+            parent, _, name = folder.rpartition("/")
+            self._places[folder] = self._look(self.folder(parent), folder, name)
+        return self._places[folder]
+
+    def parts(self, walnut_paths: Iterable[str]) -> tuple[Part, ...]:
+        """Everything that has a sensitivity and of which one of these files leaves, in order of its name.
+
+        A bundle's files are the bundle's; only what lies in no bundle is the walnut's.
+        """
+        found: dict[str, Part] = {}
+        for folder in {path.rpartition("/")[0] for path in walnut_paths}:
+            holders = self.folder(folder).holders
+            last_walnut = max(index for index, part in enumerate(holders) if part.kind == "walnut")
+            inner = holders[last_walnut + 1 :]
+            for part in inner or holders[last_walnut:]:
+                found[part.name] = part
+            for part in holders[1:last_walnut]:  # a nested walnut inside a bundle is the bundle's as well
+                found[part.name] = part
+        return tuple(found[name] for name in sorted(found, key=lambda name: (name != WALNUT, name)))
+
+    def _look(self, above: Place, folder: str, name: str) -> Place:
+        path = self._root / folder
+        raw_of = above.raw_of
+        if raw_of is None and fold(name) == _RAW:
+            raw_of = next((part.name for part in above.holders[1:] if _is_restricted_bundle(part)), None)
+        holders = above.holders
+        if name == kernel.KERNEL:
+            return Place(holders, raw_of)
+        if looks_like_walnut(path):
+            holders = (*holders, self._nested_walnut(path, folder, holders))
+        if (manifest := _manifest_of(path)) is not None:
+            holders = (*holders, self._bundle(path, folder, manifest, holders))
+        return Place(holders, raw_of)
+
+    def _bundle(self, path: Path, folder: str, manifest: str, holders: tuple[Part, ...]) -> Part:
+        bundle = Bundle(path.name, folder, path, is_top_level=False, manifest_name=manifest)
+        self.judged[f"{folder}/{manifest}"] = files.sha256(bundle.data)
+        own = Part("bundle", folder, bundle.sensitivity, bundle.sensitivity_reason, bundle.has_pii)
+        return _stricter(own, holders)
+
+    def _nested_walnut(self, path: Path, folder: str, holders: tuple[Part, ...]) -> Part:
+        try:
+            data = files.read_bytes(path / kernel.KEY, limit=kernel.SMALL_FILE_LIMIT)
+        except FileSystemError:
+            return Part("walnut", folder, Sensitivity.RESTRICTED, "its `key.md` cannot be read")
+        self.judged[f"{folder}/{kernel.KEY}"] = files.sha256(data)
+        key = read_key(data)
+        return _stricter(Part("walnut", folder, key.sensitivity, f"its `key.md`: {key.sensitivity_reason}"), holders)
+
+
+def _is_restricted_bundle(part: Part) -> bool:
+    return part.kind == "bundle" and part.sensitivity is Sensitivity.RESTRICTED
+
+
+def _manifest_of(path: Path) -> str | None:
+    """The name of what says that a folder is a bundle; a link counts too, though it is never followed."""
+    if (name := bundle_manifest_name(path)) is not None:
+        return name
+    return next((name for name in kernel.BUNDLE_MANIFESTS if files.is_taken(path / name)), None)
+
+
+def _stricter(part: Part, holders: tuple[Part, ...]) -> Part:
+    """With the sensitivity of the strictest it lies in, the walnut itself not counted: it is judged on its own."""
+    above = max(holders[1:], key=lambda holder: holder.sensitivity, default=None)
+    if above is None or above.sensitivity <= part.sensitivity:
+        return part
+    return Part(part.kind, part.name, above.sensitivity, f"it lies in '{above.name}'", part.has_pii)
