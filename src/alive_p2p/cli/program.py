@@ -21,6 +21,7 @@ from alive_p2p.runtime import Runtime
 from alive_p2p.text import escape, nearest
 
 COMMANDS = {
+    "share": ("alive_p2p.cli.share", "share", "Share a walnut step by step."),
     "create": ("alive_p2p.cli.create", "create", "Pack a walnut, some bundles or a snapshot into a .walnut file."),
     "receive": ("alive_p2p.cli.receive", "receive", "Bring a package into a world, all of it or nothing."),
     "info": ("alive_p2p.cli.receive", "info", "Show what a package says of itself."),
