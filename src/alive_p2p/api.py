@@ -156,6 +156,7 @@ def receive(
     wait_seconds: float = 0.0,
     credentials: Credentials | None = None,
     require_signature: bool = False,
+    trust_agent_files: bool = False,
     approve: Callable[[ReceivePlan], None] | None = None,
     progress: Progress | None = None,
     runtime: Runtime | None = None,
@@ -174,6 +175,7 @@ def receive(
         wait_seconds: how long to wait for the walnut's lock.
         credentials: what a sealed package is opened with; by default our own key, where it has no passphrase.
         require_signature: refuse everything but a valid signature of a known peer.
+        trust_agent_files: install what agents obey under its own name; only with such a signature.
         approve: looks at the plan before anything is written, and raises to stop.
         progress: called with bytes done and bytes in all.
         runtime: the surroundings; by default those of this process.
@@ -195,6 +197,7 @@ def receive(
         credentials=credentials or _own_key(surroundings),
         find_signer=_find_signer(surroundings),
         require_signature=require_signature,
+        trust_agent_files=trust_agent_files,
     )
     return receiving.receive(request, surroundings, approve=approve, progress=progress)
 

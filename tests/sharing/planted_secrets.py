@@ -1,6 +1,6 @@
-"""Fakes shaped like secrets, made anew from a seed: random, so that none is real and no scanner of this repository fires.
+"""Fakes shaped like secrets, made anew from a seed: random, so none is real.
 
-Prefixes are split (`"gh" "p_"` would be joined by the parser, so `+` is used) for the same reason.
+Prefixes are put together at test time, so that scanners of this repository itself stay quiet.
 """
 
 import base64

@@ -19,6 +19,7 @@ from alive_p2p.cli.page_markup import (
     join,
     listed,
     name,
+    plain,
     prose,
     section,
 )
@@ -83,7 +84,7 @@ def _head(plan: SharePlan) -> Html:
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="format-detection", content="telephone=no, date=no, address=no, email=no"),
         element("link", rel="icon", href="data:,"),
-        element("title", f"{_verdict(plan)} – {plan.root.name}"),
+        element("title", plain(f"{_verdict(plan)} – {plan.root.name}")),
         _style(),
     )
 

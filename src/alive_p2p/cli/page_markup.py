@@ -7,6 +7,7 @@ something in HTML is quoted. Only this module writes `<`.
 
 import html
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from alive_p2p.cli.screen import plural
@@ -26,9 +27,33 @@ _WORD = r"`(?P<word>--[a-z]+(?:-[a-z]+)*(?: [a-z]+)?|key\.md|README\.md|manifest
 _QUOTED = r"'(?P<quoted>[^']+)'"
 
 
+_MARKS = 12
+"""So many combining marks on one letter no language needs; a taller pile may be cut, also over several lines."""
+
+
+def plain(content: str) -> Html:
+    """Text for an attribute or a title: nothing invisible, nothing that is markup."""
+    return Html(html.escape(escape(content), quote=True))
+
+
 def text(content: str) -> Html:
-    """Text as it is shown: nothing invisible, nothing that is markup."""
-    return content if isinstance(content, Html) else Html(html.escape(escape(content), quote=True))
+    """Text as it is shown; what is markup already stays."""
+    if isinstance(content, Html):
+        return content
+    if content.isascii():
+        return plain(content)
+    return Html("<wbr>".join(map(plain, _piles(content))))
+
+
+def _piles(content: str) -> Iterable[str]:
+    """The text in one piece, or cut where marks are piled so high that no line could hold them."""
+    start = marks = 0
+    for place, char in enumerate(content):
+        marks = marks + 1 if unicodedata.category(char).startswith("M") else 0
+        if marks == _MARKS:
+            yield content[start:place]
+            start, marks = place, 1
+    yield content[start:]
 
 
 def join(parts: Iterable[str]) -> Html:
@@ -46,7 +71,7 @@ def element(tag: str, *children: str, **attributes: str | bool) -> Html:
             other underscores are hyphens.
     """
     shown = "".join(
-        f" {name.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{text(str(value))}"')
+        f" {name.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{plain(str(value))}"')
         for name, value in attributes.items()
         if value not in (False, "")
     )

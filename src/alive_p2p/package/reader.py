@@ -38,11 +38,16 @@ from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.tar import TarReader
 
+Watch = Callable[[str], Callable[[bytes], None]]
+"""Asked with the path of a file for something that sees the pieces of its content."""
+
 Progress = Callable[[int, int], None]
 """Called with the bytes done and the bytes in all, now and then."""
 
 _MAX_PROBLEMS = 20
-_OF_THE_ENVELOPE = frozenset(["cannot-open", "not-for-us", "over-limit", "sealed", "work-factor-too-high"])
+_OF_THE_ENVELOPE = frozenset(
+    ["cannot-open", "not-for-us", "over-limit", "sealed", "work-factor-too-high", "bad-age-header"]
+)
 """Errors that say what they say whatever is wrong inside."""
 
 
@@ -168,13 +173,17 @@ class PackageReader:
                     return Manifest.parse(manifest, self.limits)
         raise _no_manifest(seen)
 
-    def check(self, progress: Progress | None = None) -> Contents:
+    def check(self, progress: Progress | None = None, watch: Watch | None = None) -> Contents:
         """Check everything: members, manifest, and every file's size and hash, in both directions. Writes nothing.
+
+        Args:
+            progress: called with bytes done and bytes in all.
+            watch: asked with the path of every file for something that sees the pieces of its content.
 
         Raises:
             PackageError: a rule is broken; where files differ, every one of them is in `details`.
         """
-        walked = self._walk(progress)
+        walked = self._walk(progress, watch)
         manifest = walked.manifest
         if problems := compare(manifest, walked.found):
             raise _altered(problems)
@@ -184,7 +193,7 @@ class PackageReader:
             empty_dirs = frozenset(folder for folder in walked.folders if folder not in used)
         return Contents(manifest, walked.executables if executables is None else executables, empty_dirs)
 
-    def _walk(self, progress: Progress | None) -> _Walked:
+    def _walk(self, progress: Progress | None, watch: Watch | None) -> _Walked:
         manifest: bytes | None = None
         found: dict[str, FileEntry] = {}
         executables: set[str] = set()
@@ -198,8 +207,11 @@ class PackageReader:
                     manifest = b"".join(archive.content())
                 else:
                     digest = hashlib.sha256()
+                    see = watch(member.path) if watch is not None else None
                     for piece in archive.content():
                         digest.update(piece)
+                        if see is not None:
+                            see(piece)
                     found[member.path] = FileEntry(member.path, digest.hexdigest(), member.size)
                     if member.is_executable:
                         executables.add(member.path)

@@ -11,7 +11,9 @@ from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.reader import PackageReader, Progress
 from alive_p2p.package.signature import Outcome, Signer, Verdict
 from alive_p2p.package.signature import check as check_signature
+from alive_p2p.receiving.hidden_text import HiddenText
 from alive_p2p.receiving.layout import plan_installation
+from alive_p2p.receiving.looking import Looking
 from alive_p2p.receiving.pipeline import refuse_signature
 from alive_p2p.receiving.plan import nobody
 
@@ -50,13 +52,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Verification:
-    """The outcome of `verify`; `error` is the first failure."""
+    """The outcome of `verify`; `error` is the first failure, `hidden` what a reader would not see."""
 
     path: Path
     checks: tuple[Check, ...]
     manifest: Manifest | None
     error: PackageError | None
     verdict: Verdict | None = None
+    hidden: tuple[HiddenText, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -146,7 +149,8 @@ def verify(
     verdict: Verdict | None = None
     try:
         with PackageReader(path, limits, credentials) as package:
-            contents = package.check(progress)
+            looking = Looking()
+            contents = package.check(progress, looking.watch)
         manifest = contents.manifest
         plan_installation(manifest, contents.empty_dirs)
         verdict = check_signature(manifest, find_signer)
@@ -170,7 +174,7 @@ def verify(
         describe_verdict(verdict),
     )
     checks = [Check(name, passed=True, finding=finding) for name, finding in zip(_STEPS, findings, strict=True)]
-    return Verification(path, tuple(checks), manifest, None, verdict)
+    return Verification(path, tuple(checks), manifest, None, verdict, looking.found())
 
 
 def describe_verdict(verdict: Verdict) -> str:

@@ -30,6 +30,7 @@ def plan_installation(
     *,
     forced_layout: str | None = None,
     agent_files: Iterable[str] = (),
+    are_agent_files_trusted: bool = False,
     system: str = sys.platform,
 ) -> Installation:
     """Decide where every file and empty folder of a package goes.
@@ -39,6 +40,7 @@ def plan_installation(
         empty_dirs: the empty folders the package brings.
         forced_layout: a layout that overrides what the package says; for tests.
         agent_files: further names that agents obey on sight (`p2p.agent_files`).
+        are_agent_files_trusted: install them under their own names.
         system: the platform, as `sys.platform` names it.
 
     Raises:
@@ -64,7 +66,7 @@ def plan_installation(
         else:
             names[path] = final
     extra = frozenset(map(fold, agent_files))
-    safe = {path: disarmed(final, extra=extra) for path, final in names.items()}
+    safe = names if are_agent_files_trusted else {path: disarmed(name, extra=extra) for path, name in names.items()}
     _refuse_double_names(safe)
     _refuse_names_of_system(safe.values(), system)
     return Installation(

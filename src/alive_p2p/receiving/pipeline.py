@@ -16,7 +16,9 @@ from alive_p2p.package.reader import Contents, PackageReader, Progress
 from alive_p2p.package.signature import Outcome, Verdict
 from alive_p2p.package.signature import check as check_signature
 from alive_p2p.receiving import dedupe, records, targets
+from alive_p2p.receiving.hidden_text import HiddenText
 from alive_p2p.receiving.layout import bundles_in, plan_installation
+from alive_p2p.receiving.looking import Looking
 from alive_p2p.receiving.migration import migrate_task_lists
 from alive_p2p.receiving.plan import (
     BundleFate,
@@ -60,8 +62,8 @@ def receive(
     _check_request(request, runtime)
     surroundings = _surroundings(request, runtime)
     with PackageReader(runtime.cwd / request.package, surroundings.limits, request.credentials) as package:
-        contents = package.check(progress)
-        plan = decide(request, contents, surroundings, runtime)
+        contents, hidden = _check(package, progress)
+        plan = replace(decide(request, contents, surroundings, runtime), hidden=hidden)
         if plan.is_noop:
             return ReceiveResult("noop", plan, warnings=plan.warnings)
         if approve is not None:
@@ -90,7 +92,13 @@ def preview(request: ReceiveRequest, runtime: Runtime, *, progress: Progress | N
     _check_request(request, runtime)
     surroundings = _surroundings(request, runtime)
     with PackageReader(runtime.cwd / request.package, surroundings.limits, request.credentials) as package:
-        return decide(request, package.check(progress), surroundings, runtime)
+        contents, hidden = _check(package, progress)
+        return replace(decide(request, contents, surroundings, runtime), hidden=hidden)
+
+
+def _check(package: PackageReader, progress: Progress | None) -> tuple[Contents, tuple[HiddenText, ...]]:
+    looking = Looking()
+    return package.check(progress, looking.watch), looking.found()
 
 
 def _check_request(request: ReceiveRequest, runtime: Runtime) -> None:
@@ -142,11 +150,19 @@ def decide(request: ReceiveRequest, contents: Contents, surroundings: Surroundin
         )
     verdict = check_signature(manifest, request.find_signer)
     refuse_signature(verdict, is_required=request.require_signature or surroundings.require_signature)
+    if request.trust_agent_files and verdict.outcome is not Outcome.VALID:
+        raise PackageError(
+            "untrusted-agent-files",
+            "`--trust-agent-files` takes only a package with a valid signature of a known peer, and this has none",
+            untouched="everything",
+            hint="receive it without; what agents obey arrives under another name, and you can read it first",
+        )
     installation = plan_installation(
         manifest,
         contents.empty_dirs,
         forced_layout=request.source_layout,
         agent_files=surroundings.agent_files,
+        are_agent_files_trusted=request.trust_agent_files,
     )
     warnings = (*surroundings.notes, *installation.warnings, *_version_warning(manifest.min_plugin_version))
     base = ReceivePlan(

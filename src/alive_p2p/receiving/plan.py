@@ -13,6 +13,7 @@ from alive_p2p.package.envelopes.base import Credentials
 from alive_p2p.package.limits import Limits
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.signature import Signer, Verdict
+from alive_p2p.receiving.hidden_text import HiddenText
 
 
 def nobody(_pubkey_id: str) -> Signer | None:
@@ -37,6 +38,7 @@ class ReceiveRequest:
         credentials: what a sealed package is opened with.
         find_signer: looks a `pubkey_id` up in the keyring.
         require_signature: refuse everything but a valid signature of a known peer.
+        trust_agent_files: install what agents obey on sight under its own name; only with such a signature.
     """
 
     package: Path
@@ -52,6 +54,7 @@ class ReceiveRequest:
     credentials: Credentials = field(default_factory=Credentials)
     find_signer: Callable[[str], Signer | None] = field(default=nobody, repr=False)
     require_signature: bool = False
+    trust_agent_files: bool = False
 
 
 class Lineage(Enum):
@@ -133,6 +136,7 @@ class ReceivePlan:
         broken_ledger: why the target's ledger cannot be used, or None.
         limits: the limits that were applied.
         warnings: what a person should know.
+        hidden: hidden instructions in what arrives, by file and line.
     """
 
     package: Path
@@ -147,6 +151,7 @@ class ReceivePlan:
     broken_ledger: str | None
     limits: Limits
     warnings: tuple[str, ...] = ()
+    hidden: tuple[HiddenText, ...] = ()
 
     @property
     def outcome(self) -> tuple[Path, bool, tuple[BundleFate, ...]]:

@@ -14,13 +14,12 @@ from alive_p2p.receiving.plan import ReceivePlan
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import one_line
 from alive_p2p.walnut import kernel
+from alive_p2p.walnut.ledger import LIVE_CONTEXT
 from alive_p2p.walnut.log import ImportRecord
 from alive_p2p.walnut.projection import project
 from alive_p2p.walnut.walnut import Walnut
 
 _PLUGIN_SECONDS = 30
-LIVE_CONTEXT = "."
-"""The ledger's name for what a full package brings beside its bundles."""
 
 
 def import_record(plan: ReceivePlan, applied: list[str], at: str, runtime: Runtime) -> ImportRecord:

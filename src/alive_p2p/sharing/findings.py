@@ -30,58 +30,12 @@ _BEFORE = 1024  # what a pattern or a judge may look back at: a name, the beginn
 _AFTER = LONGEST + 1024
 _HEAD = 8 * 1024  # what the kind of a file is read from
 
-_CODE = frozenset(
-    [
-        ".py",
-        ".pyi",
-        ".js",
-        ".mjs",
-        ".cjs",
-        ".jsx",
-        ".ts",
-        ".tsx",
-        ".go",
-        ".rs",
-        ".java",
-        ".kt",
-        ".kts",
-        ".scala",
-        ".c",
-        ".h",
-        ".cc",
-        ".cpp",
-        ".hpp",
-        ".cs",
-        ".m",
-        ".swift",
-        ".rb",
-        ".php",
-        ".pl",
-        ".pm",
-        ".lua",
-        ".r",
-        ".jl",
-        ".ex",
-        ".exs",
-        ".erl",
-        ".hs",
-        ".ml",
-        ".clj",
-        ".dart",
-        ".vue",
-        ".svelte",
-        ".sql",
-        ".vim",
-        ".el",
-        ".html",
-        ".htm",
-        ".css",
-        ".scss",
-        ".nim",
-        ".zig",
-        ".ipynb",
-    ]
-)
+_CODE = frozenset({
+    ".py", ".pyi", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".go", ".rs", ".java", ".kt", ".kts",
+    ".scala", ".c", ".h", ".cc", ".cpp", ".hpp", ".cs", ".m", ".swift", ".rb", ".php", ".pl", ".pm",
+    ".lua", ".r", ".jl", ".ex", ".exs", ".erl", ".hs", ".ml", ".clj", ".dart", ".vue", ".svelte",
+    ".sql", ".vim", ".el", ".html", ".htm", ".css", ".scss", ".nim", ".zig", ".ipynb",
+})  # fmt: skip
 """Here a bare word after `=` is a variable; elsewhere (YAML, env, shell, notes) it is the value itself."""
 
 _OPAQUE = (
@@ -341,13 +295,18 @@ def _breaks(data: bytes, start: int, end: int) -> int:
 
 
 def _judged(rule: Rule, data: bytes, is_code: bool) -> Iterator[_Hit]:  # noqa: FBT001
-    position = 0
-    while (match := rule.compiled.search(data, position)) is not None:
-        if (span := rule.judge(match, is_code)) is not None:
+    free = 0  # where the last hit ended
+    for match in _anchored(rule, data) if rule.anchor else rule.compiled.finditer(data):
+        if match.start() >= free and (span := rule.judge(match, is_code)) is not None:
             yield _Hit(rule, *span, match)
-            position = match.end()
-        else:  # in `token: secret: …` the first value is the second name
-            position = max(match.start("secret"), match.start() + 1)
+            free = match.end()
+
+
+def _anchored(rule: Rule, data: bytes) -> Iterator["re.Match[bytes]"]:
+    """Matches at every anchor, also inside others: in `token: secret: …` the first value is the second name."""
+    for anchor in re.finditer(rule.anchor, data.lower()):
+        if (match := rule.compiled.match(data, anchor.start())) is not None:
+            yield match
 
 
 def _is_free(hit: _Hit, starts: list[int], taken: list[_Hit]) -> bool:
@@ -381,8 +340,13 @@ def triggers() -> Callable[[bytes], list[int]]:
 @functools.cache
 def slow_triggers() -> Callable[[bytes], list[int]]:
     """The same with the standard library alone."""
-    compiled = [re.compile(rule.trigger) for rule in RULES]
-    return lambda data: [index for index, pattern in enumerate(compiled) if pattern.search(data)]
+    compiled = [(re.compile(rule.anchor or rule.trigger), bool(rule.anchor)) for rule in RULES]
+
+    def fired(data: bytes) -> list[int]:
+        lower = data.lower()
+        return [n for n, (pattern, is_anchor) in enumerate(compiled) if pattern.search(lower if is_anchor else data)]
+
+    return fired
 
 
 # --- what is shown ------------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ class Rule:
         trigger: coarse pattern for the automaton.
         pattern: precise pattern; its group `secret` is the secret.
         judge: decides about a match.
+        anchor: where a match may begin, as a pattern for the text in lower case; a slow pattern is tried only there.
         in_text_only: whether the shape is not distinct enough to mean anything in binary data.
     """
 
@@ -45,6 +46,7 @@ class Rule:
     trigger: bytes
     pattern: bytes
     judge: Judge
+    anchor: bytes = b""
     in_text_only: bool = False
 
     @functools.cached_property
@@ -60,7 +62,7 @@ _FILL = re.compile(rb"(?i)x{6}|\*{3}|\.{3}|0{12}|example|placeholder|redacted|yo
 
 
 def _starts_a_word(data: bytes, start: int) -> bool:
-    """Whether nothing that could belong to the same word stands before; `\\n` in JSON and `%3D` in URLs may."""
+    """Whether nothing of the same word stands before; an escaped line break (JSON) or `%3D` (URLs) may."""
     if start == 0 or data[start - 1] not in _WORD:
         return True
     return data[max(start - 2, 0) : start] in {b"\\n", b"\\r", b"\\t"} or data[max(start - 3, 0) : start - 2] == b"%"
@@ -126,7 +128,7 @@ def _login(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa: ARG
     return match.span("secret")
 
 
-def _discord(match: "re.Match[bytes]", is_code: bool) -> Span | None:
+def _discord(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa: FBT001
     """The first part of a bot's token is its numeric id."""
     part = match["secret"].split(b".")[0]
     try:
@@ -146,6 +148,10 @@ def _basic(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa: ARG
     if not colon or not (user + password).isascii() or not password or _is_stand_in(password, user):
         return None
     return match.span("secret")
+
+
+def _curl(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa: FBT001
+    return _login(match, is_code) if b"curl" in _line_before(match.string, match.start()) else None
 
 
 # --- judging values -----------------------------------------------------------------------------------------------
@@ -232,107 +238,27 @@ def looks_chosen(value: bytes, *, is_weak_name: bool = False) -> bool:
 
 # --- judging assignments ------------------------------------------------------------------------------------------
 
-_PASSWORD_NAMES = (
-    "password passwd passphrase passcode passwort kennwort wachtwoord senha contrasena contraseña пароль 密码 密碼"
-    " パスワード 비밀번호 lösenord hasło heslo mot·de·passe"
+_PASSWORDS = (
+    *("password", "passwd", "passphrase", "passcode", "passwort", "kennwort", "wachtwoord", "senha", "contrasena"),
+    *("contraseña", "пароль", "密码", "密碼", "パスワード", "비밀번호", "lösenord", "hasło", "heslo", "mot·de·passe"),
 )
-_PASSWORDS = tuple(_PASSWORD_NAMES.split())
 _WEAK_PASSWORDS = frozenset(["pass", "pw", "pwd"])
 _SECRETS = ("secret", "token", "apikey", "secretkey", "accesskey", "privatekey", "authkey", "encryptionkey")
-_KEY_QUALIFIERS = frozenset(
-    [
-        "api",
-        "access",
-        "secret",
-        "private",
-        "encryption",
-        "signing",
-        "auth",
-        "account",
-        "master",
-        "shared",
-        "storage",
-        "license",
-        "admin",
-        "hmac",
-        "webhook",
-        "consumer",
-        "subscription",
-        "app",
-        "service",
-        "deploy",
-        "bot",
-        "client",
-        "server",
-        "crypto",
-        "jwt",
-        "hash-secret",
-        "session",
-    ]
-)
-_NAME_SUFFIXES = frozenset(
-    [
-        "prod",
-        "production",
-        "staging",
-        "stage",
-        "dev",
-        "development",
-        "test",
-        "live",
-        "main",
-        "old",
-        "new",
-        "backup",
-        "default",
-        "value",
-        "val",
-        "b64",
-        "base64",
-        "base",
-        "plain",
-        "raw",
-        "primary",
-        "secondary",
-        "current",
-        "encoded",
-        "text",
-        "data",
-    ]
-)
-_HARMLESS_TOKENS = frozenset(
-    [
-        "page",
-        "nextpage",
-        "next",
-        "continuation",
-        "continue",
-        "sync",
-        "pagination",
-        "resume",
-        "cursor",
-        "pad",
-        "eos",
-        "bos",
-        "unk",
-        "sep",
-        "cls",
-        "mask",
-        "special",
-        "public",
-        "cancel",
-        "cancellation",
-        "class",
-        "css",
-        "design",
-        "lock",
-        "idempotency",
-        "request",
-        "change",
-        "forward",
-        "backward",
-    ]
-)
+_KEY_QUALIFIERS = frozenset({
+    "api", "access", "secret", "private", "encryption", "signing", "auth", "account", "master",
+    "shared", "storage", "license", "admin", "hmac", "webhook", "consumer", "subscription", "app",
+    "service", "deploy", "bot", "client", "server", "crypto", "jwt", "session",
+})  # fmt: skip
+_NAME_SUFFIXES = frozenset({
+    "prod", "production", "staging", "stage", "dev", "development", "test", "live", "main", "old",
+    "new", "backup", "default", "value", "val", "b64", "base64", "base", "plain", "raw", "primary",
+    "secondary", "current", "encoded", "text", "data",
+})  # fmt: skip
+_HARMLESS_TOKENS = frozenset({
+    "page", "nextpage", "next", "continuation", "continue", "sync", "pagination", "resume", "cursor",
+    "pad", "eos", "bos", "unk", "sep", "cls", "mask", "special", "public", "cancel", "cancellation",
+    "class", "css", "design", "lock", "idempotency", "request", "change", "forward", "backward",
+})  # fmt: skip
 _NAME_BEFORE = re.compile(rb"[A-Za-z0-9_.-]{0,48}\Z")
 _NAME_PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z\u0080-\uffff·]+|[0-9]+")
 
@@ -481,14 +407,14 @@ _PREFIXED: tuple[tuple[str, str, bytes, bytes], ...] = (
 )
 
 
-_KEYWORD = (
-    rb"(?i:pass(?:word|wd|phrase|code|wort)?|pwd|pw|secret|token|auth|credentials?|kennwort|mot de passe|"
+# Every alternative begins with a letter of its own, not with a group: `re` then skips quickly to the next candidate.
+_KEYWORDS = (
+    rb"pass(?:word|wd|phrase|code|wort)?|pwd|pw|secret|token|auth|credentials?|kennwort|mot de passe|"
     rb"contrase(?:\xc3\xb1|\xf1|n)a|wachtwoord|senha|l\xc3\xb6senord|has\xc5\x82o|heslo|"
     rb"\xd0[\x9f\xbf]\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|\xe5\xaf\x86\xe7[\xa0\xa2][\x81\xbc]|"
     rb"\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|"
-    rb"(?:api|access|private|encryption|signing|account|master|shared|storage|license|admin|hmac|webhook|consumer|"
-    rb"subscription|app|service|deploy|bot|client|server|crypto|jwt|session)[ _-]?key)"
-)
+) + b"|".join(word.encode() + rb"[ _-]?key" for word in sorted(_KEY_QUALIFIERS))
+_KEYWORD = rb"(?i:" + _KEYWORDS + rb")"
 _CLOSE = rb"[\\\"'`*\]]{0,6}"
 _SEPARATOR_KINDS = (
     rb"(?P<separator>[ \t]{0,8}(?::=|=>|={1,3}|:|>|\||\xef\xbc\x9a)[ \t]{0,8}\*{0,2}[ \t]{0,4}|"
@@ -629,9 +555,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "command-line",
         "a login on a command line",
-        rb"curl[ \t]",
-        rb"\bcurl[ \t][^\r\n]{0,400}?(?<=[ \t])(?:-u|--user)[ =]?[\"']?" + _USER_AND_SECRET,
-        _login,
+        rb"curl[ \t][^\r\n]*[ \t]-(?:u|-user)",
+        rb"(?<=[ \t])-(?:u|-user)[ =]?[\"']?" + _USER_AND_SECRET,
+        _curl,
         in_text_only=True,
     ),
     Rule(
@@ -692,6 +618,7 @@ RULES: tuple[Rule, ...] = (
         _ASSIGNMENT_TRIGGER,
         _ASSIGNMENT,
         _assignment,
+        anchor=_KEYWORDS,
         in_text_only=True,
     ),
 )

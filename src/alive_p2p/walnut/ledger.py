@@ -13,6 +13,9 @@ from typing import Any
 from alive_p2p.errors import WalnutError
 from alive_p2p.walnut.agent_files import rearmed
 
+LIVE_CONTEXT = "."
+"""The ledger's name for what a full package brings beside its bundles."""
+
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
