@@ -220,3 +220,30 @@ def test_published_keys_are_used_after_a_yes(
     child.expect(pexpect.EOF)
     child.close()
     assert (child.exitstatus, (tmp_path / "p.walnut").exists()) == (code, code == 0)
+
+
+def test_hints_come_once_and_retire(terminal: Terminal, run: Callable[..., Any], tmp_path: Path) -> None:
+    """Once per session, no more once the thing is set up, and never where nobody looks or nobody wants them."""
+    nova = plant(tmp_path / "nova", NOVA)
+    create = ("create", "--scope", "snapshot", "--walnut", nova, "-o", tmp_path / "p.walnut", "--force", "--no-sign")
+
+    def said(*options: str, session: str) -> str:
+        child = terminal(*create, *options, ALIVE_SESSION_ID=session)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 0
+        return child.before or ""
+
+    assert "hint: `alive-p2p keys generate`" in said(session="one")
+    assert "hint:" not in said(session="one")
+    assert "hint:" in said(session="two")
+    assert "hint:" not in said("--quiet", session="three")
+    assert "hint:" not in run(*create, ALIVE_SESSION_ID="four").err
+    settings = plant(tmp_path / ".alive", {"preferences.yaml": b"discovery_hints: false\n"}) / "preferences.yaml"
+    assert "hint:" not in said(session="unwanted")
+    settings.unlink()
+    assert run("keys", "generate").code == 0
+    assert "hint: `--to github:LOGIN`" in said(session="five")
+    public = make_ssh_key(tmp_path / "ben", "ed25519").with_suffix(".pub")
+    assert run("keys", "import", public, "--name", "ben").code == 0
+    assert "hint:" not in said(session="six")

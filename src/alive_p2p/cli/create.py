@@ -65,7 +65,7 @@ def create(
             screen.lines(preview_lines(plan), result=False)
         refuse_blocked(plan, agreed=call.yes or screen.can_ask)
         if plan.gate.questions:
-            call.approve(f"let it leave for {plan.gate.audience.description}?")
+            call.approve(f"let it leave for {plan.readers}?")
         return True
 
     result = run_share(

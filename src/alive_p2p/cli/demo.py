@@ -81,6 +81,10 @@ active_sessions:
   {"id": "t-2", "title": "ask the reviewer", "status": "blocked"}
 ]}
 """,
+    f"{_NOVA}/board-minutes/context.manifest.yaml": "goal: What the board decided\nsensitivity: restricted\n",
+    f"{_NOVA}/board-minutes/april.md": "# April\n\nWe sell in autumn.\n",
+    # Shaped like a token and made up; in pieces, so that nobody's scanner takes this file for a leak.
+    f"{_NOVA}/engineering/deploy.md": "# Deploying\n\ntoken: " + "gh" + "p_" + "demoDEMO0123456789" * 2 + "\n",
     f"{_NOVA}/engineering/ring.md": "# Ring\n\nSix segments, one spare.\n",
     f"{_NOVA}/pricing-2026.md": "What we could ask for a kilo of water.\n",
     f"{_NOVA}/deploy.pem": "not a real key, but it is called like one\n",
@@ -112,8 +116,8 @@ class _Stage:
         self.screen.say()
         self.screen.say(text)
 
-    def run(self, person: str, command: str, *, expected: int = 0) -> None:
-        """Run one command line as a person, in their world, and show what it prints."""
+    def run(self, person: str, command: str, *, expected: int = 0, shown: bool = True) -> str:
+        """Run one command line as a person, in their world, show what it prints, and return it."""
         home = self.folder / person
         environ = {**self.environ, "HOME": str(home), "GH_USER": person, "ALIVE_SESSION_ID": "demo"}
         self.screen.say()
@@ -128,7 +132,7 @@ class _Stage:
             check=False,
         )
         output = done.stdout.decode("utf-8", "replace").replace(str(self.folder), "…")
-        for line in output.splitlines():
+        for line in output.splitlines() if shown else ():
             self.screen.say(f"    {line}")
         self.steps.append({"person": person, "command": command, "exit_code": done.returncode, "output": output})
         if done.returncode != expected:
@@ -137,6 +141,7 @@ class _Stage:
                 f"the demo stopped: `alive-p2p {command}` ended with {done.returncode}, not {expected}",
                 hint="run it again with `--keep` and look at the folder",
             )
+        return output
 
 
 @click.command(epilog="\b\nExample:\n  alive-p2p demo --keep")
@@ -173,11 +178,23 @@ def _tell_the_story(stage: _Stage) -> None:
     mail.mkdir()
     nova = _NOVA
 
-    stage.tell("Alice looks at what would leave if she shared a whole walnut.")
-    stage.run("alice", f"create --scope full --walnut {nova} --preset outside --dry-run")
+    stage.tell("Alice and Ben each make a key, once, and give each other the public half.")
+    for person in ("alice", "ben"):
+        stage.run(person, "keys generate")
+        files.write_new(mail / f"{person}.pem", stage.run(person, "keys export", shown=False).encode())
+    for person, other in (("alice", "ben"), ("ben", "alice")):
+        stage.run(person, f"keys import {_MAIL}/{other}.pem --name {other}")
 
-    stage.tell("Her real history stays, and so do the people in her key, a key file, the pricing and a nested walnut.")
-    stage.run("alice", f"create --scope full --walnut {nova} --preset outside --output {_MAIL}/nova.walnut --yes")
+    stage.tell("Alice looks at what would leave if she sent Ben a whole walnut.")
+    whole = f"create --scope full --walnut {nova} --recipient ben --preset outside"
+    stage.run("alice", f"{whole} --dry-run")
+
+    stage.tell("A secret and a restricted bundle stop it; a yes does not get past them.")
+    stage.run("alice", f"{whole} --output {_MAIL}/nova.walnut --yes", expected=1)
+
+    stage.tell("She leaves both out. Her history stays as well, and so does whoever her key names: nobody vouched for")
+    stage.screen.say("Ben's key yet. The package is sealed for Ben, and signed.")
+    stage.run("alice", f"{whole} --exclude board-minutes/ --exclude deploy.md --output {_MAIL}/nova.walnut --yes")
 
     stage.tell("Ben got the file by mail. He looks at it, and checks it.")
     stage.run("ben", f"info {_MAIL}/nova.walnut")
@@ -193,16 +210,18 @@ def _tell_the_story(stage: _Stage) -> None:
     for world, line in ((alice, "\nAlice's own line.\n"), (ben, "\nBen's own line.\n")):
         key = world / nova / "_kernel" / "key.md"
         files.replace_file(key, key.read_bytes() + line.encode())
-    stage.run(
-        "alice",
-        f"create --scope bundle --bundle launch-window --walnut {nova} --output {_MAIL}/launch.walnut --yes",
-    )
+    bundle = f"create --scope bundle --bundle launch-window --walnut {nova} --recipient ben"
+    stage.run("alice", f"{bundle} --output {_MAIL}/launch.walnut --yes")
     stage.run("ben", f"receive {_MAIL}/launch.walnut --yes")
     stage.run("ben", f"list-bundles --walnut {nova}")
 
+    stage.tell("Where everything came from can always be told, and what Ben changed since.")
+    files.replace_file(ben / nova / "launch-window" / "windows.md", b"# Windows\n\nNovember, says Ben.\n")
+    stage.run("ben", f"info --walnut {nova}")
+
     stage.tell("A package that was damaged on its way is refused, and nothing is touched.")
-    whole = (mail / "launch.walnut").read_bytes()
-    files.write_new(mail / "damaged.walnut", whole[: len(whole) * 2 // 3])
+    sent = (mail / "launch.walnut").read_bytes()
+    files.write_new(mail / "damaged.walnut", sent[: len(sent) * 2 // 3])
     stage.run("ben", f"receive {_MAIL}/damaged.walnut --yes", expected=1)
 
     stage.tell("Ben's log says what came, from whom, and when.")

@@ -13,6 +13,7 @@ from alive_p2p.cli.options import FOLDER, Call, common, limit_options
 from alive_p2p.cli.provenance import show_provenance
 from alive_p2p.cli.receive import hidden_lines, sender_text, some
 from alive_p2p.cli.screen import field_line, human_size, plural, short
+from alive_p2p.cli.substitutions import substitution_text
 from alive_p2p.errors import UsageError
 from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
@@ -106,7 +107,9 @@ def info_lines(found: inspection.PackageInfo, names: Mapping[str, str]) -> list[
         lines.append(field_line("exclusions", short(", ".join(manifest.exclusions))))
     if manifest.substitutions:
         lines += ["", "not as they are at the sender's"]
-        lines += some([f"{short(path, 120)}: {short(reason, 80)}" for path, reason in manifest.substitutions.items()])
+        lines += some(
+            [f"{short(path, 120)}: {substitution_text(reason)}" for path, reason in manifest.substitutions.items()]
+        )
     return lines
 
 

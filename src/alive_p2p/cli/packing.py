@@ -10,6 +10,7 @@ import click
 
 from alive_p2p import files
 from alive_p2p.cli.credentials import PassphraseFrom, passphrase_options
+from alive_p2p.cli.hints import show_hints_after_sharing
 from alive_p2p.cli.options import FOLDER, OUTPUT, Call, limit_options, wait_option
 from alive_p2p.cli.preview import key_form, left_out_summary, plan_document, scope_text, sealed_text, signed_text
 from alive_p2p.cli.screen import field_line, human_size, plural
@@ -152,6 +153,7 @@ def show_result(call: Call, result: ShareResult) -> None:
     screen.lines(_instructions(plan, result.path.name), result=True)
     screen.document({"status": "warn" if result.warnings else "ok", **plan_document(plan, result)})
     call.finish(result.warnings)
+    show_hints_after_sharing(call, plan)
 
 
 _KEY_FILES = {"ed25519": "~/.ssh/id_ed25519", "rsa": "~/.ssh/id_rsa", "x25519": "key.txt"}

@@ -7,7 +7,7 @@ no content of any file, and for the same plan it is the same bytes.
 import functools
 import importlib.resources
 
-from alive_p2p.cli.page_attention import attention_section, to_settle
+from alive_p2p.cli.page_attention import attention_section, to_settle, worth_a_look
 from alive_p2p.cli.page_contents import leaving_section, staying_section
 from alive_p2p.cli.page_markup import (
     NOTHING,
@@ -99,17 +99,24 @@ def _verdict(plan: SharePlan) -> str:
     return "Will ask before it leaves" if plan.gate.questions else "Ready to leave"
 
 
+def _in_phrases(verdict: str) -> list[str]:
+    """Cut where a narrow screen may break the line: after the colon, and not between a number and its noun."""
+    first, colon, rest = verdict.partition(": ")
+    return [element("span", f"{first}:"), " ", element("span", rest)] if colon else [verdict]
+
+
 def _header(plan: SharePlan) -> Html:
     state = "blocked" if plan.is_blocked else "asks" if plan.gate.questions else "ready"
     manifest = plan.manifest
     return element(
         "header",
         element("p", "Preview of a package", class_="eyebrow"),
-        element("h1", _verdict(plan)),
-        element("p", name(plan.root.name), f", {_in_words(plan)}, for ", _for_whom(plan), class_="lede"),
+        element("h1", *_in_phrases(_verdict(plan))),
+        element(
+            "p", element("strong", name(plan.root.name)), f", {_in_words(plan)}, for ", _for_whom(plan), class_="lede"
+        ),
         facts(
             [
-                ("Walnut", name(plan.root.name)),
                 ("Scope", name(scope_text(manifest))),
                 ("Planned", element("time", _moment(manifest.created), datetime=manifest.created)),
                 ("Package", element("code", name(plan_name(plan)))),
@@ -148,7 +155,7 @@ def _moment(timestamp: str) -> str:
 def _contents(plan: SharePlan) -> Html:
     """Where the parts of the page are, each with the one number that says whether to go there."""
     settle, ask = to_settle(plan), len(plan.gate.questions)
-    first = (settle, "to settle") if settle else (ask, "to be asked") if ask else (len(plan.warnings), "warnings")
+    first = (settle, "to settle") if settle else (ask, "to be asked") if ask else (worth_a_look(plan), "worth a look")
     staying = len(plan.left_out)
     links = [
         ("attention", f"{first[0]:,}", first[1]),
@@ -189,7 +196,7 @@ def _recipients(plan: SharePlan) -> Html:
     return section(
         "recipients",
         "For whom",
-        facts([("Sealed", sealed), ("Readable by", plan.gate.audience.description), ("Signed", _signed(plan))]),
+        facts([("Sealed", sealed), ("Readable by", plan.readers), ("Signed", _signed(plan))]),
         listed([_recipient(one) for one in request.recipients], shown=_SHOWN_RECIPIENTS, what="key", class_="people"),
     )
 

@@ -23,6 +23,12 @@ def to_settle(plan: SharePlan) -> int:
     return len(plan.gate.blocks) + len(plan.blocking_findings)
 
 
+def worth_a_look(plan: SharePlan) -> int:
+    """How many things stop nothing and should be seen all the same."""
+    names = [finding for finding in plan.findings if not finding.blocks]
+    return len(plan.warnings) + len(names) + bool(plan.unscanned)
+
+
 def attention_section(plan: SharePlan) -> Html:
     """Everything a person has to look at, what blocks first."""
     blocking = plan.blocking_findings

@@ -5,6 +5,7 @@ from typing import Any
 
 from alive_p2p import files
 from alive_p2p.cli.screen import field_line, human_size, plural, short
+from alive_p2p.cli.substitutions import substitution_text
 from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.sharing.gate import Outcome
@@ -92,7 +93,7 @@ def _attention(plan: SharePlan) -> list[str]:
     """What somebody has to look at first: the gate, then the findings."""
     lines = []
     if plan.gate.rulings:
-        lines += ["", f"the gate, because it leaves for {plan.gate.audience.description}"]
+        lines += ["", f"the gate, because it leaves for {plan.readers}"]
         for ruling in plan.gate.rulings:
             lines.append(f"  {_OUTCOMES[ruling.outcome]:<15} {short(ruling.why, 200)}")
             if ruling.hint and ruling.outcome in {Outcome.REFUSED, Outcome.NEEDS_ACKNOWLEDGE}:
@@ -128,23 +129,13 @@ def _tree(plan: SharePlan) -> list[str]:
             else ""
         )
         count = f"{plural(len(inside), 'file')}, " if name.endswith("/") else ""
-        mark = f"  [{_REASONS.get(reasons[name], reasons[name])}]" if name in reasons else ""
+        mark = f"  [{substitution_text(reasons[name])}]" if name in reasons else ""
         lines.append(f"  {name:<28} {count}{size}{extra}{mark}")
         for planned in inside:
             path = planned.entry.path
             if path in reasons and path != name:
-                lines.append(f"    {path.removeprefix(name):<26} [{_REASONS.get(reasons[path], reasons[path])}]")
+                lines.append(f"    {path.removeprefix(name):<26} [{substitution_text(reasons[path])}]")
     return lines
-
-
-_REASONS = {
-    "baseline-stub": "a stub; the real one stays here",
-    "key-reduced": "reduced: no people, links or sections",
-    "package-readme": "generated for readers of the package",
-    "empty-skeleton": "empty; the walnut has none",
-    "sessions-removed": "without its active sessions",
-    "generated-manifest": "generated from companion.md",
-}
 
 
 def _left_out(plan: SharePlan) -> list[str]:

@@ -245,7 +245,7 @@ def _actions(plan: SharePlan) -> list[Answer[Any]]:
     """Shipping where nothing blocks, else the ways on for each thing that does; then editing, then stopping."""
     answers: list[Answer[Any]] = []
     if not plan.is_blocked:
-        asks = f", for {plan.gate.audience.description}" if plan.gate.questions else ""
+        asks = f", for {plan.readers}" if plan.gate.questions else ""
         answers.append(Answer(f"ship it{asks}", "ship"))
     for ruling in plan.gate.blocks:
         if ruling.outcome is Outcome.NEEDS_ACKNOWLEDGE:

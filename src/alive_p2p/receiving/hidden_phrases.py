@@ -191,7 +191,7 @@ class PhraseSearch:
             portion: whole words.
             is_last: nothing follows.
         """
-        if self.excerpt or (is_last and len(portion) < _SHORTEST):
+        if self.excerpt or (is_last and len(portion) < _SHORTEST and not self._position):
             return False
         plain = _plain(portion)
         lower = plain.lower()

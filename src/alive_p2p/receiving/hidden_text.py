@@ -43,6 +43,10 @@ _EXCERPT = 80
 _DECODED = 4096
 """How much of a hidden message is decoded for its excerpt."""
 
+_LAST_SPACE = re.compile(rb"(?s:.*)[!-~](?= [!-~])")
+_LAST_PLAIN = re.compile(rb"(?s:.*)[!-~](?=[!-~])")
+"""Where a long line is cut: before the last space, else between the last two characters, that nothing hides at."""
+
 _ENCODINGS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -109,6 +113,7 @@ _REACH = 120
 """How much of what a direction control governs is looked at."""
 
 _ANY_INVISIBLE = re.compile(f"[{_ANY}]")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]++")
 _ASCII = bytes(range(0x80))
 
 
@@ -206,23 +211,22 @@ class HiddenTextScan:
         text = None
         if self._characters.may_concern(block):
             text = block.decode("utf-8", "ignore")
-            self._characters.look(text, self._line)
+            self._characters.look(text, self._line, invalid_bytes=len(block) - len(text.encode("utf-8")))
         if self._markup.may_concern(block):
             self._markup.look(block.decode("utf-8", "ignore") if text is None else text, self._line)
         self._line += block.count(b"\n")
 
 
 def _cut(held: bytes, start: int) -> int:
-    """Where a full block is cut: after a line, else before a space, else between characters; never in a tag."""
+    """Where a full block is cut: after a line, or in a long line where that divides nothing; never in a tag."""
     full = start + BLOCK_BYTES
     end = held.rfind(b"\n", start, full) + 1
     if not end:
-        end = held.rfind(b" ", start + 1, full)
-    if end < 0:
-        end = full
-        while end > full - 4 and 0x80 <= held[end - 1] < 0xC0:
-            end -= 1
-        end = end - 1 if held[end - 1] >= 0xC0 else full
+        begins = max(start, full - _MAX_OPEN_TAG)
+        plain = _LAST_SPACE.match(held, begins, full) or _LAST_PLAIN.match(held, begins, full)
+        end = full if plain is None else plain.end()
+    while end > full - 4 and end < len(held) and 0x80 <= held[end] < 0xC0:  # within a character
+        end -= 1
     tag = held.rfind(b"<", max(start + 1, end - _MAX_OPEN_TAG), end)
     return tag if tag > 0 and held.find(b">", tag, end) < 0 else end
 
@@ -290,12 +294,13 @@ class _Characters:
         rest = block.translate(None, _ASCII)
         return _ANY_INVISIBLE.search(rest.decode("utf-8", "ignore")) is not None
 
-    def look(self, text: str, line: int) -> None:
-        """Look at a block, which begins in this line."""
+    def look(self, text: str, line: int, *, invalid_bytes: int) -> None:
+        """Look at a block, which begins in this line; so many of its bytes are not UTF-8."""
         if not self._open and _SUSPECT.search(text) is None:
             return
+        is_foreign = invalid_bytes > sum(map(len, _NOT_ASCII.findall(text)))
         for kind, found in (
-            ("tag-characters", _tag_runs),
+            ("tag-characters", partial(_tag_runs, shortest=3 if is_foreign else 1)),
             ("variation-selectors", _selector_runs),
             ("zero-width", _zero_width_runs),
             ("zero-width", _in_words),
@@ -376,8 +381,11 @@ def _line_of(text: str, at: int, line: int) -> int:
     return line + text.count("\n", 0, at)
 
 
-def _tag_runs(text: str) -> _Places:
+def _tag_runs(text: str, *, shortest: int) -> _Places:
+    """Runs of tag characters. In text of another encoding one or two of them are only letters, read wrongly."""
     for run in _TAG_RUN.finditer(text):
+        if len(run[0]) < shortest:
+            continue
         if text[run.start() - 1 : run.start()] == _FLAG and _FLAG_TAGS.fullmatch(run[0]):
             continue
         yield run.start(), partial(_shown, _tag_letters, run[0][:_DECODED])

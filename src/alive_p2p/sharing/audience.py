@@ -31,21 +31,18 @@ class Audience(Enum):
     OTHERS = "others"
     ANYBODY = "anybody"
 
-    @property
-    def description(self) -> str:
-        """In words."""
-        return _AUDIENCES[self]
-
-
-_AUDIENCES = {
-    Audience.PEERS: "paired peers",
-    Audience.OTHERS: "people whose keys nobody vouched for, or whoever has the passphrase",
-    Audience.ANYBODY: "everybody who gets the file",
-}
-
 
 def audience_of(*, is_sealed: bool, recipients: Sequence[Recipient]) -> Audience:
     """Who can read a package that is sealed like this."""
     if not is_sealed:
         return Audience.ANYBODY
     return Audience.PEERS if recipients and all(one.is_paired for one in recipients) else Audience.OTHERS
+
+
+def describe_readers(audience: Audience, recipients: Sequence[Recipient]) -> str:
+    """Who can read a package, in words."""
+    if audience is Audience.ANYBODY:
+        return "everybody who gets the file"
+    if audience is Audience.PEERS:
+        return "paired peers"
+    return "people whose keys nobody vouched for" if recipients else "whoever has the passphrase"

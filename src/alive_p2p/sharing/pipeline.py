@@ -28,7 +28,6 @@ from alive_p2p.walnut.walnut import open_walnut
 
 RETRIES = 3
 """How often a share is planned again where nobody looked and a file changes meanwhile."""
-_FEW = 3
 
 
 def plan_share(request: ShareRequest, runtime: Runtime, *, wait_seconds: float = 0.0) -> SharePlan:
@@ -113,18 +112,17 @@ def refuse_blocked(plan: SharePlan, *, agreed: bool) -> None:
     """
     blocks = [*plan.gate.blocks, *(ruling_on(finding) for finding in plan.blocking_findings)]
     if blocks:
-        hints = dict.fromkeys(block.hint for block in blocks if block.hint)
         raise GateError(
             "blocked",
             "this may not leave as it is",
             untouched="everything; nothing was written",
-            hint="; or ".join(hints) if len(hints) < _FEW else "see each line above",
-            details=[f"{block.why}{f': {block.hint}' if len(blocks) > 1 and block.hint else ''}" for block in blocks],
+            hint=blocks[0].hint if len(blocks) == 1 else "look at all of it with `--dry-run`",
+            details=[f"{block.why}; {block.hint}" if len(blocks) > 1 else block.why for block in blocks],
         )
     if plan.gate.questions and not agreed:
         raise GateError(
             "needs-yes",
-            f"this would leave for {plan.gate.audience.description}, and has to be agreed to",
+            f"this would leave for {plan.readers}, and has to be agreed to",
             untouched="everything; nothing was written",
             hint="look at what would leave, then add `--yes`; or seal it with `--to`",
             details=[question.why for question in plan.gate.questions],

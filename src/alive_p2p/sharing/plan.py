@@ -15,7 +15,7 @@ from alive_p2p.package.envelopes.sealing import Seal
 from alive_p2p.package.limits import Limits
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.signature import SigningKey
-from alive_p2p.sharing.audience import Recipient
+from alive_p2p.sharing.audience import Recipient, describe_readers
 from alive_p2p.sharing.findings import Finding
 from alive_p2p.sharing.gate import Decision, KeyForm
 from alive_p2p.walnut.key import Sensitivity
@@ -230,6 +230,11 @@ class SharePlan:
     new_walnut_id: bool
     limits: Limits
     warnings: tuple[str, ...]
+
+    @property
+    def readers(self) -> str:
+        """Who can read the package, in words."""
+        return describe_readers(self.gate.audience, self.request.recipients)
 
     @property
     def blocking_findings(self) -> tuple[Finding, ...]:

@@ -259,11 +259,24 @@ class Planner:
 
     def _findings(self, present: list[PlannedFile]) -> tuple[Finding, ...]:
         names = [self.scanner.scan_name(one.entry.path) for one in present]
-        found = [*self.contents.findings, *(name for name in names if name is not None)]
+        found = [*self.contents.findings, *self._deep_findings(present), *(name for name in names if name is not None)]
         known = {one.id for one in found}
         for unknown in (one for one in self.request.allowed_findings if one not in known):
             self.warnings.append(f"`--allow-finding {unknown}`: there is no such finding")
         return tuple(sorted(found, key=lambda one: (not one.blocks, one.path, one.line or 0)))
+
+    def _deep_findings(self, present: list[PlannedFile]) -> list[Finding]:
+        """What the library's rules find besides; nothing where nobody asked for them."""
+        if not self.request.deep_scan:
+            return []
+        from alive_p2p.sharing.deep_scan import deep_scan, deep_scan_bytes  # noqa: PLC0415  (an extra)
+
+        own = {(one.path, one.line) for one in self.contents.findings}
+        found = deep_scan([(one.origin, one.entry.path) for one in present if one.content is None and one.origin])
+        for one in present:
+            if one.content is not None:
+                found += deep_scan_bytes(one.content, one.entry.path)
+        return [one for one in found if (one.path, one.line) not in own]
 
     def _sensitivity(self, selection: Selection) -> tuple[Sensitivity, str]:
         """The highest of everything that leaves, and what has it."""
