@@ -5,16 +5,17 @@ The browser is driven over a pair of pipes, so there is no port, no network and 
 
 import base64
 import contextlib
-import fcntl
 import hashlib
 import html.parser
 import itertools
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -25,8 +26,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alive_p2p.cli import page_contents, preview
+from alive_p2p.cli import page_contents
 from alive_p2p.cli.page import POLICY, page
+from alive_p2p.cli.preview import key_form
+from alive_p2p.cli.substitutions import substitution_text
 from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.envelopes.sealing import Seal
@@ -40,6 +43,9 @@ from alive_p2p.sharing.plan import LeftOut, PlannedFile, Reason, SharePlan, Shar
 from alive_p2p.text import escape
 from worlds import KEY, NOVA, make_world, plant
 
+_PATIENCE = 120.0
+"""Seconds; a browser that says nothing for so long is not merely slow."""
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 # -- a browser -----------------------------------------------------------------------------------------------------
@@ -49,9 +55,12 @@ class Browser:
     """A headless Chromium with a profile of its own."""
 
     def __init__(self, folder: Path) -> None:
+        import fcntl
+
         assert CHROMIUM
         folder.mkdir(exist_ok=True)
         self.folder = folder
+        self._sockets = tempfile.mkdtemp()  # the path of a socket has a hundred bytes; pytest's folders lie deep
         answers, written = os.pipe()
         read, questions = os.pipe()
         # The browser finds its pipes at 3 and 4; from 10 on no number gets in the way of another.
@@ -78,7 +87,7 @@ class Browser:
                 f"--user-data-dir={folder}",
                 "about:blank",
             ],
-            {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8"},
+            {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": self._sockets, "LANG": "C.UTF-8"},
             file_actions=[
                 *((os.POSIX_SPAWN_DUP2, quiet, number) for number in (0, 1, 2)),
                 (os.POSIX_SPAWN_DUP2, theirs[0], 3),
@@ -88,11 +97,18 @@ class Browser:
         )
         for one in (*theirs, quiet):
             os.close(one)
-        self._in = os.fdopen(answers, "rb")
-        self._out = os.fdopen(questions, "wb")
+        self._in, self._out = answers, questions
+        self._unread = b""
         self._number = 0
         self._session: str | None = None
         self.events: list[dict[str, Any]] = []
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self) -> None:
         target = self("Target.createTarget", url="about:blank")["targetId"]
         self._session = self("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Network", "Runtime", "Log"):
@@ -104,8 +120,9 @@ class Browser:
         message: dict[str, object] = {"id": self._number, "method": method, "params": params}
         if self._session:
             message["sessionId"] = self._session
-        self._out.write(json.dumps(message).encode() + b"\0")
-        self._out.flush()
+        unsent = json.dumps(message).encode() + b"\0"
+        while unsent:
+            unsent = unsent[os.write(self._out, unsent) :]
         while True:
             answer = self._read()
             if answer.get("id") == self._number:
@@ -115,14 +132,13 @@ class Browser:
             self.events.append(answer)
 
     def _read(self) -> dict[str, Any]:
-        parts = bytearray()
-        while (byte := self._in.read(1)) != b"\0":
-            assert byte, "the browser has gone"
-            parts += byte
-            rest = self._in.peek()
-            end = rest.find(b"\0")
-            parts += self._in.read(end if end >= 0 else len(rest))
-        found: dict[str, Any] = json.loads(parts)
+        pieces = [self._unread]
+        while b"\0" not in pieces[-1]:
+            assert select.select([self._in], [], [], _PATIENCE)[0], "the browser says nothing"
+            pieces.append(os.read(self._in, 1 << 16))
+            assert pieces[-1], "the browser has gone"
+        message, _, self._unread = b"".join(pieces).partition(b"\0")
+        found: dict[str, Any] = json.loads(message)
         return found
 
     def show(self, document: str, *, width: int = 1280, scheme: str = "light", media: str = "") -> None:
@@ -177,9 +193,9 @@ class Browser:
         else:
             os.killpg(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
-        for stream in (self._in, self._out):
-            with contextlib.suppress(BrokenPipeError):
-                stream.close()
+        for pipe in (self._in, self._out):
+            os.close(pipe)
+        shutil.rmtree(self._sockets, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -472,7 +488,10 @@ def _template(factory: pytest.TempPathFactory) -> SharePlan:
 def test_a_page_says_what_the_terminal_says(rich: SharePlan) -> None:
     """The same facts in the same words: the two faces of one plan."""
     shown = " ".join(read(page(rich)).text.split())
-    assert preview._REASONS == page_contents.SUBSTITUTIONS
+    for reason in rich.manifest.substitutions.values():
+        assert substitution_text(reason) in shown
+    assert key_form(rich) in shown
+    assert rich.readers in shown
     for ruling in rich.gate.rulings:
         assert ruling.why.replace("`", "") in shown
     for finding in rich.findings:

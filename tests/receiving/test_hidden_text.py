@@ -148,7 +148,8 @@ def test_counting_ends():
 
 def test_binary_files_are_passed_over():
     assert scan(b"\x89PNG\0" + tags("x").encode()) == []
-    assert scan((b"\0" + b"x" * 9000, b"")[0] + tags("x").encode(), (100, 8192)) == []
+    assert scan(b"x" * 8000 + b"\0" + b"x" * 90_000 + tags("x").encode(), (100, 8192, 70_000)) == []
+    assert kinds(b"x" * 8192 + b"\0" + tags("x").encode()) == ["tag-characters"]
 
 
 def test_bytes_that_are_not_utf_8_hide_nothing():
@@ -217,6 +218,20 @@ def test_findings_do_not_depend_on_the_pieces_where_blocks_are_small(fragments, 
         patch.setattr(hidden_text, "BLOCK_BYTES", size)
         patch.setattr(hidden_text, "HEAD_BYTES", 50)
         assert scan(content, tuple(cuts)) == scan(content)
+
+
+@given(
+    st.text(st.sampled_from("\u4e2d\u0416\U0001f600" + tags("a") + "\u200b"), max_size=400),
+    st.lists(st.integers(0, 900)),
+)
+def test_a_character_is_never_cut_in_two(text, cuts):
+    """In a long line without a single plain character, whatever the pieces, no character is lost."""
+    content = text.encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hidden_text, "BLOCK_BYTES", 64)
+        found = scan(content, tuple(cuts))
+        assert found == scan(content)
+    assert ("tag-characters" in [each.kind for each in found]) == (tags("a") in text)
 
 
 @given(st.one_of(st.binary(max_size=400), st.text(max_size=200).map(str.encode)), st.lists(st.integers(0, 400)))

@@ -5,19 +5,10 @@ from dataclasses import dataclass, field
 
 from alive_p2p.cli.page_markup import NOTHING, Html, code, element, join, name, prose, section
 from alive_p2p.cli.screen import human_size, plural
+from alive_p2p.cli.substitutions import substitution_text
 from alive_p2p.package import paths
 from alive_p2p.sharing.plan import RETURNABLE, LeftOut, PlannedBundle, PlannedFile, Reason, SharePlan
 from alive_p2p.walnut import kernel
-
-SUBSTITUTIONS = {
-    "baseline-stub": "a stub; the real one stays here",
-    "key-reduced": "reduced: no people, links or sections",
-    "package-readme": "generated for readers of the package",
-    "empty-skeleton": "empty; the walnut has none",
-    "sessions-removed": "without its active sessions",
-    "generated-manifest": "generated from companion.md",
-}
-"""What is present but not as it is at the sender's, in the terminal's words."""
 
 _SMALL_PLAN = 200
 """Up to so many paths a reader is shown small folders open; beyond, everything but the kernel begins closed."""
@@ -150,8 +141,7 @@ class _Leaving:
         path = planned.entry.path
         notes: list[Html] = []
         if path in self.substitutions:
-            reason = self.substitutions[path]
-            notes.append(_note(SUBSTITUTIONS.get(reason, reason)))
+            notes.append(_note(substitution_text(self.substitutions[path])))
         if planned.is_executable:
             notes.append(_note("executable"))
         if origin := self.moved.get(path):

@@ -162,7 +162,7 @@ class HiddenTextScan:
             return
         self._pieces.append(piece if self._decoder is None else self._decode(piece))
         self._held += len(self._pieces[-1])
-        if self._held >= BLOCK_BYTES:
+        if self._held > BLOCK_BYTES:
             self._look_at_held(at_end=False)
 
     def finish(self) -> list[HiddenText]:
@@ -179,7 +179,7 @@ class HiddenTextScan:
         if not self._begun:
             held = self._begin(held, at_end=at_end)
         start = 0
-        while len(held) - start >= BLOCK_BYTES:
+        while len(held) - start > BLOCK_BYTES:
             # Where a block ends is decided by the content alone, never by how much happens to be here.
             end = _cut(held, start)
             self._look(held[start:end])
@@ -225,7 +225,7 @@ def _cut(held: bytes, start: int) -> int:
         begins = max(start, full - _MAX_OPEN_TAG)
         plain = _LAST_SPACE.match(held, begins, full) or _LAST_PLAIN.match(held, begins, full)
         end = full if plain is None else plain.end()
-    while end > full - 4 and end < len(held) and 0x80 <= held[end] < 0xC0:  # within a character
+    while end > full - 4 and 0x80 <= held[end] < 0xC0:  # within a character
         end -= 1
     tag = held.rfind(b"<", max(start + 1, end - _MAX_OPEN_TAG), end)
     return tag if tag > 0 and held.find(b">", tag, end) < 0 else end
