@@ -51,14 +51,16 @@ UNTYPEABLE: dict[str, bytes] = {
     "separators-in-quoted-fields": (
         '---\nname: "Fer\u2028ry"\ngoal: "Cross\u0085the\u2029sound"\nrepo: quill\n---\n# Ferry\n'
     ).encode(),
-    "trailing-blanks": b"---  \nname: Ferry   \npeople: Quill\n--- \t\n# Ferry  \n\nEvery hour.  \n\n \n## Crew  \nQuill\n",
+    "trailing-blanks": b"---  \nname: Ferry   \npeople: Quill\n--- \t\n# Ferry  \n\nHourly.  \n\n \n## Crew  \nQuill\n",
     "huge-fields": (
         f"---\nname: {'ferry ' * 50}\ngoal: {'cross the sound ' * 400}\n"
         f"tags: [{', '.join(f'tag-{number}' for number in range(100))}]\npeople: [{'Quill, ' * 5000}]\n---\n# Ferry\n"
     ).encode(),
     "control-characters": b"---\nname: Ferry\npeople: Quill \x07\n---\n# Ferry\n\nEvery hour.\n\n## Crew\nQuill\n",
-    "direction-marks": "---\nname: \"\u202eyrreF\u202c\"\ngoal: Cross \u200fhere\npeople: Quill\n---\n# Ferry\n".encode(),
-    "leak-wide-blank-after-the-hashes": "---\nname: Ferry\n---\n# Ferry\n\nEvery hour.\n\n##\u00a0Crew\n\nQuill\n".encode(),
+    "direction-marks": '---\nname: "\u202eyrreF\u202c"\ngoal: Cross \u200fit\nowner: Quill\n---\n# Ferry\n'.encode(),
+    "leak-wide-blank-after-the-hashes": (
+        "---\nname: Ferry\n---\n# Ferry\n\nEvery hour.\n\n##\u00a0Crew\n\nQuill\n"
+    ).encode(),
     "leak-unseen-before-the-hashes": (
         "---\nname: Ferry\n---\n# Ferry\n\nEvery hour.\n\n\u200b## Crew\n\nAnn Quill\n"
     ).encode(),
@@ -74,11 +76,11 @@ KNOWN_LEAKS: dict[str, str] = {
     "leak-second-block-with-a-blank-line": "a second frontmatter block that ends in a blank line counts as text",
     "leak-other-frontmatter": "frontmatter between `+++` counts as text",
     "leak-fields-of-other-names": "fields without dashes count as text unless one has a name of a short list",
-    "leak-comment-made-of-comments": "taking out a comment makes another one, and headings inside comments do not count",
+    "leak-comment-made-of-comments": "taking out a comment makes another one, and headings in it do not count",
     "leak-heading-in-html": "`<h2>` is not seen as a heading",
     "leak-heading-in-a-quote": "`> ##` is not seen as a heading",
     "leak-markdown-comment": "`[//]: # (…)` and link definitions are hidden text and stay",
-    "leak-wide-blank-after-the-hashes": "a no-break space behind `##`, as Mac keyboards make it, is not seen as a blank",
+    "leak-wide-blank-after-the-hashes": "a no-break space behind `##`, as Mac keyboards make it, is no blank",
     "leak-unseen-before-the-hashes": "an invisible character before `##` hides the heading",
     "leak-line-separators": "lines that end in U+2028 are one line",
 }
