@@ -203,3 +203,15 @@ def _match_name(tokens: tuple[_Token, ...], name: str) -> bool:
         else:
             return False
     return all(rest == _STAR for rest in tokens[t:])
+
+
+def pattern_for(path: str) -> str:
+    """A pattern that matches this path; where the language cannot spell a character, it stands for any (share.md §3).
+
+    A path without `/` is a name, and a name matches at any depth.
+    """
+    spelled = (f"[{letter}]" if letter in "*?[" else letter for letter in path)
+    return "".join("?" if part in _UNSPELLABLE or not part.isprintable() else part for part in spelled)
+
+
+_UNSPELLABLE = frozenset("]!{}\\")

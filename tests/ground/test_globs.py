@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alive_p2p.errors import UsageError
-from alive_p2p.globs import Pattern
+from alive_p2p.globs import Pattern, pattern_for
 
 EXAMPLES = [
     # no `/`: that name at any depth
@@ -295,3 +295,12 @@ def test_a_different_case_does_not_match_but_can_be_noticed() -> None:
 def test_what_the_person_wrote_is_kept() -> None:
     """Messages name the pattern as it was typed."""
     assert Pattern.parse("a/drafts/").text == "a/drafts/"
+
+
+_names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1)
+
+
+@given(st.lists(_names.filter(lambda name: name not in {".", ".."}), min_size=1).map("/".join))
+def test_any_path_can_be_spelled_as_a_pattern(path: str) -> None:
+    """It parses, and matches the path it was made for."""
+    assert Pattern.parse(pattern_for(path)).matches(path)

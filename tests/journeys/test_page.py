@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +32,7 @@ from alive_p2p.cli import page_contents
 from alive_p2p.cli.page import POLICY, page
 from alive_p2p.cli.preview import key_form
 from alive_p2p.cli.substitutions import substitution_text
+from alive_p2p.keys.private import load_private_key
 from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.envelopes.sealing import Seal
@@ -558,6 +561,48 @@ def test_a_bundle_of_an_older_layout_says_where_it_lies(tmp_path: Path, runtime:
     assert found.text.count("from bundles/review") == 1
 
 
+def test_however_deep_folders_lie(ready: SharePlan) -> None:
+    """The deepest path a package can hold, with a file at every level: all there, and the nesting has an end."""
+    leaving = ["/".join(["d"] * depth + ["f"]) for depth in range(511)]
+    document = page(with_paths(ready, leaving, empty_dirs=["/".join(["d"] * 500 + ["e"])]))
+    assert sorted(paths_in(document, "leaves")) == sorted([*leaving, "d/" * 500 + "e/"])
+    assert document.count("<details") < 20
+
+
+def test_bundles_are_counted_and_named(tmp_path: Path, runtime: Runtime) -> None:
+    """With scope bundle the headline says how many, and the facts which."""
+    source = plant(tmp_path / "nova", NOVA)
+    request = ShareRequest(source, "bundle", bundles=("shielding-review", "launch-window"))
+    shown = read(page(plan_share(request, runtime))).text
+    assert "nova, 2 bundles, for everybody who gets the file" in shown
+    assert "bundle: launch-window, shielding-review" in shown
+
+
+def test_many_people_and_a_signature(tmp_path: Path, runtime: Runtime) -> None:
+    """Everybody is listed, the first by name in the headline; and whose signature it is, with the id of the key."""
+    people = tuple(replace(BEN, name=f"peer {n}", pubkey_id=f"{n:016x}") for n in range(20))
+    made = rsa.generate_private_key(65537, 2048)
+    pem = made.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    key = load_private_key(pem, label="test")
+    root = read(page(make_rich(tmp_path, runtime, recipients=people, signing_key=key)))
+    shown = " ".join(root.text.split())
+    assert "for peer 0, peer 1, peer 2 and 17 more" in shown
+    assert all(one.pubkey_id in shown for one in people)
+    assert f"by alice {key.public.pubkey_id}" in shown
+
+
+def test_an_empty_folder_and_a_file_that_gets_its_name_back(ready: SharePlan) -> None:
+    """Both are rows of their own; the file says what it is called here."""
+    plan = with_paths(ready, ["notes.md"], empty_dirs=["drafts", "inner/empty"])
+    origin = plan.root / "notes.md.received"
+    plan = replace(plan, files=(replace(plan.files[0], origin=origin),))
+    document = page(plan)
+    assert sorted(paths_in(document, "leaves")) == ["drafts/", "inner/empty/", "notes.md"]
+    assert "from notes.md.received" in read(document).text
+
+
 def test_headings_and_landmarks_are_in_order(rich: SharePlan) -> None:
     """One first heading, no level skipped, each section named by its heading, and a table with scopes."""
     root = read(page(rich))
@@ -705,6 +750,19 @@ def test_a_browser_makes_nothing_of_hostile_words(ready: SharePlan, browser: Bro
     ]
     said = {"Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded", "Page.javascriptDialogOpening"}
     assert [event for event in browser.events if event.get("method") in said] == []
+
+
+def test_the_last_part_of_a_name_stands_last(ready: SharePlan, browser: Browser) -> None:
+    """Also where the letters run from right to left: what looks like the ending is the ending."""
+    browser.show(page(with_paths(ready, ["מסמך.exe", "مرحبا.md", "plain.md"])))
+    sides = browser.ask(
+        """[...document.querySelectorAll('.tree > li > bdi')].map(bdi => {
+          const at = n => { const r = new Range(); r.setStart(bdi.firstChild, n); r.setEnd(bdi.firstChild, n + 1);
+            return r.getBoundingClientRect().left; };
+          return at(bdi.textContent.length - 1) > at(bdi.textContent.lastIndexOf('.') - 1);
+        })"""
+    )
+    assert sides == [True] * 3
 
 
 def test_the_policy_holds_where_all_else_fails(ready: SharePlan, browser: Browser) -> None:

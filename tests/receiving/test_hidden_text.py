@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alive_p2p.receiving import hidden_text
+from alive_p2p.receiving import hidden_characters, hidden_text
 from alive_p2p.receiving.hidden_text import KINDS, MAX_COUNT, HiddenText, HiddenTextScan
 from alive_p2p.text import has_unsafe_character
 
@@ -253,7 +253,7 @@ def test_any_bytes_are_looked_through_without_an_error(content, cuts):
 )
 def test_excerpts_are_visible_to_the_last_character(text):
     for found in scan(text):
-        assert not hidden_text._ANY_INVISIBLE.search(found.excerpt)
+        assert not hidden_characters._ANY_INVISIBLE.search(found.excerpt)
         assert found.excerpt.isprintable()
 
 

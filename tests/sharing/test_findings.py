@@ -11,8 +11,9 @@ from planted_secrets import Planted, innocent, planted
 
 from alive_p2p.errors import UsageError
 from alive_p2p.sharing import deep_scan, findings
-from alive_p2p.sharing.findings import FileScan, Finding, Scanner, slow_triggers, triggers
+from alive_p2p.sharing.findings import FileScan, Finding, Scanner
 from alive_p2p.sharing.secret_rules import RULES
+from alive_p2p.sharing.secret_set import slow_triggers, triggers
 
 PLANTED = planted()
 PIECES = [one.text for one in PLANTED]

@@ -200,11 +200,18 @@ def staying_section(plan: SharePlan) -> Html:
     return section("stays", "What stays", element("p", explanation, class_="quiet"), _tree(rows))
 
 
+def _detail(one: LeftOut) -> Html:
+    """The pattern, or what is wrong with the name."""
+    if not one.detail:
+        return NOTHING
+    return _note("by ", code(one.detail)) if one.reason is Reason.EXCLUDED else _note(one.detail)
+
+
 def _reason(reason: Reason, found: list[LeftOut], *, is_small: bool) -> Html:
     returns = _note(prose("`--include` brings it back, by its name")) if reason in RETURNABLE else NOTHING
     summary = element(
         "summary", element("b", prose(reason.explanation)), element("span", plural(len(found), "path")), returns
     )
-    rows = [element("li", name(one.path), _note(name(one.detail)) if one.detail else NOTHING) for one in found]
+    rows = [element("li", name(one.path), _detail(one)) for one in found]
     is_open = is_small and len(found) <= _SMALL_FOLDER
     return _opening(summary, rows, is_open=is_open)

@@ -88,6 +88,12 @@ def code(content: str) -> Html:
     return element("code", name(content))
 
 
+def command(content: str) -> Html:
+    """An option with its value; the option's own hyphens are no place to break a line."""
+    option, space, value = content.partition(" ")
+    return element("code", Html(f"<bdi>{element('span', option)}{text(space + value)}</bdi>"))
+
+
 def prose(sentence: str, *commands: str) -> Html:
     """One of our sentences: the commands in it as code, and the names it quotes kept apart from its direction.
 
@@ -105,8 +111,10 @@ def prose(sentence: str, *commands: str) -> Html:
         groups = found.groupdict()
         if quoted := groups["quoted"]:
             pieces += ["'", name(quoted), "'"]
+        elif exactly := groups.get("command"):
+            pieces.append(command(exactly))
         else:
-            pieces.append(code(groups.get("command") or groups["word"]))
+            pieces.append(code(groups["word"]))
     return join([*pieces, sentence[end:]])
 
 

@@ -15,15 +15,17 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError
-from alive_p2p.package.reader import Progress
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import escape
+
+if TYPE_CHECKING:
+    from alive_p2p.package.reader import Progress
 
 _MAX_TEXT = 500
 """Longer pieces of text are cut: a name or note of a hundred thousand characters hides everything else."""
@@ -168,7 +170,7 @@ class Screen:
 
     # -- progress ----------------------------------------------------------------------------------------------
 
-    def progress(self, label: str) -> Progress | None:
+    def progress(self, label: str) -> "Progress | None":
         """A progress callback for something that may take a while; None where nothing is to be shown."""
         if self.quiet or self.as_json or not self.colour:
             return None

@@ -16,7 +16,7 @@ from alive_p2p.cli.preview import plan_document, preview_lines
 from alive_p2p.cli.questions import Answer, Questions
 from alive_p2p.cli.screen import short
 from alive_p2p.errors import AliveP2PError, UsageError
-from alive_p2p.globs import Pattern
+from alive_p2p.globs import Pattern, pattern_for
 from alive_p2p.sharing.gate import Outcome
 from alive_p2p.sharing.pipeline import check_output, plan_share, refuse_blocked, write_share
 from alive_p2p.sharing.plan import SharePlan, ShareRequest
@@ -234,8 +234,8 @@ def _next(questions: Questions, plan: SharePlan, request: ShareRequest) -> Share
     kind, name = action
     if kind == "acknowledge":
         return replace(request, acknowledged=(*request.acknowledged, name))
-    if kind == "leave-out" and name.rstrip("/") in request.bundles:
-        return replace(request, bundles=tuple(one for one in request.bundles if one != name.rstrip("/")))
+    if kind == "drop":
+        return replace(request, bundles=tuple(one for one in request.bundles if one != name))
     if kind == "leave-out":
         return replace(request, excludes=(*request.excludes, name))
     return replace(request, allowed_findings=(*request.allowed_findings, name))
@@ -251,21 +251,17 @@ def _actions(plan: SharePlan) -> list[Answer[Any]]:
         if ruling.outcome is Outcome.NEEDS_ACKNOWLEDGE:
             answers.append(Answer(f"I know that {short(ruling.why, 160)}: let it leave", ("acknowledge", ruling.name)))
         if ruling.name in {bundle.name for bundle in plan.bundles}:
-            answers.append(Answer(f"leave out '{short(ruling.name, 60)}'", ("leave-out", f"{ruling.name}/")))
+            is_named = len(plan.request.bundles) > 1
+            way = ("drop", ruling.name) if is_named else ("leave-out", f"{pattern_for(ruling.name)}/")
+            answers.append(Answer(f"leave out '{short(ruling.name, 60)}'", way))
     for finding in plan.blocking_findings:
         where = f"{short(finding.path, 80)}{f':{finding.line}' if finding.line else ''}"
-        answers.append(
-            Answer(f"leave out '{short(finding.path, 80)}', which holds {finding.what}", _leave_out(finding.path))
-        )
+        text = f"leave out '{short(finding.path, 80)}', which holds {finding.what}"
+        answers.append(Answer(text, ("leave-out", pattern_for(finding.path))))
         answers.append(Answer(f"let {finding.what} leave ({where}, {finding.excerpt})", ("allow", finding.id)))
     answers.append(Answer("leave something out", "exclude"))
     answers.append(Answer("cancel", "cancel"))
     return answers
-
-
-def _leave_out(path: str) -> tuple[str, str]:
-    """The pattern that matches exactly this path."""
-    return "leave-out", "".join(f"[{letter}]" if letter in "*?[" else letter for letter in path)
 
 
 def _with_exclusion(questions: Questions, request: ShareRequest) -> ShareRequest:

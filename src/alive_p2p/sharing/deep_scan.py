@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from alive_p2p import files
 from alive_p2p.errors import UsageError
-from alive_p2p.sharing.findings import Finding, checked_excerpt, finding_id, mask
+from alive_p2p.sharing.findings import Finding
+from alive_p2p.sharing.secret_excerpts import checked_excerpt, finding_id, mask
 from alive_p2p.text import one_line
 
 if TYPE_CHECKING:

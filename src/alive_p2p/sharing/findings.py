@@ -5,18 +5,17 @@ constant and the findings are the same for every cutting. Each window holds some
 a secret belongs to the window in whose core it begins, and is seen whole there.
 """
 
-import bisect
 import codecs
-import functools
 import hashlib
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from alive_p2p.errors import UsageError
 from alive_p2p.globs import Pattern
-from alive_p2p.sharing.secret_rules import LONGEST, RULES, Rule, assigned_name
+from alive_p2p.sharing.secret_excerpts import excerpt_of, finding_id
+from alive_p2p.sharing.secret_rules import LONGEST
+from alive_p2p.sharing.secret_set import Hit, hits, triggers
 from alive_p2p.text import escape, fold
 
 TELL_TALES = ("pricing", "invoice", "salary", "strategy", "secret", "credential", ".env")
@@ -127,6 +126,13 @@ class Scanner:
         return FileScan(path)
 
 
+def make_finding(
+    kind: str, what: str, path: str, secret: bytes, line: int | None, excerpt: str, *, blocks: bool
+) -> Finding:
+    """A finding with its identity, its excerpt made safe to print."""
+    return Finding(finding_id(kind, path, secret), kind, what, path, line, escape(excerpt)[:80], blocks)
+
+
 def _folded(text: str) -> Pattern:
     pattern = Pattern.parse(text)
     try:
@@ -136,20 +142,6 @@ def _folded(text: str) -> Pattern:
 
 
 # --- one file -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Hit:
-    rule: Rule
-    start: int
-    end: int
-    match: "re.Match[bytes]"
-
-    @property
-    def secret(self) -> bytes:
-        """The secret's bytes; what only says that one follows, such as a key's first line, is none of it."""
-        start = self.match.end("header") if "header" in self.match.re.groupindex else self.start
-        return self.match.string[start : self.end]
 
 
 class FileScan:
@@ -233,8 +225,9 @@ class FileScan:
     def _scan_window(self, data: bytes, core: int, end: int) -> None:
         """Look for secrets that begin in `data[core:end]`."""
         position = core
+        is_text = not self.is_opaque and b"\0" not in data
         fired = triggers()(data)
-        for hit in self._hits(data, fired) if fired else ():
+        for hit in hits(data, fired, is_code=self._is_code, is_text=is_text) if fired else ():
             if core <= hit.start < end:
                 self._line += _breaks(data, position, hit.start)
                 position = hit.start
@@ -242,28 +235,13 @@ class FileScan:
         if end < len(data):
             self._line += _breaks(data, position, end)
 
-    def _hits(self, data: bytes, fired: list[int]) -> list[_Hit]:
-        """What the rules find, in order of place; where two overlap, the rule that comes first has it."""
-        is_text = not self.is_opaque and b"\0" not in data
-        starts: list[int] = []
-        taken: list[_Hit] = []
-        for index in sorted(fired):
-            rule = RULES[index]
-            if rule.in_text_only and not is_text:
-                continue
-            fresh = [hit for hit in _judged(rule, data, self._is_code) if _is_free(hit, starts, taken)]
-            if fresh:
-                taken = sorted([*taken, *fresh], key=lambda hit: hit.start)
-                starts = [hit.start for hit in taken]
-        return taken
-
-    def _note(self, hit: _Hit) -> None:
+    def _note(self, hit: Hit) -> None:
         identity = finding_id(hit.rule.kind, self.path, hit.secret)
         if (known := self._found.get(identity)) is not None:
             self._found[identity] = replace(known, count=known.count + 1)
         elif len(self._found) < MAX_FINDINGS:
             self._found[identity] = Finding(
-                identity, hit.rule.kind, hit.rule.what, self.path, self._line, _excerpt(hit), blocks=True
+                identity, hit.rule.kind, hit.rule.what, self.path, self._line, excerpt_of(hit), blocks=True
             )
         else:
             self._rest.update(identity.encode())
@@ -292,106 +270,3 @@ def _breaks(data: bytes, start: int, end: int) -> int:
     if data.find(b"\r", start, end) >= 0:
         count += data.count(b"\r", start, end) - data.count(b"\r\n", start, end + 1)
     return count
-
-
-def _judged(rule: Rule, data: bytes, is_code: bool) -> Iterator[_Hit]:  # noqa: FBT001
-    free = 0  # where the last hit ended
-    for match in _anchored(rule, data) if rule.anchor else rule.compiled.finditer(data):
-        if match.start() >= free and (span := rule.judge(match, is_code)) is not None:
-            yield _Hit(rule, *span, match)
-            free = match.end()
-
-
-def _anchored(rule: Rule, data: bytes) -> Iterator["re.Match[bytes]"]:
-    """Matches at every anchor, also inside others: in `token: secret: …` the first value is the second name."""
-    for anchor in re.finditer(rule.anchor, data.lower()):
-        if (match := rule.compiled.match(data, anchor.start())) is not None:
-            yield match
-
-
-def _is_free(hit: _Hit, starts: list[int], taken: list[_Hit]) -> bool:
-    """Whether a place overlaps none of those taken."""
-    place = bisect.bisect_left(starts, hit.end)
-    return place == 0 or taken[place - 1].end <= hit.start
-
-
-# --- the automaton ------------------------------------------------------------------------------------------------
-
-
-@functools.cache
-def triggers() -> Callable[[bytes], list[int]]:
-    """A function that tells which rules may find something in a text: their indices, a superset."""
-    try:
-        import re2  # type: ignore[import-untyped]  # noqa: PLC0415  (takes 10 ms, and has no wheel everywhere)
-    except ImportError:
-        return slow_triggers()
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1  # bytes as they are
-    options.never_capture = True
-    options.log_errors = False  # the text is private, and a log is not
-    options.max_mem = 64 << 20
-    automaton = re2.Set.SearchSet(options)
-    for rule in RULES:
-        automaton.Add(rule.trigger)
-    automaton.Compile()
-    return lambda data: automaton.Match(data) or []
-
-
-@functools.cache
-def slow_triggers() -> Callable[[bytes], list[int]]:
-    """The same with the standard library alone."""
-    compiled = [(re.compile(rule.anchor or rule.trigger), bool(rule.anchor)) for rule in RULES]
-
-    def fired(data: bytes) -> list[int]:
-        lower = data.lower()
-        return [n for n, (pattern, is_anchor) in enumerate(compiled) if pattern.search(lower if is_anchor else data)]
-
-    return fired
-
-
-# --- what is shown ------------------------------------------------------------------------------------------------
-
-
-def finding_id(kind: str, path: str, secret: bytes) -> str:
-    """The stable identity of a finding (share.md §4)."""
-    parts = (kind.encode(), path.encode("utf-8", "surrogateescape"), secret)
-    return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).hexdigest()[:12]
-
-
-def make_finding(
-    kind: str, what: str, path: str, secret: bytes, line: int | None, excerpt: str, *, blocks: bool
-) -> Finding:
-    """A finding with its identity, its excerpt made safe to print."""
-    return Finding(finding_id(kind, path, secret), kind, what, path, line, escape(excerpt)[:80], blocks)
-
-
-def mask(secret: bytes) -> str:
-    """At most the first four characters of a secret, fewer of a short one, and its length."""
-    shown = 0 if len(secret) < 8 else 2 if len(secret) < 16 else 4
-    beginning = secret[:shown].decode("ascii", "replace").replace("\ufffd", "?")
-    return f"{beginning}… ({len(secret)} bytes)"
-
-
-def _excerpt(hit: _Hit) -> str:
-    secret, groups = hit.secret, hit.match.re.groupindex
-    if "header" in groups:
-        shown = f"{hit.match['header'].decode('ascii', 'replace')} …"
-    elif "host" in groups:
-        shown = f"://…:{mask(secret)}@{hit.match['host'].decode('ascii', 'replace')}"
-    elif "name" in groups:
-        shown = f"{assigned_name(hit.match)[-48:]} = {mask(secret)}"
-    else:
-        shown = mask(secret)
-    return checked_excerpt(shown, secret)
-
-
-def checked_excerpt(shown: str, secret: bytes) -> str:
-    """An excerpt safe to print and of at most 80 characters; without its surroundings where those repeat the secret.
-
-    A password may be in the name it is assigned to, or in the host's.
-    """
-    text = secret[:4096].decode("utf-8", "replace")
-    bare = re.sub(re.escape(mask(secret)), "", shown, count=1)
-    if any(text[i : i + 4] in bare for i in range(max(len(text) - 3, 1))):
-        shown = "***"
-    return escape(shown)[:80]

@@ -4,12 +4,14 @@ All rules and no input or output: from what a package would hold and who could r
 has to be asked or acknowledged, and what is refused. The pipeline obeys it, so no door goes round it.
 """
 
+import shlex
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
 from alive_p2p.errors import AliveP2PError
+from alive_p2p.globs import pattern_for
 from alive_p2p.sharing.audience import Audience
 from alive_p2p.sharing.findings import Finding
 from alive_p2p.walnut.key import Sensitivity
@@ -33,7 +35,7 @@ class Part:
 
     Attributes:
         kind: a bundle at any depth, or a walnut: all of it that is no bundle.
-        name: the path in the walnut; `walnut` for the walnut itself.
+        name: the path in the package; `walnut` for the walnut itself.
         sensitivity: its own or its parents', whichever is stricter.
         reason: why, in words.
         has_pii: whether it says that it holds personal data.
@@ -200,7 +202,7 @@ def _about_part(part: Part, question: Question) -> Iterable[Ruling]:
 
 def _way_on(part: Part) -> str:
     if part.kind == "bundle":
-        return f"seal it for somebody, or leave the bundle out with `--exclude '{part.name}/'`"
+        return f"seal it for somebody, or leave the bundle out with `--exclude {_quoted(part.name)}/`"
     return "seal it for somebody, or share bundles (`--scope bundle`)"
 
 
@@ -211,7 +213,9 @@ def _walnut_name(part: Part) -> str:
 def _acknowledging(name: str, why: str, question: Question) -> Ruling:
     if question.acknowledged & set(_names(name)):
         return Ruling(name, Outcome.ACKNOWLEDGED, why)
-    return Ruling(name, Outcome.NEEDS_ACKNOWLEDGE, why, f"say that you know it with `--acknowledge '{name}'`")
+    return Ruling(
+        name, Outcome.NEEDS_ACKNOWLEDGE, why, f"say that you know it with `--acknowledge {shlex.quote(name)}`"
+    )
 
 
 def _names(name: str) -> tuple[str, str]:
@@ -226,5 +230,10 @@ def ruling_on(finding: Finding) -> Ruling:
         finding.id,
         Outcome.REFUSED,
         f"{finding.what} in {where}: {finding.excerpt}",
-        f"take it out, leave the file out with `--exclude '{finding.path}'`, or `--allow-finding {finding.id}`",
+        f"take it out, leave the file out with `--exclude {_quoted(finding.path)}`, or `--allow-finding {finding.id}`",
     )
+
+
+def _quoted(path: str) -> str:
+    """A path as a pattern that can be pasted into a shell."""
+    return shlex.quote(pattern_for(path))

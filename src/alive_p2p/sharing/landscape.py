@@ -89,17 +89,28 @@ class Landscape:
     def _bundle(self, path: Path, folder: str, manifest: str, holders: tuple[Part, ...]) -> Part:
         bundle = Bundle(path.name, folder, path, is_top_level=False, manifest_name=manifest)
         self.judged[f"{folder}/{manifest}"] = files.sha256(bundle.data)
-        own = Part("bundle", folder, bundle.sensitivity, bundle.sensitivity_reason, bundle.has_pii)
+        own = Part("bundle", self._package_path(folder), bundle.sensitivity, bundle.sensitivity_reason, bundle.has_pii)
         return _stricter(own, holders)
+
+    def _package_path(self, folder: str) -> str:
+        """The path in a package: a bundle of an older layout leaves its container there (format.md §6)."""
+        for container in (kernel.V2_CONTAINER, kernel.V1_CONTAINER):
+            inside = folder.removeprefix(f"{container}/")
+            if inside != folder and bundle_manifest_name(self._root / container / inside.split("/")[0]) is not None:
+                return inside
+        return folder
 
     def _nested_walnut(self, path: Path, folder: str, holders: tuple[Part, ...]) -> Part:
         try:
             data = files.read_bytes(path / kernel.KEY, limit=kernel.SMALL_FILE_LIMIT)
         except FileSystemError:
-            return Part("walnut", folder, Sensitivity.RESTRICTED, "its `key.md` cannot be read")
+            return Part("walnut", self._package_path(folder), Sensitivity.RESTRICTED, "its `key.md` cannot be read")
         self.judged[f"{folder}/{kernel.KEY}"] = files.sha256(data)
         key = read_key(data)
-        return _stricter(Part("walnut", folder, key.sensitivity, f"its `key.md`: {key.sensitivity_reason}"), holders)
+        return _stricter(
+            Part("walnut", self._package_path(folder), key.sensitivity, f"its `key.md`: {key.sensitivity_reason}"),
+            holders,
+        )
 
 
 def _is_restricted_bundle(part: Part) -> bool:

@@ -1,0 +1,99 @@
+"""All rules as one set: which of them may find something in a text, and what they find there.
+
+One automaton reads the text once and tells whose triggers fire; only those rules look for the place and judge it.
+Without re2 the standard library asks every rule by itself, which is slower and comes to the same.
+"""
+
+import bisect
+import functools
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from alive_p2p.sharing.secret_rules import RULES, Rule
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A secret that a rule has found: `start` and `end` are its place in the text that was matched."""
+
+    rule: Rule
+    start: int
+    end: int
+    match: "re.Match[bytes]"
+
+    @property
+    def secret(self) -> bytes:
+        """The secret's bytes; what only says that one follows, such as a key's first line, is none of it."""
+        start = self.match.end("header") if "header" in self.match.re.groupindex else self.start
+        return self.match.string[start : self.end]
+
+
+def hits(data: bytes, fired: Iterable[int], *, is_code: bool, is_text: bool) -> list[Hit]:
+    """What the rules find, in order of place; where two overlap, the rule that comes first has it."""
+    starts: list[int] = []
+    taken: list[Hit] = []
+    for index in sorted(fired):
+        rule = RULES[index]
+        if rule.in_text_only and not is_text:
+            continue
+        fresh = [hit for hit in _judged(rule, data, is_code) if _is_free(hit, starts, taken)]
+        if fresh:
+            taken = sorted([*taken, *fresh], key=lambda hit: hit.start)
+            starts = [hit.start for hit in taken]
+    return taken
+
+
+def _judged(rule: Rule, data: bytes, is_code: bool) -> Iterator[Hit]:  # noqa: FBT001
+    free = 0  # where the last hit ended
+    for match in _anchored(rule, data) if rule.anchor else rule.compiled.finditer(data):
+        if match.start() >= free and (span := rule.judge(match, is_code)) is not None:
+            yield Hit(rule, *span, match)
+            free = match.end()
+
+
+def _anchored(rule: Rule, data: bytes) -> Iterator["re.Match[bytes]"]:
+    """Matches at every anchor, also inside others: in `token: secret: …` the first value is the second name."""
+    for anchor in re.finditer(rule.anchor, data.lower()):
+        if (match := rule.compiled.match(data, anchor.start())) is not None:
+            yield match
+
+
+def _is_free(hit: Hit, starts: list[int], taken: list[Hit]) -> bool:
+    """Whether a place overlaps none of those taken."""
+    place = bisect.bisect_left(starts, hit.end)
+    return place == 0 or taken[place - 1].end <= hit.start
+
+
+# --- the automaton ------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def triggers() -> Callable[[bytes], list[int]]:
+    """A function that tells which rules may find something in a text: their indices, a superset."""
+    try:
+        import re2  # noqa: PLC0415  (takes 10 ms, and has no wheel everywhere)
+    except ImportError:
+        return slow_triggers()
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1  # bytes as they are
+    options.never_capture = True
+    options.log_errors = False  # the text is private, and a log is not
+    options.max_mem = 64 << 20
+    automaton = re2.Set.SearchSet(options)
+    for rule in RULES:
+        automaton.Add(rule.trigger)
+    automaton.Compile()
+    return lambda data: automaton.Match(data) or []
+
+
+@functools.cache
+def slow_triggers() -> Callable[[bytes], list[int]]:
+    """The same with the standard library alone."""
+    compiled = [(re.compile(rule.anchor or rule.trigger), bool(rule.anchor)) for rule in RULES]
+
+    def fired(data: bytes) -> list[int]:
+        lower = data.lower()
+        return [n for n, (pattern, is_anchor) in enumerate(compiled) if pattern.search(lower if is_anchor else data)]
+
+    return fired
