@@ -102,6 +102,17 @@ def share(
     Raises:
         AliveP2PError: it could not be done; `code` and `hint` say why and what to do.
     """
+    _check_arguments(
+        {"scope": (scope, ("full", "bundle", "snapshot")), "key": (key, (None, "full", "reduced"))},
+        bundles=bundles,
+        exclude=exclude,
+        include=include,
+        presets=presets,
+        recipients=recipients,
+        acknowledge=acknowledge,
+        allow_findings=allow_findings,
+        **{f"peer_excludes[{name!r}]": patterns for name, patterns in (peer_excludes or {}).items()},
+    )
     surroundings = runtime or Runtime.from_process()
     handle = sender or own_handle(surroundings)
     seal, people = _seal(recipients, passphrase, encrypt, surroundings)
@@ -239,10 +250,22 @@ def verify(
     )
 
 
+def _check_arguments(choices: Mapping[str, tuple[object, Sequence[object]]], **lists: object) -> None:
+    """A text where a list is meant would be taken letter by letter, and would keep back nothing that was meant."""
+    for name, (value, known) in choices.items():
+        if value not in known:
+            words = ", ".join(str(one) for one in known)
+            raise UsageError("usage", f"`{name}` is {value!r}; it can be {words}", untouched="everything")
+    for name, values in lists.items():
+        if isinstance(values, str | bytes):
+            raise UsageError("usage", f"`{name}` is one text, where a list of texts is meant", untouched="everything")
+
+
 def _seal(
     recipients: Sequence[str], passphrase: bytes | None, encrypt: str | None, runtime: Runtime
 ) -> tuple[Seal, tuple[Recipient, ...]]:
     people = from_keyring(Keyring.load(runtime), recipients) if recipients else []
+    _check_arguments({"encrypt": (encrypt, (None, "none", "passphrase", "rsa", "age"))})
     chosen = Envelope(encrypt) if encrypt else envelope_for(people, has_passphrase=passphrase is not None)
     if people and passphrase is not None:
         raise UsageError("usage", "a package is sealed for people or with a passphrase, not both")

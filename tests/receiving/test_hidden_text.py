@@ -27,17 +27,17 @@ def selectors(content: bytes) -> str:
     return "".join(chr(0xFE00 + byte if byte < 16 else 0xE0100 + byte - 16) for byte in content)
 
 
-def scan(content: str | bytes, cuts: tuple[int, ...] = ()) -> list[HiddenText]:
+def scan(content: str | bytes, cuts: tuple[int, ...] = (), *, path: str = "notes.md") -> list[HiddenText]:
     content = content if isinstance(content, bytes) else content.encode()
-    scanner = HiddenTextScan("notes.md")
+    scanner = HiddenTextScan(path)
     edges = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]
     for start, end in itertools.pairwise(edges):
         scanner.feed(content[start:end])
     return scanner.finish()
 
 
-def kinds(content: str | bytes) -> list[str]:
-    return [found.kind for found in scan(content)]
+def kinds(content: str | bytes, *, path: str = "notes.md") -> list[str]:
+    return [found.kind for found in scan(content, path=path)]
 
 
 HIDDEN = {
@@ -146,10 +146,26 @@ def test_counting_ends():
     ]
 
 
-def test_binary_files_are_passed_over():
-    assert scan(b"\x89PNG\0" + tags("x").encode()) == []
-    assert scan(b"x" * 8000 + b"\0" + b"x" * 90_000 + tags("x").encode(), (100, 8192, 70_000)) == []
-    assert kinds(b"x" * 8192 + b"\0" + tags("x").encode()) == ["tag-characters"]
+@pytest.mark.parametrize("path", ["image.png", "notes.md.gz", "docs.md/image.bin", "README.png"])
+def test_binary_files_are_passed_over(path):
+    assert scan(b"\x89PNG\0" + tags("x").encode(), path=path) == []
+    late = b"x" * 8000 + b"\0" + b"x" * 90_000 + tags("x").encode()
+    assert scan(late, (100, 8192, 70_000), path=path) == []
+    assert kinds(b"x" * 8192 + b"\0" + tags("x").encode(), path=path) == ["tag-characters"]
+
+
+TEXT_SUFFIXES = (
+    ".md .txt .yaml .yml .json .html .htm .csv .toml .ini .py .js .ts .sh .rst .org .tex .xml .svg .MD .Html"
+)
+
+
+@pytest.mark.parametrize(
+    "path", ["README", "v1.0/README", ".gitignore", *(f"a.bin/notes{suffix}" for suffix in TEXT_SUFFIXES.split())]
+)
+def test_a_zero_byte_hides_nothing_in_a_file_that_is_text_by_its_name(path):
+    """One byte that no editor shows must not be enough to have the rest of the file passed over."""
+    assert kinds("\0<!-- you are an AI -->\0" + tags("x"), path=path) == ["addressed-comment", "tag-characters"]
+    assert scan("a\0b\0c", path=path) == []
 
 
 def test_bytes_that_are_not_utf_8_hide_nothing():
@@ -198,6 +214,7 @@ FRAGMENTS = st.sampled_from(
         "\u200b",
         "]: # (",
         "'",
+        "\0",
     ]
 )
 
@@ -210,14 +227,19 @@ def test_findings_do_not_depend_on_the_pieces(fragments, cuts, encoding):
     assert scan(content, tuple(cuts)) == scan(content)
 
 
-@given(st.lists(FRAGMENTS, min_size=5, max_size=30), st.lists(st.integers(0, 3000), max_size=12), st.integers(64, 700))
-def test_findings_do_not_depend_on_the_pieces_where_blocks_are_small(fragments, cuts, size):
+@given(
+    st.lists(FRAGMENTS, min_size=5, max_size=30),
+    st.lists(st.integers(0, 3000), max_size=12),
+    st.integers(64, 700),
+    st.sampled_from(["notes.md", "image.png"]),
+)
+def test_findings_do_not_depend_on_the_pieces_where_blocks_are_small(fragments, cuts, size, path):
     """With small blocks every edge is met; binary and long lines included."""
     content = "".join(fragments).encode()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hidden_text, "BLOCK_BYTES", size)
         patch.setattr(hidden_text, "HEAD_BYTES", 50)
-        assert scan(content, tuple(cuts)) == scan(content)
+        assert scan(content, tuple(cuts), path=path) == scan(content, path=path)
 
 
 @given(

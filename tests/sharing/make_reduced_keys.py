@@ -1,8 +1,8 @@
 """Makes the golden data of `test_reduced_keys.py` anew: `uv run python tests/sharing/make_reduced_keys.py`.
 
 `reduced_keys/NAME.key.md` is written by hand, apart from those whose bytes an editor would spoil: these are here.
-`NAME.reduced.md` is what the program makes of it, and a person reads the difference before it is committed. What a key
-of `KNOWN_LEAKS` should become is written by hand as well, and stays as it is.
+`NAME.reduced.md` is what the program makes of it, and a person reads the difference before it is committed. The keys
+called `leak-…` gave something away once.
 """
 
 import sys
@@ -69,23 +69,6 @@ UNTYPEABLE: dict[str, bytes] = {
     ).encode(),
 }
 
-KNOWN_LEAKS: dict[str, str] = {
-    "leak-heading-without-a-blank": "`##Crew` is no heading in CommonMark, and everybody who writes it means one",
-    "leak-fence-in-a-list": "the closing line of a fence in a list is taken for the opening of another",
-    "leak-fence-in-preformatted-text": "a fence inside `<pre>` is taken for one",
-    "leak-second-block-with-a-blank-line": "a second frontmatter block that ends in a blank line counts as text",
-    "leak-other-frontmatter": "frontmatter between `+++` counts as text",
-    "leak-fields-of-other-names": "fields without dashes count as text unless one has a name of a short list",
-    "leak-comment-made-of-comments": "taking out a comment makes another one, and headings in it do not count",
-    "leak-heading-in-html": "`<h2>` is not seen as a heading",
-    "leak-heading-in-a-quote": "`> ##` is not seen as a heading",
-    "leak-markdown-comment": "`[//]: # (…)` and link definitions are hidden text and stay",
-    "leak-wide-blank-after-the-hashes": "a no-break space behind `##`, as Mac keyboards make it, is no blank",
-    "leak-unseen-before-the-hashes": "an invisible character before `##` hides the heading",
-    "leak-line-separators": "lines that end in U+2028 are one line",
-}
-"""Keys of which something leaves that should not, and why; their golden is what should leave."""
-
 
 def main() -> int:
     """Write everything that is not written by hand."""
@@ -93,8 +76,7 @@ def main() -> int:
         (FOLDER / f"{name}.key.md").write_bytes(data)
     for path in sorted(FOLDER.glob("*.key.md")):
         name = path.name.removesuffix(".key.md")
-        if name not in KNOWN_LEAKS:
-            (FOLDER / f"{name}.reduced.md").write_bytes(reduced_key(read_key(path.read_bytes()), WALNUT))
+        (FOLDER / f"{name}.reduced.md").write_bytes(reduced_key(read_key(path.read_bytes()), WALNUT))
     return 0
 
 

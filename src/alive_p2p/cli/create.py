@@ -63,6 +63,7 @@ def create(
             write_page(call, html, plan)
         if not call.yes and (screen.is_interactive or plan.gate.questions or plan.is_blocked):
             screen.lines(preview_lines(plan), result=False)
+            screen.warn(plan.warnings)
         refuse_blocked(plan, agreed=call.yes or screen.can_ask)
         if plan.gate.questions:
             call.approve(f"let it leave for {plan.readers}?")

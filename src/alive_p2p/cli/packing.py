@@ -99,6 +99,8 @@ class Packing:
             given.pop(name)
         source = PassphraseFrom(given.pop("passphrase_env"), given.pop("passphrase_file"))
         chosen, shown = seal(call, given.pop("encrypt"), named, source)
+        known = (call.keyring().find(one.pubkey_id) for one in shown)
+        peers = {*named.peers, *(peer.name for peer in known if peer is not None)}
         walnut = call.runtime.cwd / given.pop("walnut")
         handle = own_handle(call.runtime)
         return ShareRequest(
@@ -107,7 +109,7 @@ class Packing:
             signing_key=signing_key(call, sign=given.pop("sign"), handle=handle, walnut=walnut),
             seal=chosen,
             recipients=shown,
-            peer_excludes=kept_from(call.runtime, named.peers, exclude_from=given.pop("peers")),
+            peer_excludes=kept_from(call.runtime, sorted(peers), exclude_from=given.pop("peers")),
             deep_scan=given.pop("scan") == "deep",
             **given,
         )

@@ -63,6 +63,8 @@ def preview_lines(plan: SharePlan) -> list[str]:
         field_line("sealed", sealed_text(plan)),
         field_line("signed", signed_text(plan)),
         field_line("sensitivity", f"{plan.sensitivity.word} ({plan.sensitivity_reason})"),
+        field_line("key.md", key_form(plan)),
+        *([field_line("history", "the real log and insights")] if plan.request.full_history else []),
         field_line("files", f"{plural(len(plan.files), 'file')}, {human_size(plan.total_size)}"),
         *_attention(plan),
         "",
@@ -74,6 +76,14 @@ def preview_lines(plan: SharePlan) -> list[str]:
         lines.insert(4, field_line("preferences", "none in this world, so the defaults apply"))
     if plan.left_out:
         lines += ["", "what stays", *_left_out(plan)]
+    if plan.included:
+        lines += [
+            "",
+            "brought back by `--include`",
+            *(f"  {short(path, 160)}" for path in plan.included[:_SHOWN_PATHS]),
+        ]
+        if len(plan.included) > _SHOWN_PATHS:
+            lines.append(f"  and {len(plan.included) - _SHOWN_PATHS:,} more; `--json` lists all")
     if plan.exclusions:
         lines += ["", "exclusions"]
         lines += [f"  {use.pattern}  ({use.origin}): {plural(use.matched, 'file')}" for use in plan.exclusions]

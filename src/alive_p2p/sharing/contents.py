@@ -49,7 +49,6 @@ class Contents:
         substitutions: package path to reason, for everything that is not as it is at the sender's.
         left_out: what could not be read.
         warnings: what a person should know.
-        nested_keys: the nested walnuts whose `key.md` leaves, and its sensitivity.
         findings: the secrets that were found.
         unscanned: how many files the scan cannot look inside.
     """
@@ -72,7 +71,6 @@ class Contents:
         self.substitutions: dict[str, str] = {}
         self.left_out: list[LeftOut] = []
         self.warnings: list[str] = []
-        self.nested_keys: list[tuple[str, Sensitivity]] = []
         self.findings: list[Finding] = []
         self.unscanned = 0
         self._landscape = landscape
@@ -154,7 +152,6 @@ class Contents:
             data = files.read_bytes(candidate.origin, limit=kernel.SMALL_FILE_LIMIT)
             self._refuse_unjudged(candidate, data)
             key = read_key(data)
-            self.nested_keys.append((candidate.walnut_path.removesuffix(f"/{kernel.KEY}"), key.sensitivity))
             if self._key_form(key.sensitivity) == "full":
                 return None
             self.substitutions[candidate.path] = _KEY

@@ -5,15 +5,18 @@ has to be asked or acknowledged, and what is refused. The pipeline obeys it, so 
 """
 
 import shlex
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
 
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.globs import pattern_for
+from alive_p2p.package.paths import MANIFEST
 from alive_p2p.sharing.audience import Audience
 from alive_p2p.sharing.findings import Finding
+from alive_p2p.walnut.kernel import BUNDLE_MANIFEST, KERNEL
 from alive_p2p.walnut.key import Sensitivity
 
 
@@ -27,6 +30,8 @@ WALNUT = "walnut"
 """What `--acknowledge` calls everything of the walnut that is no bundle."""
 KEY = "key"
 HISTORY = "history"
+RESERVED = frozenset([WALNUT, KEY, HISTORY])
+"""What `--acknowledge` calls no bundle: one of such a name is called by it with a `/` at its end."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Part:
 
     Attributes:
         kind: a bundle at any depth, or a walnut: all of it that is no bundle.
-        name: the path in the package; `walnut` for the walnut itself.
+        name: the path in the package; `walnut` for the walnut itself. Nothing else has a name of `RESERVED`.
         sensitivity: its own or its parents', whichever is stricter.
         reason: why, in words.
         has_pii: whether it says that it holds personal data.
@@ -151,8 +156,23 @@ def decide(question: Question) -> Decision:
     rulings = [*_about_keys(question), *_about_history(question)]
     for part in question.parts:
         rulings += _about_part(part, question)
-    used = {name for ruling in rulings for name in _names(ruling.name)}
-    return Decision(question.audience, tuple(rulings), tuple(sorted(question.acknowledged - used)))
+    meant = _meant(question.acknowledged, [one.name for one in rulings if one.outcome is Outcome.NEEDS_ACKNOWLEDGE])
+    decided = tuple(
+        replace(one, outcome=Outcome.ACKNOWLEDGED, hint=None) if one.name in meant else one for one in rulings
+    )
+    used = {*meant.values(), *(one.name for one in rulings)}
+    return Decision(question.audience, decided, tuple(sorted(question.acknowledged - used)))
+
+
+def _meant(acknowledged: Collection[str], names: Sequence[str]) -> dict[str, str]:
+    """What is acknowledged, with the word that did it: the name itself, or its last part where only one has it."""
+    last = {name: name.rstrip("/").rpartition("/")[2] for name in names}
+    times = Counter(last.values())
+    found = {name: name for name in names if name in acknowledged}
+    for name, word in last.items():
+        if word in acknowledged and times[word] == 1 and word not in RESERVED:
+            found.setdefault(name, word)
+    return found
 
 
 def _about_keys(question: Question) -> Iterable[Ruling]:
@@ -160,7 +180,7 @@ def _about_keys(question: Question) -> Iterable[Ruling]:
         return
     strictest = max(sensitivity for _, sensitivity in question.keys)
     if strictest is Sensitivity.RESTRICTED:
-        yield _acknowledging(KEY, "`key.md` is restricted, and would leave whole", question)
+        yield _acknowledging(KEY, "`key.md` is restricted, and would leave whole")
     elif default_key_form(strictest, question.audience) == "reduced":
         yield Ruling(KEY, Outcome.BY_HAND, f"`key.md` is {strictest.word}, and leaves whole because you asked for it")
 
@@ -180,7 +200,7 @@ def _about_history(question: Question) -> Iterable[Ruling]:
             "seal it for somebody, or leave out `--include-full-history`",
         )
     else:
-        yield _acknowledging(HISTORY, f"the walnut is {strictest.word}, and its history would leave", question)
+        yield _acknowledging(HISTORY, f"the walnut is {strictest.word}, and its history would leave")
 
 
 def _about_part(part: Part, question: Question) -> Iterable[Ruling]:
@@ -197,40 +217,40 @@ def _about_part(part: Part, question: Question) -> Iterable[Ruling]:
     if question.audience is Audience.ANYBODY:
         yield Ruling(part.name, Outcome.REFUSED, f"{why}, and the package is not sealed", _way_on(part))
     else:
-        yield _acknowledging(part.name, why, question)
+        yield _acknowledging(part.name, why)
 
 
 def _way_on(part: Part) -> str:
     if part.kind == "bundle":
-        return f"seal it for somebody, or leave the bundle out with `--exclude {_quoted(part.name)}/`"
-    return "seal it for somebody, or share bundles (`--scope bundle`)"
+        return f"seal it for somebody, or leave the bundle out with `--exclude {_quoted(part.name.rstrip('/'))}/`"
+    if part.name == WALNUT:
+        return "seal it for somebody, or share bundles (`--scope bundle`)"
+    return f"seal it for somebody, or leave it out with `--exclude {_quoted(part.name.rstrip('/'))}/`"
 
 
 def _walnut_name(part: Part) -> str:
     return "the walnut" if part.name == WALNUT else f"the nested walnut '{part.name}'"
 
 
-def _acknowledging(name: str, why: str, question: Question) -> Ruling:
-    if question.acknowledged & set(_names(name)):
-        return Ruling(name, Outcome.ACKNOWLEDGED, why)
+def _acknowledging(name: str, why: str) -> Ruling:
     return Ruling(
         name, Outcome.NEEDS_ACKNOWLEDGE, why, f"say that you know it with `--acknowledge {shlex.quote(name)}`"
     )
 
 
-def _names(name: str) -> tuple[str, str]:
-    """What a thing may be called: by its path, or by its last name."""
-    return name, name.rpartition("/")[2]
-
-
 def ruling_on(finding: Finding) -> Ruling:
     """A secret that was found, in the gate's words, with the three ways on."""
     where = f"'{finding.path}'" + (f", line {finding.line}" if finding.line else "")
+    leave_out = f"leave the file out with `--exclude {_quoted(finding.path)}`, "
+    if finding.path == MANIFEST:
+        where, leave_out = "what the manifest says: a text, a pattern, or a file's name", ""
+    elif finding.path.startswith(f"{KERNEL}/") or finding.path.endswith(f"/{BUNDLE_MANIFEST}"):
+        leave_out = ""  # it leaves in any case
     return Ruling(
         finding.id,
         Outcome.REFUSED,
         f"{finding.what} in {where}: {finding.excerpt}",
-        f"take it out, leave the file out with `--exclude {_quoted(finding.path)}`, or `--allow-finding {finding.id}`",
+        f"take it out, {leave_out}or `--allow-finding {finding.id}`",
     )
 
 

@@ -4,20 +4,23 @@ Every folder that holds something is asked, also where bundles are not looked fo
 that `--include` brought back counts like any other (share.md §4).
 """
 
+import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from alive_p2p import files
 from alive_p2p.errors import FileSystemError
-from alive_p2p.sharing.gate import WALNUT, Part
+from alive_p2p.sharing.gate import RESERVED, WALNUT, Part
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.bundles import Bundle, bundle_manifest_name
 from alive_p2p.walnut.key import Sensitivity, read_key
-from alive_p2p.walnut.walnut import Walnut, looks_like_walnut
+from alive_p2p.walnut.walnut import Walnut, may_be_walnut
 
 _RAW = "raw"
+_MANIFESTS = frozenset([*(fold(name) for name in kernel.BUNDLE_MANIFESTS), "context.manifest.yml"])
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Landscape:
         A bundle's files are the bundle's; only what lies in no bundle is the walnut's.
         """
         found: dict[str, Part] = {}
-        for folder in {path.rpartition("/")[0] for path in walnut_paths}:
+        for folder in sorted({path.rpartition("/")[0] for path in walnut_paths}):
             holders = self.folder(folder).holders
             last_walnut = max(index for index, part in enumerate(holders) if part.kind == "walnut")
             inner = holders[last_walnut + 1 :]
@@ -72,6 +75,13 @@ class Landscape:
                 found[part.name] = part
         return tuple(found[name] for name in sorted(found, key=lambda name: (name != WALNUT, name)))
 
+    def walnuts(self, walnut_paths: Iterable[str]) -> tuple[tuple[str, Sensitivity], ...]:
+        """The walnuts that these files lie in, the walnut itself first, with their sensitivity."""
+        found = {part.name: part.sensitivity for part in self.folder("").holders}
+        for folder in sorted({path.rpartition("/")[0] for path in walnut_paths}):
+            found |= {part.name: part.sensitivity for part in self.folder(folder).holders if part.kind == "walnut"}
+        return tuple(found.items())
+
     def _look(self, above: Place, folder: str, name: str) -> Place:
         path = self._root / folder
         raw_of = above.raw_of
@@ -80,17 +90,28 @@ class Landscape:
         holders = above.holders
         if name == kernel.KERNEL:
             return Place(holders, raw_of)
-        if looks_like_walnut(path):
+        if may_be_walnut(path):
             holders = (*holders, self._nested_walnut(path, folder, holders))
-        if (manifest := _manifest_of(path)) is not None:
-            holders = (*holders, self._bundle(path, folder, manifest, holders))
+        if manifests := _manifests_of(path):
+            holders = (*holders, self._bundle(path, folder, manifests, holders))
         return Place(holders, raw_of)
 
-    def _bundle(self, path: Path, folder: str, manifest: str, holders: tuple[Part, ...]) -> Part:
-        bundle = Bundle(path.name, folder, path, is_top_level=False, manifest_name=manifest)
-        self.judged[f"{folder}/{manifest}"] = files.sha256(bundle.data)
-        own = Part("bundle", self._package_path(folder), bundle.sensitivity, bundle.sensitivity_reason, bundle.has_pii)
-        return _stricter(own, holders)
+    def _bundle(self, path: Path, folder: str, manifests: list[str], holders: tuple[Part, ...]) -> Part:
+        """What the strictest of a folder's manifests says: a receiver may go by any of them."""
+        own = None
+        for manifest in manifests:
+            bundle = Bundle(path.name, folder, path, is_top_level=False, manifest_name=manifest)
+            self.judged[f"{folder}/{manifest}"] = files.sha256(bundle.data)
+            has_pii = bundle.has_pii or (own is not None and own.has_pii)
+            if own is None or bundle.sensitivity > own.sensitivity:
+                own = Part("bundle", self._name(folder), bundle.sensitivity, bundle.sensitivity_reason, has_pii)
+            else:
+                own = replace(own, has_pii=has_pii)
+        return _stricter(cast("Part", own), holders)
+
+    def _name(self, folder: str) -> str:
+        path = self._package_path(folder)
+        return f"{path}/" if path in RESERVED else path
 
     def _package_path(self, folder: str) -> str:
         """The path in a package: a bundle of an older layout leaves its container there (format.md §6)."""
@@ -104,11 +125,11 @@ class Landscape:
         try:
             data = files.read_bytes(path / kernel.KEY, limit=kernel.SMALL_FILE_LIMIT)
         except FileSystemError:
-            return Part("walnut", self._package_path(folder), Sensitivity.RESTRICTED, "its `key.md` cannot be read")
+            return Part("walnut", self._name(folder), Sensitivity.RESTRICTED, "its `key.md` cannot be read")
         self.judged[f"{folder}/{kernel.KEY}"] = files.sha256(data)
         key = read_key(data)
         return _stricter(
-            Part("walnut", self._package_path(folder), key.sensitivity, f"its `key.md`: {key.sensitivity_reason}"),
+            Part("walnut", self._name(folder), key.sensitivity, f"its `key.md`: {key.sensitivity_reason}"),
             holders,
         )
 
@@ -117,11 +138,13 @@ def _is_restricted_bundle(part: Part) -> bool:
     return part.kind == "bundle" and part.sensitivity is Sensitivity.RESTRICTED
 
 
-def _manifest_of(path: Path) -> str | None:
-    """The name of what says that a folder is a bundle; a link counts too, though it is never followed."""
-    if (name := bundle_manifest_name(path)) is not None:
-        return name
-    return next((name for name in kernel.BUNDLE_MANIFESTS if files.is_taken(path / name)), None)
+def _manifests_of(path: Path) -> list[str]:
+    """What says that a folder is a bundle, in any spelling; a link counts too, though it is never followed."""
+    try:
+        names = sorted(os.listdir(path))  # noqa: PTH208  (names as text are all that is needed)
+    except OSError:
+        return []
+    return [name for name in names if fold(name) in _MANIFESTS]
 
 
 def _stricter(part: Part, holders: tuple[Part, ...]) -> Part:

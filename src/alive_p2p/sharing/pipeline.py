@@ -20,7 +20,7 @@ from alive_p2p.sharing.gate import GateError, ruling_on
 from alive_p2p.sharing.output import default_name, resolve_output
 from alive_p2p.sharing.plan import PlannedFile, Reason, SharePlan, ShareRequest, ShareResult
 from alive_p2p.sharing.planning import Planner, check_request
-from alive_p2p.sharing.sent import record
+from alive_p2p.sharing.sent import record, refuse_unrecordable
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.ledger import Ledger
 from alive_p2p.walnut.preferences import load_preferences
@@ -75,6 +75,7 @@ def write_share(
         FileSystemError: the disk refused.
     """
     refuse_blocked(plan, agreed=agreed)
+    refuse_unrecordable(plan, runtime)
     destination = resolve_output(plan.root, plan_name(plan), runtime, output=output, force=force)
     with walnut_lock(plan.root, "create", runtime, wait_seconds=wait_seconds):
         _refuse_changes(plan, runtime)
@@ -210,11 +211,14 @@ def _refuse_changes(plan: SharePlan, runtime: Runtime) -> None:
         if now != planned.stamp:
             raise ChangedError(planned.entry.path)
     walnut = open_walnut(plan.root)
-    there = Planner(plan.request, walnut, load_preferences(walnut.world), runtime).select_again()
+    there, decision = Planner(plan.request, walnut, load_preferences(walnut.world), runtime).select_again()
+    if decision != plan.gate:
+        raise ChangedError(decision.rulings[0].name if decision.rulings else kernel.KEY)
     planned_paths = {one.entry.path for one in plan.files if one.origin is not None}
     known = planned_paths | {one.path for one in plan.left_out if one.reason is Reason.UNREADABLE}
-    if appeared := sorted(there - known):
-        raise ChangedError(appeared[0])
+    gone = {path for path in planned_paths - there if not path.startswith(f"{kernel.KERNEL}/")}
+    if changed := sorted((there - known) | gone):
+        raise ChangedError(changed[0])
 
 
 def _record_walnut_id(plan: SharePlan) -> None:

@@ -126,7 +126,6 @@ RETURNABLE = frozenset(
         Reason.BUILD_OUTPUT,
         Reason.OLDER_PACKAGE,
         Reason.LOOSE_FILE,
-        Reason.OLD_KERNEL,
     ]
 )
 """What `--include` can bring back."""

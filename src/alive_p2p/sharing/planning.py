@@ -8,13 +8,13 @@ from alive_p2p.package import paths
 from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import FORMAT_VERSION, Manifest
-from alive_p2p.package.paths import bundle_name_refusal
+from alive_p2p.package.paths import MANIFEST, bundle_name_refusal
 from alive_p2p.package.signature import sign
 from alive_p2p.runtime import PLUGIN_VERSION, Runtime
 from alive_p2p.sharing.audience import audience_of
 from alive_p2p.sharing.contents import Contents
 from alive_p2p.sharing.findings import Finding, Scanner
-from alive_p2p.sharing.gate import WALNUT, Decision, KeyForm, Part, Question, decide, key_form
+from alive_p2p.sharing.gate import Decision, KeyForm, Part, Question, decide, key_form
 from alive_p2p.sharing.landscape import Landscape
 from alive_p2p.sharing.plan import (
     ExclusionUse,
@@ -130,11 +130,11 @@ class Planner:
 
     # -- choosing ----------------------------------------------------------------------------------------------
 
-    def select_again(self) -> set[str]:
-        """The package paths that would leave now, without reading any content."""
+    def select_again(self) -> tuple[set[str], Decision]:
+        """The package paths that would leave now, and what the gate says of them, without reading any content."""
         bundles = discover(self.walnut)
         selection = self._select(self._chosen(bundles, top_level(bundles)), self._exclusions())
-        return {candidate.path for candidate in selection.files}
+        return {candidate.path for candidate in selection.files}, self._decide(selection)
 
     def _chosen(self, bundles: list[Bundle], sharable: dict[str, Bundle]) -> dict[str, Bundle]:
         if self.request.scope == "full":
@@ -240,13 +240,14 @@ class Planner:
     def _parts(self, selection: Selection) -> tuple[Part, ...]:
         """Everything of which something leaves; the walnut's own work and live context only with scope full."""
         leaving = [candidate.walnut_path for candidate in selection.files]
+        leaving += [f"{walnut_path}/" for walnut_path in selection.empty_places]
         return self.landscape.parts([*leaving, kernel.TASKS] if self.request.scope == "full" else leaving)
 
     def _decide(self, selection: Selection) -> Decision:
         decision = decide(
             Question(
                 audience=self.audience,
-                keys=((WALNUT, self.walnut.key.sensitivity), *self.contents.nested_keys),
+                keys=self.landscape.walnuts(candidate.walnut_path for candidate in selection.files),
                 parts=self._parts(selection),
                 key_wish=self.request.key,
                 full_history=self.request.full_history,
@@ -258,12 +259,21 @@ class Planner:
         return decision
 
     def _findings(self, present: list[PlannedFile]) -> tuple[Finding, ...]:
+        self._scan_words([one.entry.path for one in present])
         names = [self.scanner.scan_name(one.entry.path) for one in present]
         found = [*self.contents.findings, *self._deep_findings(present), *(name for name in names if name is not None)]
         known = {one.id for one in found}
         for unknown in (one for one in self.request.allowed_findings if one not in known):
             self.warnings.append(f"`--allow-finding {unknown}`: there is no such finding")
         return tuple(sorted(found, key=lambda one: (not one.blocks, one.path, one.line or 0)))
+
+    def _scan_words(self, paths: list[str]) -> None:
+        """What the manifest says besides the files: texts that somebody gave, patterns, and the names themselves."""
+        request, runtime = self.request, self.runtime
+        words = [request.description, request.note, request.sender, runtime.session_id, runtime.engine]
+        scan = self.scanner.begin(MANIFEST)
+        scan.feed("\n".join([*words, *request.excludes, *paths]).encode("utf-8", "replace"))
+        self.contents.findings += scan.finish()
 
     def _deep_findings(self, present: list[PlannedFile]) -> list[Finding]:
         """What the library's rules find besides; nothing where nobody asked for them."""

@@ -19,7 +19,7 @@ from alive_p2p.sharing.plan import RETURNABLE, LeftOut, Reason, Stamp
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.bundles import Bundle
-from alive_p2p.walnut.walnut import looks_like_walnut
+from alive_p2p.walnut.walnut import may_be_walnut
 
 _NEVER_ANYWHERE = frozenset([".git", ".alive", ".walnut", "__macosx"])
 _CLUTTER = frozenset(["node_modules", "__pycache__", ".venv", "thumbs.db", "desktop.ini", "icon\r", ".ds_store"])
@@ -48,10 +48,11 @@ class Candidate:
 
 @dataclass
 class Selection:
-    """What a walk found. `empty_dirs` are package paths."""
+    """What a walk found. `empty_dirs` are package paths, `empty_places` the same in the walnut."""
 
     files: list[Candidate] = field(default_factory=list)
     empty_dirs: list[str] = field(default_factory=list)
+    empty_places: list[str] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     included: list[str] = field(default_factory=list)
 
@@ -223,7 +224,7 @@ class Selector:
         self, name: str, walnut_path: str, inherited: Reason | None, *, is_folder: bool
     ) -> Reason | None:
         """The strongest reason: what is private in itself counts before what only lies in a folder that stays."""
-        if is_folder and not self.nested and looks_like_walnut(self.root / walnut_path):
+        if is_folder and not self.nested and may_be_walnut(self.root / walnut_path):
             return Reason.NESTED_WALNUT
         if walnut_path in self._bundles:
             return inherited
@@ -234,7 +235,7 @@ class Selector:
         """Whether `--include` names this; a credential has to be named, `*` and `**` do not do."""
         return any(
             (pattern.matches_itself(path) or pattern.matches_itself(walnut_path))
-            and not (reason is Reason.CREDENTIAL and pattern.is_sweeping)
+            and (reason is not Reason.CREDENTIAL or _names_a_credential(pattern))
             for pattern in self.includes
         )
 
@@ -250,12 +251,17 @@ class Selector:
                 del self.result.left_out[before:]
                 self._leave(walnut_path, reason)
             return any(taken)
-        if not entries and not self._is_excluded(walnut_path, path):
+        if not entries and not self._is_excluded(walnut_path, path, path):
             self.result.empty_dirs.append(path)
+            self.result.empty_places.append(walnut_path)
         return any(taken)
 
     def _take_file(self, entry: "os.DirEntry[str]", walnut_path: str, path: str) -> bool:
-        if self._is_excluded(walnut_path, path):
+        final = self.original_names.get(walnut_path, path)
+        if self._is_excluded(walnut_path, path, final):
+            return False
+        if final != path and (refused := self._cannot_travel(entry, final)):
+            self._leave(walnut_path, *refused)
             return False
         try:
             state = entry.stat(follow_symlinks=False)
@@ -264,12 +270,13 @@ class Selector:
             return False
         stamp = Stamp(state.st_size, state.st_mtime_ns, state.st_ino)
         is_executable = bool(state.st_mode & stat.S_IXUSR) and os.name != "nt"
-        path = self.original_names.get(walnut_path, path)
-        self.result.files.append(Candidate(path, walnut_path, Path(entry.path), stamp, is_executable))
+        self.result.files.append(Candidate(final, walnut_path, Path(entry.path), stamp, is_executable))
         return True
 
-    def _is_excluded(self, walnut_path: str, path: str) -> bool:
-        hits = [exclusion for exclusion in self.exclusions if exclusion.pattern.matches(path)]
+    def _is_excluded(self, walnut_path: str, path: str, final: str) -> bool:
+        """By any of its names: in the package, here, and as it was received under."""
+        names = {walnut_path, path, final}
+        hits = [one for one in self.exclusions if any(one.pattern.matches(name) for name in names)]
         for hit in hits:
             hit.matched += 1
         if hits:
@@ -311,6 +318,12 @@ class Selector:
         if not is_folder and folded.endswith(".walnut"):
             return Reason.OLDER_PACKAGE
         return None
+
+
+def _names_a_credential(pattern: Pattern) -> bool:
+    """Whether a pattern means credentials and does not only happen to match one: `*.pem`, but not `*.*`."""
+    last = pattern.text.rstrip("/").rpartition("/")[2]
+    return _CREDENTIALS.fullmatch(re.sub(r"\[[^\]]*\]|[*?]", "x", last)) is not None
 
 
 def _is_link(entry: "os.DirEntry[str]") -> bool:

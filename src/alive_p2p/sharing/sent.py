@@ -17,6 +17,7 @@ from alive_p2p.sharing.plan import SharePlan, ShareResult
 
 _LIMIT = 64 << 20
 _WAIT_SECONDS = 10.0
+_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class SentRegister:
         try:
             document = json.loads(data)
             shares = document["shares"]
+            if document["version"] != _VERSION:
+                raise ValueError
             if not isinstance(shares, list) or not all(isinstance(share, dict) for share in shares):
                 raise TypeError
         except (ValueError, RecursionError, TypeError, KeyError):
@@ -62,11 +65,21 @@ def record(result: ShareResult, runtime: Runtime) -> str | None:
         with walnut_lock(folder, "record", runtime, wait_seconds=_WAIT_SECONDS):
             register = SentRegister.read(runtime)
             shares = [*register.shares, _entry(result.plan, result.path, runtime)]
-            document = {"version": 1, "shares": shares}
+            document = {"version": _VERSION, "shares": shares}
             files.replace_file(register.path, (json.dumps(document, indent=1) + "\n").encode())
     except AliveP2PError as error:
         return f"the share is not recorded: {error.message}"
     return None
+
+
+def refuse_unrecordable(plan: SharePlan, runtime: Runtime) -> None:
+    """Where somebody let something through by hand, it has to be possible to write that down.
+
+    Raises:
+        AliveP2PError: the register cannot be used.
+    """
+    if plan.gate.overrides or any(_is_let_through(one, plan) for one in plan.findings):
+        SentRegister.read(runtime)
 
 
 def _entry(plan: SharePlan, path: Path, runtime: Runtime) -> dict[str, Any]:
@@ -80,6 +93,7 @@ def _entry(plan: SharePlan, path: Path, runtime: Runtime) -> dict[str, Any]:
         "package": str(path),
         "encryption": plan.request.seal.envelope.value,
         "recipients": [{"name": one.name, "pubkey_id": one.pubkey_id} for one in plan.request.recipients],
+        "brought_back": list(plan.included),
         "overrides": [
             *({"name": one.name, "why": one.why} for one in plan.gate.overrides),
             *(

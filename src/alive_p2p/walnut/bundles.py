@@ -38,7 +38,8 @@ NOT_SEARCHED = frozenset(
 """Folders in which no bundle is looked for, besides hidden ones."""
 
 _MAX_DEPTH = 32
-_PII = re.compile(rb"\bpii\b\W{0,4}(?!\W*(?:false|no|off|0|null|~)\b)\w", re.IGNORECASE)
+_PII = re.compile(rb"\bpii\b", re.IGNORECASE)
+"""In YAML that cannot be parsed the word is enough."""
 _NO = frozenset(["none", "", "false", "no", "off", "0", "n", "~"])
 
 
@@ -110,16 +111,29 @@ class Bundle:
     @property
     def has_pii(self) -> bool:
         """Whether it says that it holds personal data; whatever is not plainly a no counts as a yes."""
-        fields, data, problem = self._fields
-        if problem is not None:
-            return _PII.search(data) is not None
-        value = fields.get("pii")
-        return str(value).strip().lower() not in _NO if not isinstance(value, list | dict) else bool(value)
+        return declares_pii(*self._fields)
 
     @cached_property
     def tasks(self) -> TaskCounts:
         """Its tasks, counted."""
         return count_tasks(tasks_at(self.path / kernel.BUNDLE_TASKS))
+
+
+def declares_pii(fields: Mapping[str, Value], data: bytes, problem: str | None) -> bool:
+    """Whether a manifest says that its bundle holds personal data (share.md §4).
+
+    Args:
+        fields: what it says.
+        data: its bytes; where they cannot be parsed, the word alone is enough.
+        problem: why they cannot be parsed, or None.
+    """
+    if problem is not None:
+        return _PII.search(data.replace(b"\0", b"")) is not None
+    return any(_says_yes(value) for name, value in fields.items() if str(name).strip().casefold() == "pii")
+
+
+def _says_yes(value: Value) -> bool:
+    return bool(value) if isinstance(value, list | dict) else str(value).strip().lower() not in _NO
 
 
 def bundle_manifest_name(folder: Path) -> str | None:

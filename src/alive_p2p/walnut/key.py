@@ -66,7 +66,14 @@ def read_sensitivity(fields: Mapping[str, Value], raw: bytes, problem: str | Non
         if b"restricted" in raw.replace(b"\0", b"").lower():  # without NULs UTF-16 reads like ASCII
             return Sensitivity.RESTRICTED, "it says restricted, in YAML that cannot be parsed"
         return Sensitivity.PRIVATE, f"its YAML cannot be parsed: {problem}"
-    declared = fields.get("sensitivity")
+    declared = [value for name, value in fields.items() if str(name).strip().casefold() == "sensitivity"]
+    if not declared:
+        return Sensitivity.PRIVATE, "none is set, and private is the default"
+    return max((_judged(value) for value in declared), key=lambda one: one[0])
+
+
+def _judged(declared: Value) -> tuple[Sensitivity, str]:
+    """What one value says."""
     if declared is None:
         return Sensitivity.PRIVATE, "none is set, and private is the default"
     word = str(declared).strip().lower()

@@ -46,6 +46,14 @@ def looks_like_walnut(path: Path) -> bool:
     return files.is_file(path / kernel.KEY)
 
 
+def may_be_walnut(path: Path) -> bool:
+    """Whether a folder is, was, or is meant to be a walnut: something lies where its key would be, in any layout.
+
+    What is nested in a walnut and may be one is not taken along by accident.
+    """
+    return files.is_taken(path / kernel.KEY) or files.is_taken(path / kernel.V1_CORE / "key.md")
+
+
 def open_walnut(path: Path, *, allow_archived: bool = False) -> Walnut:
     """Find the walnut at a path, or say why there is none (share.md §1).
 
