@@ -82,17 +82,17 @@ def translating(action: str, path: Path | str) -> Iterator[None]:
 
 def is_file(path: Path) -> bool:
     """Whether a regular file is there, links followed; false where that cannot be seen."""
-    return os.path.isfile(path)  # noqa: PTH113
+    return os.path.isfile(path)
 
 
 def is_folder(path: Path) -> bool:
     """Whether a folder is there, links followed; false where that cannot be seen."""
-    return os.path.isdir(path)  # noqa: PTH112
+    return os.path.isdir(path)
 
 
 def exists(path: Path) -> bool:
     """Whether anything is there, links followed; false where that cannot be seen."""
-    return os.path.exists(path)  # noqa: PTH110
+    return os.path.exists(path)
 
 
 def is_taken(path: Path) -> bool:
@@ -102,7 +102,7 @@ def is_taken(path: Path) -> bool:
 
 def is_link(path: Path) -> bool:
     """Whether a symbolic link is there, or on Windows a junction; false where that cannot be seen."""
-    return os.path.islink(path) or _is_junction(path)  # noqa: PTH114
+    return os.path.islink(path) or _is_junction(path)
 
 
 def _is_junction(path: Path) -> bool:

@@ -194,7 +194,7 @@ def _remove_claim(path: Path) -> None:
 
 def _is_alive(pid: int) -> bool:
     if os.name == "nt":
-        import ctypes  # noqa: PLC0415  (only where there is no flock)
+        import ctypes
 
         query_limited_information = 0x1000
         handle = ctypes.windll.kernel32.OpenProcess(query_limited_information, 0, pid)  # type: ignore[attr-defined,unused-ignore]

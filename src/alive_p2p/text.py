@@ -90,7 +90,7 @@ def one_line(text: str, *, limit: int = 200) -> str:
 
 def nearest(word: str, known: list[str]) -> str | None:
     """The known word that is closest to a mistyped one, or None if none is close."""
-    import difflib  # noqa: PLC0415  (only needed when something was mistyped)
+    import difflib
 
     found = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return found[0] if found else None

@@ -25,7 +25,7 @@ from alive_p2p.package.envelopes.base import Credentials, Envelope
 from alive_p2p.package.envelopes.opening import open_envelope
 from alive_p2p.package.limits import DEFAULT_LIMITS
 from alive_p2p.runtime import Runtime
-from alive_p2p.sharing.stubs import REDUCED_MARK
+from alive_p2p.sharing.reduced_key import REDUCED_MARK
 from worlds import make_world, plant, tree_of
 
 PASSPHRASE = b"correct horse"

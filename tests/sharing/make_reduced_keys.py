@@ -8,7 +8,7 @@ called `leak-…` gave something away once.
 import sys
 from pathlib import Path
 
-from alive_p2p.sharing.stubs import reduced_key
+from alive_p2p.sharing.reduced_key import reduced_key
 from alive_p2p.walnut.key import read_key
 
 FOLDER = Path(__file__).parent / "reduced_keys"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from make_reduced_keys import FOLDER, UNTYPEABLE, WALNUT
 
-from alive_p2p.sharing.stubs import KEPT_FIELDS, REDUCED_MARK, reduced_key
+from alive_p2p.sharing.reduced_key import KEPT_FIELDS, REDUCED_MARK, reduced_key
 from alive_p2p.walnut import frontmatter
 from alive_p2p.walnut.key import Sensitivity, read_key
 

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 from alive_p2p import safe_yaml
 from alive_p2p.errors import WalnutError
 from alive_p2p.safe_yaml import UnsafeYamlError
+from alive_p2p.sharing.reduced_key import REDUCED_MARK, reduced_key
 from alive_p2p.sharing.stubs import (
-    REDUCED_MARK,
     insights_stub,
     log_stub,
     manifest_from_companion,
     primer,
-    reduced_key,
     without_active_sessions,
 )
 from alive_p2p.walnut import frontmatter

@@ -37,7 +37,7 @@ def create(
     dry_run: bool,
     html: Path | None,
     wait: float,
-    **options: Any,  # noqa: ANN401
+    **options: Any,
 ) -> None:
     """Pack a walnut, some bundles or a snapshot into a .walnut file.
 

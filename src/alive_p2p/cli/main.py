@@ -11,7 +11,7 @@ def run() -> None:
     """Run the program and end the process with its exit code."""
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started us
-            setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: PTH123, SIM115
+            setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: PTH123, SIM115  (it stays open for good)
     try:
         sys.exit(_run(sys.argv[1:]))
     except KeyboardInterrupt:  # before the program could see to it
@@ -20,7 +20,7 @@ def run() -> None:
 
 def _run(arguments: list[str]) -> int:
     if arguments == ["--version"]:
-        from alive_p2p import __version__  # noqa: PLC0415  (nothing else is needed for this)
+        from alive_p2p import __version__
 
         try:
             print(f"alive-p2p {__version__}", flush=True)  # noqa: T201  (a door prints)
@@ -28,6 +28,6 @@ def _run(arguments: list[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing complains when it is closed
             return 1
         return 0
-    from alive_p2p.cli.program import main  # noqa: PLC0415  (click takes 25 ms to import)
+    from alive_p2p.cli.program import main
 
     return main(arguments)

@@ -22,7 +22,7 @@ FOLDER = click.Path(path_type=Path)
 class _Output(click.Path):
     """A path to write; what ends in a slash has to be a folder that exists."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse an empty path, and a folder that is not there."""
         text = os.fspath(value)
         if not text:
@@ -102,7 +102,7 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
         quiet: bool,
         strict: bool,
         debug: bool,
-        **rest: Any,  # noqa: ANN401
+        **rest: Any,
     ) -> None:
         screen.as_json, screen.quiet, screen.debug = as_json, quiet, debug
         command(Call(screen, screen.runtime, yes, strict), **rest)

@@ -125,7 +125,7 @@ def write_page(call: Call, path: Path, plan: SharePlan) -> None:
     Raises:
         FileSystemError: it cannot be written.
     """
-    from alive_p2p.cli.page import page  # noqa: PLC0415  (needed here only)
+    from alive_p2p.cli.page import page
 
     full = call.runtime.cwd / path
     with files.PendingFile(full.parent) as pending:

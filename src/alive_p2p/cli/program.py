@@ -39,11 +39,11 @@ COMMANDS = {
 class LazyGroup(click.Group):
     """A group that imports a command only when it is used, and suggests the nearest one for a mistyped name."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's interface)
+    def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands, in the order they are shown."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
@@ -60,7 +60,7 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"there is no command '{args[0]}'" + (f"; did you mean '{guess}'?" if guess else ""))
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])

@@ -40,14 +40,14 @@ class Questions:
     def __init__(self, call: Call) -> None:
         self._call = call
 
-    def choose(self, question: str, answers: Sequence[Any], *, default: object = None) -> Any:  # noqa: ANN401
+    def choose(self, question: str, answers: Sequence[Any], *, default: object = None) -> Any:
         """One of several answers; the first, or the default, is where the arrow stands.
 
         Raises:
             AliveP2PError: there is nobody to ask.
             KeyboardInterrupt: Ctrl-C.
         """
-        import questionary  # noqa: PLC0415  (needed in the interactive flow only)
+        import questionary
 
         choices = [questionary.Choice(escape(one.text), value=one) for one in answers]
         start = next((choice for choice, one in zip(choices, answers, strict=True) if one.value == default), None)
@@ -56,7 +56,7 @@ class Questions:
 
     def tick(self, question: str, answers: Sequence[Any]) -> list[Any]:
         """Any number of the answers, at least one. Raises as `choose`."""
-        import questionary  # noqa: PLC0415  (needed in the interactive flow only)
+        import questionary
 
         choices = [questionary.Choice(escape(one.text), value=one, checked=one.is_ticked) for one in answers]
         chosen = self._ask(
@@ -70,7 +70,7 @@ class Questions:
 
     def text(self, question: str, *, default: str = "") -> str:
         """A line of text, without the blanks around it. Raises as `choose`."""
-        import questionary  # noqa: PLC0415  (needed in the interactive flow only)
+        import questionary
 
         return str(self._ask(questionary.text, question, default=default)).strip()
 
@@ -78,7 +78,7 @@ class Questions:
         """A line about an answer that will not do."""
         self._call.screen.note(f"  {text}")
 
-    def _ask(self, kind: Any, question: str, **options: Any) -> Any:  # noqa: ANN401  (questionary's makers of prompts)
+    def _ask(self, kind: Any, question: str, **options: Any) -> Any:
         if not self._call.screen.can_ask:
             raise AliveP2PError(
                 "no-terminal",
@@ -96,14 +96,14 @@ class Questions:
 
 
 def _output() -> "Output":
-    from prompt_toolkit.output import create_output  # noqa: PLC0415  (needed in the interactive flow only)
+    from prompt_toolkit.output import create_output
 
     return create_output(sys.stderr)
 
 
 def _with_end_of_input(bindings: "KeyBindingsBase | None") -> "KeyBindingsBase":
     """Ctrl-D ends a menu too, as it ends a line of text."""
-    from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings  # noqa: PLC0415  (interactive flow only)
+    from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings
 
     ours = KeyBindings()
 

@@ -52,7 +52,7 @@ def receive(
     passphrase_file: Path | None,
     private_key: Path | None,
     verify_signature: bool,
-    **options: Any,  # noqa: ANN401
+    **options: Any,
 ) -> None:
     """Bring a package into a world, all of it or nothing.
 

@@ -46,7 +46,7 @@ def share(
     dry_run: bool,
     html: Path | None,
     wait: float,
-    **options: Any,  # noqa: ANN401
+    **options: Any,
 ) -> None:
     """Share a walnut step by step.
 

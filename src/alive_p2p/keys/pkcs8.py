@@ -26,9 +26,9 @@ def encrypted_pem(der: bytes, passphrase: bytes) -> bytes:
         der: the unencrypted key.
         passphrase: not empty.
     """
-    from cryptography.hazmat.primitives import hashes, padding  # noqa: PLC0415  (heavy)
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415  (heavy)
-    from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC  # noqa: PLC0415  (heavy)
+    from cryptography.hazmat.primitives import hashes, padding
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
     salt, iv = secrets.token_bytes(16), secrets.token_bytes(16)
     key = PBKDF2HMAC(hashes.SHA256(), 32, salt, ITERATIONS).derive(passphrase)

@@ -66,9 +66,9 @@ class PrivateKey:
         Raises:
             CannotUnwrapError: it was not, or it is damaged, or this is not an RSA key.
         """
-        from cryptography.exceptions import InternalError  # noqa: PLC0415  (heavy)
-        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415  (heavy)
-        from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415  (heavy)
+        from cryptography.exceptions import InternalError
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import padding
 
         oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), label=None)
         try:
@@ -82,8 +82,8 @@ class PrivateKey:
         Raises:
             KeyProblem: this is not an RSA key.
         """
-        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415  (heavy)
-        from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415  (heavy)
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import padding
 
         pss = padding.PSS(padding.MGF1(hashes.SHA256()), PSS_SALT_BYTES)
         return self._rsa("sign").sign(data, pss, hashes.SHA256())
@@ -94,8 +94,8 @@ class PrivateKey:
         Raises:
             KeyProblem: age cannot use it.
         """
-        import pyrage  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415  (heavy)
-        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (heavy)
+        import pyrage  # type: ignore[import-untyped,unused-ignore]
+        from cryptography.hazmat.primitives import serialization
 
         try:
             if isinstance(self._key, str):
@@ -117,9 +117,9 @@ class PrivateKey:
         Raises:
             KeyProblem: it is an age key, which has no such form here; or the passphrase is empty.
         """
-        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (heavy)
+        from cryptography.hazmat.primitives import serialization
 
-        from alive_p2p.keys.pkcs8 import encrypted_pem  # noqa: PLC0415  (needed here only)
+        from alive_p2p.keys.pkcs8 import encrypted_pem
 
         if isinstance(self._key, str):
             raise KeyProblem("bad-key", f"the age key '{self.label}' cannot be written as PKCS#8")
@@ -138,7 +138,7 @@ class PrivateKey:
 
 def generate_private_key() -> PrivateKey:
     """Make a new RSA-4096 key (relay.md §2). Takes about a second, sometimes several."""
-    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415  (heavy)
+    from cryptography.hazmat.primitives.asymmetric import rsa
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=NEW_RSA_BITS)
     return PrivateKey(from_foreign(key.public_key()), "a new key", key)
@@ -176,7 +176,7 @@ def load_private_key(data: bytes, *, label: str, ask: Ask | None = None) -> Priv
 
 
 def _from_pem(what: str, block: bytes, label: str, ask: Ask | None) -> PrivateKey:
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  (heavy)
+    from cryptography.exceptions import UnsupportedAlgorithm
 
     try:
         try:
@@ -220,7 +220,7 @@ def _unlocked(what: str, block: bytes, label: str, ask: Ask | None) -> object:
 
 def _foreign(what: str, block: bytes, passphrase: bytes | None) -> object:
     """Let the library read a key. Raises `TypeError` where it has a passphrase and none is given."""
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (heavy)
+    from cryptography.hazmat.primitives import serialization
 
     if what == "OPENSSH PRIVATE KEY":
         return serialization.load_ssh_private_key(block + b"\n", passphrase)
@@ -228,7 +228,7 @@ def _foreign(what: str, block: bytes, passphrase: bytes | None) -> object:
 
 
 def _from_identity_file(text: bytes, label: str) -> PrivateKey:
-    import pyrage  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415  (heavy)
+    import pyrage  # type: ignore[import-untyped,unused-ignore]
 
     lines = [line.strip() for line in text.decode("utf-8", "replace").splitlines()]
     identities = [line for line in lines if line and not line.startswith("#")]

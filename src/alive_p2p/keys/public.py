@@ -92,8 +92,8 @@ class PublicKey:
         Raises:
             KeyProblem: it is not an RSA key, or `key` is longer than it can hold.
         """
-        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415  (heavy)
-        from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415  (heavy)
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import padding
 
         if self.kind != "rsa":
             raise self._wrong_kind("wrap a package's key")
@@ -107,9 +107,9 @@ class PublicKey:
 
         False for every kind that is not RSA, and for junk.
         """
-        from cryptography.exceptions import InternalError, InvalidSignature  # noqa: PLC0415  (heavy)
-        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415  (heavy)
-        from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415  (heavy)
+        from cryptography.exceptions import InternalError, InvalidSignature
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import padding
 
         if self.kind != "rsa":
             return False
@@ -126,7 +126,7 @@ class PublicKey:
         Raises:
             KeyProblem: it is an x25519 key, which has no such form here.
         """
-        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (heavy)
+        from cryptography.hazmat.primitives import serialization
 
         if self.kind == "x25519":
             raise self._wrong_kind("be written as PEM")
@@ -139,7 +139,7 @@ class PublicKey:
         Raises:
             KeyProblem: it is an x25519 key, which OpenSSH does not have.
         """
-        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (heavy)
+        from cryptography.hazmat.primitives import serialization
 
         if self.kind == "x25519":
             raise self._wrong_kind("be written as an OpenSSH line")
@@ -152,7 +152,7 @@ class PublicKey:
         Raises:
             KeyProblem: age cannot encrypt to it, such as an RSA key of more than 4096 bits.
         """
-        import pyrage  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415  (heavy)
+        import pyrage  # type: ignore[import-untyped,unused-ignore]
 
         if self.kind == "rsa" and (bits := self._rsa().key_size) > _MAX_AGE_RSA_BITS:
             raise KeyProblem(
@@ -168,7 +168,7 @@ class PublicKey:
             raise KeyProblem("bad-key", f"age cannot encrypt to the key {self.pubkey_id}: it is not sound") from None
 
     def _foreign(self) -> "RSAPublicKey | Ed25519PublicKey":
-        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (heavy)
+        from cryptography.hazmat.primitives import serialization
 
         return cast("RSAPublicKey | Ed25519PublicKey", serialization.load_der_public_key(self._material))
 
@@ -243,9 +243,9 @@ def from_foreign(key: object) -> PublicKey:
     Raises:
         KeyProblem: it is of another kind, or an RSA key of an unusable size.
     """
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (heavy)
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415  (heavy)
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # noqa: PLC0415  (heavy)
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
     kind: Kind
     if isinstance(key, RSAPublicKey):
@@ -266,7 +266,7 @@ def from_recipient(text: str) -> PublicKey:
     Raises:
         KeyProblem: it is not one, or one of a plugin.
     """
-    import pyrage  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415  (heavy)
+    import pyrage  # type: ignore[import-untyped,unused-ignore]
 
     try:
         recipient = str(pyrage.x25519.Recipient.from_str(text))
@@ -299,7 +299,7 @@ def pem_blocks(text: bytes) -> list[tuple[str, bytes]]:
 
 
 def _from_pem(text: bytes) -> PublicKey:
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (heavy)
+    from cryptography.hazmat.primitives import serialization
 
     if not (blocks := pem_blocks(text)):
         raise bad_key("this looks like a PEM key, but it is damaged or cut off")
@@ -316,7 +316,7 @@ def _from_pem(text: bytes) -> PublicKey:
 
 
 def _from_line(line: bytes) -> PublicKey:
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (heavy)
+    from cryptography.hazmat.primitives import serialization
 
     if line[:4].lower() == b"age1":
         return from_recipient(line.decode("ascii", "replace"))

@@ -43,7 +43,7 @@ class Decompressor(Protocol):
 
 def _new_decompressor() -> Decompressor:
     try:
-        from zlib_ng import zlib_ng  # noqa: PLC0415  (optional where no wheel exists)
+        from zlib_ng import zlib_ng
     except ImportError:
         return zlib.decompressobj(wbits=31)
     made: Decompressor = zlib_ng.decompressobj(wbits=31)
@@ -167,7 +167,7 @@ def open_gzip_writer(raw: io.BufferedIOBase | io.RawIOBase, *, reproducible: boo
     """
     if not reproducible:
         try:
-            from zlib_ng import gzip_ng_threaded  # noqa: PLC0415  (optional where no wheel exists)
+            from zlib_ng import gzip_ng_threaded
         except ImportError:
             pass
         else:

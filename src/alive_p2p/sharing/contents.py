@@ -18,6 +18,7 @@ from alive_p2p.sharing.findings import FileScan, Finding, Scanner
 from alive_p2p.sharing.gate import KeyForm
 from alive_p2p.sharing.landscape import Landscape
 from alive_p2p.sharing.plan import LeftOut, PlannedFile, Reason, ShareRequest, Stamp
+from alive_p2p.sharing.reduced_key import reduced_key
 from alive_p2p.sharing.selection import Candidate, Exclusion, protected_paths
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
@@ -153,9 +154,9 @@ class Contents:
             self._refuse_unjudged(candidate, data)
             key = read_key(data)
             if self._key_form(key.sensitivity) == "full":
-                return None
+                return self._generated(candidate.path, data, candidate)  # the very bytes that were judged
             self.substitutions[candidate.path] = _KEY
-            return self._generated(candidate.path, stubs.reduced_key(key, walnut), candidate)
+            return self._generated(candidate.path, reduced_key(key, walnut), candidate)
         if self.request.full_history or name not in {"log.md", "insights.md"}:
             return None
         self.substitutions[candidate.path] = _STUB
@@ -218,7 +219,7 @@ class Contents:
         origin = self.walnut.root / kernel.KEY
         with files.translating("read", origin):
             stamp = stamp_of(origin)
-        content = stubs.reduced_key(self.walnut.key, self.walnut.name)
+        content = reduced_key(self.walnut.key, self.walnut.name)
         # With the original's stamp: a key that says something else by now has to be looked at again.
         return replace(self._generated(kernel.KEY, content), origin=origin, stamp=stamp)
 

@@ -71,7 +71,7 @@ def deep_scan_bytes(data: bytes, path: str, *, scanner: "Scanner | None" = None)
 
 def _scanner() -> "Scanner":
     try:
-        from kingfisher_sdk import Rules, Scanner  # noqa: PLC0415  (optional, and heavy)
+        from kingfisher_sdk import Rules, Scanner
     except ImportError as error:
         raise UsageError(
             "no-deep-scan",

@@ -279,7 +279,7 @@ class Planner:
         """What the library's rules find besides; nothing where nobody asked for them."""
         if not self.request.deep_scan:
             return []
-        from alive_p2p.sharing.deep_scan import deep_scan, deep_scan_bytes  # noqa: PLC0415  (an extra)
+        from alive_p2p.sharing.deep_scan import deep_scan, deep_scan_bytes
 
         own = {(one.path, one.line) for one in self.contents.findings}
         found = deep_scan([(one.origin, one.entry.path) for one in present if one.content is None and one.origin])

@@ -44,7 +44,7 @@ def hits(data: bytes, fired: Iterable[int], *, is_code: bool, is_text: bool) -> 
     return taken
 
 
-def _judged(rule: Rule, data: bytes, is_code: bool) -> Iterator[Hit]:  # noqa: FBT001
+def _judged(rule: Rule, data: bytes, is_code: bool) -> Iterator[Hit]:
     free = 0  # where the last hit ended
     for match in _anchored(rule, data) if rule.anchor else rule.compiled.finditer(data):
         if match.start() >= free and (span := rule.judge(match, is_code)) is not None:
@@ -72,7 +72,7 @@ def _is_free(hit: Hit, starts: list[int], taken: list[Hit]) -> bool:
 def triggers() -> Callable[[bytes], list[int]]:
     """A function that tells which rules may find something in a text: their indices, a superset."""
     try:
-        import re2  # noqa: PLC0415  (takes 10 ms, and has no wheel everywhere)
+        import re2
     except ImportError:
         return slow_triggers()
     options = re2.Options()

@@ -90,7 +90,7 @@ def _starts_a_word(data: bytes, start: int) -> bool:
     return data[max(start - 2, 0) : start] in {b"\\n", b"\\r", b"\\t"} or data[max(start - 3, 0) : start - 2] == b"%"
 
 
-def judge_token(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa: ARG001, FBT001  (all judges look alike)
+def judge_token(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     """Whether it begins a word and is no example."""
     start, end = match.span("secret")
     if not _starts_a_word(match.string, start) or _FILL.search(match.string, start, end):
@@ -98,12 +98,12 @@ def judge_token(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa
     return start, end
 
 
-def judge_as_it_is(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa: ARG001, FBT001
+def judge_as_it_is(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     """What matches is a secret: the pattern has said everything."""
     return match.span("secret")
 
 
-def judge_whole_word(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa: ARG001, FBT001
+def judge_whole_word(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     """As `judge_token`, for keys whose published examples should be shown as findings as well."""
     return match.span("secret") if _starts_a_word(match.string, match.start("secret")) else None
 
@@ -115,7 +115,7 @@ _ARMOR_HEADER = re.compile(rb"[A-Za-z-]{3,20}: ")
 _PAYLOAD = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}(?![A-Za-z0-9_.(])")
 
 
-def judge_key_block(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa: ARG001, FBT001
+def judge_key_block(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     """A header with base64 after it is a key; a header that is merely talked about is none."""
     data, (start, end) = match.string, match.span("secret")
     after = data[end : end + _PEM_REACH]
@@ -131,7 +131,7 @@ def judge_key_block(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # 
     return None
 
 
-def judge_discord(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa: FBT001
+def judge_discord(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     """The first part of a bot's token is its numeric id."""
     part = match["secret"].split(b".")[0]
     try:

@@ -170,19 +170,19 @@ _PORT = re.compile(rb"[0-9]{1,5}(?:[/?#,]|\Z)")
 _PATH_STEP = re.compile(rb"[A-Za-z0-9:*]:\Z")
 
 
-def judge_random(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa: ARG001, FBT001  (all judges look alike)
+def judge_random(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     """Whether it is no stand-in and a machine made it."""
     secret = match["secret"]
     return None if _is_stand_in(secret) or not looks_random(secret) else match.span("secret")
 
 
-def judge_aws_secret(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa: ARG001, FBT001
+def judge_aws_secret(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     """Forty characters of base64 are a key unless they are a checksum or words."""
     secret = match["secret"]
     return None if _HEX.match(secret) or secret.isalpha() or entropy(secret) < 3.5 else match.span("secret")
 
 
-def judge_login(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa: ARG001, FBT001
+def judge_login(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     """A user and a password side by side: in a URL, for curl, in a `.netrc`."""
     user, secret = match["user"], match["secret"].strip(b"\"'")
     if user in {b"anonymous", b"ftp"} or len(secret) < 4:
@@ -192,7 +192,7 @@ def judge_login(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa
     return match.span("secret")
 
 
-def judge_basic(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa: ARG001, FBT001
+def judge_basic(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     """Basic credentials are `user:password` in base64."""
     text = match["secret"]
     try:
@@ -204,12 +204,12 @@ def judge_basic(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa
     return match.span("secret")
 
 
-def judge_curl(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa: FBT001
+def judge_curl(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     """As `judge_login`, on a line that calls curl."""
     return judge_login(match, is_code) if b"curl" in _line_before(match.string, match.start()) else None
 
 
-def judge_assignment(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa: FBT001
+def judge_assignment(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     """Whether the name tells of a secret, and the value may be one."""
     data, (start, end) = match.string, match.span("secret")
     separator = match["separator"].strip(b" \t*")
@@ -232,7 +232,7 @@ def judge_assignment(match: "re.Match[bytes]", is_code: bool) -> Span | None:  #
     return (start, end) if is_secret else None
 
 
-def judge_flag(match: "re.Match[bytes]", is_code: bool) -> Span | None:  # noqa: ARG001, FBT001
+def judge_flag(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     """The same for an option of a command, whose value is never a variable."""
     strength = _strength(assigned_name(match))
     is_secret = _is_believable(match["secret"], strength, is_variable=False)

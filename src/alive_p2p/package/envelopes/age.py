@@ -82,7 +82,7 @@ class _Input:
 
 
 def _seal(pipe: Pipe, output: io.BufferedIOBase, recipients: list[object], outcome: _Outcome) -> None:
-    import pyrage  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415  (heavy)
+    import pyrage  # type: ignore[import-untyped,unused-ignore]
 
     try:
         pyrage.encrypt_io(PipeReader(pipe), _Output(output, outcome), recipients)
@@ -95,7 +95,7 @@ def _seal(pipe: Pipe, output: io.BufferedIOBase, recipients: list[object], outco
 
 
 def _open(pipe: Pipe, header: AgeHeader, identities: list[object], outcome: _Outcome) -> None:
-    import pyrage  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415  (heavy)
+    import pyrage  # type: ignore[import-untyped,unused-ignore]
 
     try:
         pyrage.decrypt_io(_Input(header, outcome), PipeWriter(pipe), identities)

@@ -44,14 +44,14 @@ _DECIMAL = re.compile(r"[1-9][0-9]*")
 
 
 def _cipher(key: bytes) -> "ChaCha20Poly1305":
-    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
     return ChaCha20Poly1305(key)
 
 
 def _hkdf(file_key: bytes, salt: bytes, info: bytes) -> bytes:
-    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
     return HKDF(SHA256(), 32, salt, info).derive(file_key)
 
@@ -245,7 +245,7 @@ class PassphraseSource:
 
 
 def _decrypt(cipher: "ChaCha20Poly1305", nonce: bytes, sealed: bytes) -> bytes:
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415
+    from cryptography.exceptions import InvalidTag
 
     try:
         return cipher.decrypt(nonce, sealed, None)

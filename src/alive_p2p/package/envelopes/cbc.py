@@ -19,7 +19,7 @@ _CHUNK = 1 << 17
 
 
 def _cipher(key: bytes, iv: bytes) -> "Cipher[CBC]":
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
     return Cipher(algorithms.AES(key), modes.CBC(iv))
 
@@ -40,7 +40,7 @@ class CbcSource:
     """
 
     def __init__(self, stream: Readable, key: bytes, iv: bytes) -> None:
-        from cryptography.hazmat.primitives.padding import PKCS7  # noqa: PLC0415
+        from cryptography.hazmat.primitives.padding import PKCS7
 
         self._stream = stream
         self._decryptor = _cipher(key, iv).decryptor()
@@ -78,7 +78,7 @@ class CbcSealer(Sealer):
     """
 
     def __init__(self, output: io.BufferedIOBase, key: bytes, iv: bytes) -> None:
-        from cryptography.hazmat.primitives.padding import PKCS7  # noqa: PLC0415
+        from cryptography.hazmat.primitives.padding import PKCS7
 
         super().__init__(output)
         self._encryptor = _cipher(key, iv).encryptor()

@@ -42,11 +42,11 @@ def open_envelope(
     if legacy is not None:
         return OpenedLegacy(stream, legacy, limits, credentials)
     if envelope is Envelope.PASSPHRASE:
-        from alive_p2p.package.envelopes.passphrase import OpenedPassphrase  # noqa: PLC0415
+        from alive_p2p.package.envelopes.passphrase import OpenedPassphrase
 
         return OpenedPassphrase(stream, credentials)
     if envelope is Envelope.RSA:
-        from alive_p2p.package.envelopes.rsa import OpenedRsa  # noqa: PLC0415
+        from alive_p2p.package.envelopes.rsa import OpenedRsa
 
         return OpenedRsa(stream, credentials)
     return OpenedAge(stream, credentials)
@@ -59,7 +59,7 @@ def read_addressees(stream: BinaryIO, envelope: Envelope) -> Addressees:
         PackageError: the envelope is not valid.
     """
     if envelope is Envelope.RSA:
-        from alive_p2p.package.envelopes import rsa  # noqa: PLC0415  (only for this envelope)
+        from alive_p2p.package.envelopes import rsa
 
         return Addressees(pubkey_ids=rsa.read_header(stream).recipient_ids)
     if envelope is Envelope.AGE:

@@ -22,8 +22,8 @@ _GZIP = b"\x1f\x8b\x08"
 
 
 def _pbkdf2(passphrase: bytes, salt: bytes, iterations: int) -> tuple[bytes, bytes]:
-    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
-    from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC  # noqa: PLC0415
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
     both = PBKDF2HMAC(SHA256(), KEY_BYTES + BLOCK, salt, iterations).derive(passphrase)
     return both[:KEY_BYTES], both[KEY_BYTES:]

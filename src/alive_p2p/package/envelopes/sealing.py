@@ -40,24 +40,24 @@ def sealed(output: io.BufferedIOBase, seal: Seal, mtime: int) -> Iterator[io.Buf
         mtime: the package's time, in seconds since 1970.
     """
     if seal.envelope is Envelope.PASSPHRASE:
-        from alive_p2p.package.envelopes.passphrase import PassphraseSealer  # noqa: PLC0415
+        from alive_p2p.package.envelopes.passphrase import PassphraseSealer
 
         by_passphrase = PassphraseSealer(output, seal.passphrase)
         yield by_passphrase
         by_passphrase.finish()
     elif seal.envelope is Envelope.RSA:
-        from alive_p2p.package.envelopes.rsa import RsaSealer  # noqa: PLC0415
+        from alive_p2p.package.envelopes.rsa import RsaSealer
 
         for_keys = RsaSealer(output, seal.public_keys, mtime)
         yield for_keys
         for_keys.finish()
     elif seal.envelope is Envelope.AGE and seal.passphrase:
-        from alive_p2p.package.envelopes.age_passphrase import PassphraseSealer as AgePassphraseSealer  # noqa: PLC0415
+        from alive_p2p.package.envelopes.age_passphrase import PassphraseSealer as AgePassphraseSealer
 
         with AgePassphraseSealer(output, seal.passphrase) as by_age_passphrase:
             yield by_age_passphrase
     elif seal.envelope is Envelope.AGE:
-        from alive_p2p.package.envelopes.age import KeySealer  # noqa: PLC0415
+        from alive_p2p.package.envelopes.age import KeySealer
 
         with KeySealer(output, [key.age_recipient() for key in seal.public_keys]) as for_age_keys:
             yield for_age_keys
