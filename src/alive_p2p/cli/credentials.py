@@ -118,6 +118,18 @@ def ask(call: Call, prompt: str, *, instead: str = _INSTEAD) -> bytes:
         ) from None
 
 
+def new_passphrase(call: Call, for_what: str) -> bytes:
+    """Ask for a passphrase that does not exist yet, twice, so that a slip of the finger locks nobody out.
+
+    Raises:
+        AliveP2PError: there is no terminal, it is empty or far too long, or the two differ.
+    """
+    first = checked(ask(call, f"passphrase for {for_what}"))
+    if ask(call, "the same passphrase again") != first:
+        raise AliveP2PError("passphrases-differ", "the two passphrases are not the same", untouched="everything")
+    return first
+
+
 def ask_for_key(call: Call) -> Ask:
     """Asks for the passphrase of a private key, which no option can give."""
     return lambda prompt: ask(call, prompt, instead="run it in a terminal")

@@ -5,24 +5,24 @@ from pathlib import Path
 import click
 
 from alive_p2p import files
-from alive_p2p.cli.credentials import PassphraseFrom, ask, ask_for_key, no_such_file, passphrase_options
+from alive_p2p.cli.credentials import (
+    MAX_KEY,
+    PassphraseFrom,
+    ask_for_key,
+    new_passphrase,
+    no_such_file,
+    passphrase_options,
+)
 from alive_p2p.cli.options import FOLDER, Call, common
-from alive_p2p.cli.screen import field_line
+from alive_p2p.cli.screen import field_line, grouped
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.keys.peers import Peer
 from alive_p2p.keys.public import PublicKey
-
-_MAX_KEY = 1 << 20
 
 
 @click.group(epilog="\b\nExample:\n  alive-p2p keys show", context_settings={"help_option_names": ["-h", "--help"]})
 def keys() -> None:
     """Your own key, your peers' keys, and their fingerprints."""
-
-
-def readable(fingerprint: str) -> str:
-    """A fingerprint in groups of four, as two people compare it."""
-    return " ".join(fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4))
 
 
 @keys.command(epilog="\b\nExample:\n  alive-p2p keys show")
@@ -37,11 +37,11 @@ def show(call: Call, /) -> None:
     else:
         screen.say("you")
         screen.say(field_line("key", f"{own.kind} {own.pubkey_id}"))
-        screen.say(field_line("fingerprint", readable(own.fingerprint)))
+        screen.say(field_line("fingerprint", grouped(own.fingerprint)))
     for peer in keyring.peers.values():
         screen.say(f"{peer.name} ({peer.status})")
         screen.say(field_line("key", f"{peer.public.kind} {peer.public.pubkey_id}"))
-        screen.say(field_line("fingerprint", readable(peer.public.fingerprint)))
+        screen.say(field_line("fingerprint", grouped(peer.public.fingerprint)))
     screen.document({"own": _key(own), "peers": {peer.name: _peer(peer) for peer in keyring.peers.values()}})
     call.finish(())
 
@@ -66,20 +66,15 @@ def generate(call: Call, /, *, with_passphrase: bool, passphrase_env: str | None
     A key that is there is never replaced.
     """
     source = PassphraseFrom(passphrase_env, passphrase_file)
-    passphrase = source.read(call) if source.is_given() else _new_passphrase(call) if with_passphrase else None
+    passphrase = (
+        source.read(call) if source.is_given() else new_passphrase(call, "your key") if with_passphrase else None
+    )
     made = call.keyring().generate(passphrase=passphrase)
     call.screen.say("made your key")
     call.screen.say(field_line("key", f"{made.kind} {made.pubkey_id}"))
-    call.screen.say(field_line("fingerprint", readable(made.fingerprint)))
+    call.screen.say(field_line("fingerprint", grouped(made.fingerprint)))
     call.screen.document({"status": "ok", "own": _key(made)})
     call.finish(())
-
-
-def _new_passphrase(call: Call) -> bytes:
-    first = ask(call, "passphrase for your key")
-    if not first or ask(call, "the same passphrase again") != first:
-        raise AliveP2PError("passphrases-differ", "the two passphrases are not the same", untouched="everything")
-    return first
 
 
 @keys.command("import", epilog="\b\nExample:\n  alive-p2p keys import ben.pem --name ben")
@@ -95,10 +90,10 @@ def import_(call: Call, /, *, file: Path, name: str, replace: bool) -> None:
     path = call.runtime.cwd / file
     if not files.exists(path):
         raise no_such_file(path)
-    data = files.read_bytes(path.resolve(), limit=_MAX_KEY)
+    data = files.read_bytes(path.resolve(), limit=MAX_KEY)
     peer = call.keyring().import_peer(name, data, replace=replace)
     call.screen.say(f"took the key of {peer.name}; compare its fingerprint with them")
-    call.screen.say(field_line("fingerprint", readable(peer.public.fingerprint)))
+    call.screen.say(field_line("fingerprint", grouped(peer.public.fingerprint)))
     call.screen.document({**_peer(peer), "status": "ok", "peer": peer.name, "peer_status": peer.status})
     call.finish(())
 
@@ -121,7 +116,7 @@ def export(call: Call, /, *, private: bool, passphrase_env: str | None, passphra
         if key is None:
             raise AliveP2PError("no-key", "your private key is not on this machine")
         source = PassphraseFrom(passphrase_env, passphrase_file)
-        text = key.pkcs8_pem(source.read(call) if source.is_given() else _new_passphrase(call))
+        text = key.pkcs8_pem(source.read(call) if source.is_given() else new_passphrase(call, "your key"))
     for line in text.decode("ascii").splitlines():
         call.screen.say(line)
     call.screen.document({"status": "ok", "private": private, "pem": text.decode("ascii"), **(_key(own) or {})})

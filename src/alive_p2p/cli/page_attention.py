@@ -3,18 +3,12 @@
 from collections.abc import Iterable
 
 from alive_p2p.cli.page_markup import NOTHING, Html, code, element, join, listed, name, prose, section
+from alive_p2p.cli.preview import OUTCOMES
 from alive_p2p.cli.screen import plural
 from alive_p2p.sharing.findings import Finding
 from alive_p2p.sharing.gate import Outcome, Ruling, ruling_on
 from alive_p2p.sharing.plan import SharePlan
 
-_OUTCOMES = {
-    Outcome.REFUSED: "refused",
-    Outcome.NEEDS_ACKNOWLEDGE: "to acknowledge",
-    Outcome.ASKS: "asks",
-    Outcome.ACKNOWLEDGED: "acknowledged",
-    Outcome.BY_HAND: "by hand",
-}
 _SHOWN = 20
 
 
@@ -88,7 +82,7 @@ def _ruling(ruling: Ruling) -> Html:
     hint = element("p", prose(ruling.hint, *commands), class_="hint") if ruling.hint else NOTHING
     is_block = ruling.outcome in {Outcome.REFUSED, Outcome.NEEDS_ACKNOWLEDGE}
     kind = "block" if is_block else "ask" if ruling.outcome is Outcome.ASKS else "settled"
-    return _item(kind, _OUTCOMES[ruling.outcome], element("p", prose(ruling.why), class_="why"), hint)
+    return _item(kind, OUTCOMES[ruling.outcome], element("p", prose(ruling.why), class_="why"), hint)
 
 
 def _finding(finding: Finding, word: str) -> Html:

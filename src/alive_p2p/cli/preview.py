@@ -90,13 +90,14 @@ def preview_lines(plan: SharePlan) -> list[str]:
     return lines
 
 
-_OUTCOMES = {
+OUTCOMES = {
     Outcome.REFUSED: "refused",
     Outcome.NEEDS_ACKNOWLEDGE: "to acknowledge",
     Outcome.ASKS: "asks",
     Outcome.ACKNOWLEDGED: "acknowledged",
     Outcome.BY_HAND: "by hand",
 }
+"""The gate's outcomes in words, as the terminal and the page show them."""
 
 
 def _attention(plan: SharePlan) -> list[str]:
@@ -105,7 +106,7 @@ def _attention(plan: SharePlan) -> list[str]:
     if plan.gate.rulings:
         lines += ["", f"the gate, because it leaves for {plan.readers}"]
         for ruling in plan.gate.rulings:
-            lines.append(f"  {_OUTCOMES[ruling.outcome]:<15} {short(ruling.why, 200)}")
+            lines.append(f"  {OUTCOMES[ruling.outcome]:<15} {short(ruling.why, 200)}")
             if ruling.hint and ruling.outcome in {Outcome.REFUSED, Outcome.NEEDS_ACKNOWLEDGE}:
                 lines.append(f"  {'':<15} {short(ruling.hint, 200)}")
     if plan.findings:

@@ -56,6 +56,7 @@ class Screen:
     is_interactive: bool
     exit_code: int = 0
     beside_error: dict[str, Any] = field(default_factory=dict)
+    _warned: set[str] = field(default_factory=set, repr=False)
     _printed: bool = field(default=False, repr=False)
     _bar: "_Bar | None" = field(default=None, repr=False)
 
@@ -105,9 +106,10 @@ class Screen:
                 self.note(line)
 
     def warn(self, warnings: Iterable[str]) -> None:
-        """Warnings, on standard error."""
+        """Warnings, on standard error, each of them once: a preview has shown what the end would say again."""
         for warning in warnings:
-            if not (self.as_json or self.quiet):
+            if not (self.as_json or self.quiet or warning in self._warned):
+                self._warned.add(warning)
                 self._print(self._style("warning:", "yellow") + f" {_line(warning)}", self.err)
 
     def document(self, value: Mapping[str, Any] | list[Any]) -> None:
@@ -238,6 +240,11 @@ def field_line(label: str, value: str) -> str:
 def plural(count: int, singular: str, several: str | None = None) -> str:
     """`1 file`, `2 files`."""
     return f"{count:,} {singular if count == 1 else several or singular + 's'}"
+
+
+def grouped(fingerprint: str) -> str:
+    """A fingerprint in groups of four, as two people compare it."""
+    return " ".join(fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4))
 
 
 def human_size(size: int) -> str:

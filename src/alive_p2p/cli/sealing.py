@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alive_p2p import files
-from alive_p2p.cli.credentials import MAX_KEY, PassphraseFrom, ask, ask_for_key, checked, no_such_file
+from alive_p2p.cli.credentials import MAX_KEY, PassphraseFrom, ask_for_key, new_passphrase, no_such_file
 from alive_p2p.cli.options import Call
-from alive_p2p.errors import AliveP2PError, UsageError
+from alive_p2p.cli.screen import grouped
+from alive_p2p.errors import UsageError
 from alive_p2p.keys.private import PrivateKey
 from alive_p2p.keys.published import fetch_published_keys, is_published_name
 from alive_p2p.package.envelopes.base import Envelope
@@ -83,7 +84,7 @@ def seal(call: Call, encrypt: str | None, named: Whom, source: PassphraseFrom) -
         raise UsageError(
             "no-recipient", "`--encrypt rsa` needs at least one `--recipient PEER`", hint="alive-p2p keys show"
         )
-    return Seal(chosen, source.read(call) if source.is_given() else _new_passphrase(call)), ()
+    return Seal(chosen, source.read(call) if source.is_given() else new_passphrase(call, "the package")), ()
 
 
 def _people(call: Call, named: Whom) -> list[Addressee]:
@@ -103,17 +104,9 @@ def _published(call: Call, name: str) -> list[Addressee]:
     people = from_keys(name, fetch_published_keys(name, call.runtime))
     call.screen.note(f"{name} publishes:")
     for one in people:
-        digits = one.key.fingerprint
-        call.screen.note(f"  {one.key.kind} {' '.join(digits[at : at + 4] for at in range(0, 64, 4))}")
+        call.screen.note(f"  {one.key.kind} {grouped(one.key.fingerprint)}")
     call.approve(f"seal it for {name}?")
     return people
-
-
-def _new_passphrase(call: Call) -> bytes:
-    first = checked(ask(call, "passphrase for the package"))
-    if ask(call, "the same passphrase again") != first:
-        raise AliveP2PError("passphrases-differ", "the two passphrases are not the same", untouched="everything")
-    return first
 
 
 def signing_key(call: Call, *, sign: bool | None, handle: str | None, walnut: Path) -> PrivateKey | None:

@@ -28,10 +28,11 @@ from alive_p2p.package.envelopes.base import (
     Opened,
     Readable,
     cannot_open,
+    malformed,
     not_a_package,
     recognise,
 )
-from alive_p2p.package.envelopes.legacy import LegacyHeader, malformed_legacy
+from alive_p2p.package.envelopes.legacy import LegacyHeader
 from alive_p2p.package.envelopes.legacy import find as find_legacy
 from alive_p2p.package.envelopes.opening import open_envelope, read_addressees
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
@@ -220,7 +221,7 @@ class PackageReader:
                         progress(min(self._stream.tell(), self.size), self.size)
         if self._legacy is not None:
             if manifest not in {None, self._legacy.manifest}:
-                raise malformed_legacy("it holds a second manifest, which says something else")
+                raise malformed("envelope", "it holds a second manifest, which says something else")
             manifest = self._legacy.manifest
         if manifest is None:
             raise _no_manifest(set(found) | folders)

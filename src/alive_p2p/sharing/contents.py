@@ -136,9 +136,14 @@ class Contents:
         self.findings += scan.finish()
         self.unscanned += scan.is_opaque
 
-    def _generated(self, path: str, content: bytes, candidate: Candidate | None = None) -> PlannedFile:
-        """A file whose bytes are made here; they are looked through like any other."""
-        scan = self._scanner.begin(path)
+    def _generated(
+        self, path: str, content: bytes, candidate: Candidate | None = None, *, told_of: str | None = None
+    ) -> PlannedFile:
+        """A file whose bytes are made here; they are looked through like any other.
+
+        What is found is told of the file `told_of`, where that is where somebody can mend it.
+        """
+        scan = self._scanner.begin(told_of or path)
         scan.feed(content)
         self._note(scan)
         entry = FileEntry(path, files.sha256(content), len(content))
@@ -256,7 +261,8 @@ class Contents:
         goal = self.walnut.key.text_field("goal")
         text = stubs.primer(self.walnut.name, goal, self.request.scope, bundles, self.created)
         self.substitutions[free[0]] = _PRIMER
-        return [self._generated(free[0], text)]
+        # What it says of the walnut is the key's; a secret in a goal is one finding and not two.
+        return [self._generated(free[0], text, told_of=kernel.KEY)]
 
 
 def stamp_of(path: Path) -> Stamp:

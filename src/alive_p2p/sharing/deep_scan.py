@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kingfisher_sdk import Scanner
 
 LARGEST = 64 * 1024 * 1024
-"""Larger files are left to the quick scan, which needs no more memory for them; kingfisher holds a file whole."""
+"""Larger files are better left to the quick scan, whose memory does not grow; kingfisher holds a file whole."""
 
 
 def deep_scan(wanted: Sequence[tuple[Path, str]]) -> list[Finding]:
@@ -39,8 +39,6 @@ def deep_scan(wanted: Sequence[tuple[Path, str]]) -> list[Finding]:
     findings: list[Finding] = []
     for origin, path in wanted:
         with files.translating("read", origin):
-            if origin.stat().st_size > LARGEST:
-                continue
             data = origin.read_bytes()
         findings += deep_scan_bytes(data, path, scanner=scanner)
     return sorted(findings, key=lambda finding: (finding.path, finding.line or 0))

@@ -8,13 +8,13 @@ from alive_p2p.package import paths
 from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import FORMAT_VERSION, Manifest
-from alive_p2p.package.paths import MANIFEST, bundle_name_refusal
+from alive_p2p.package.paths import bundle_name_refusal
 from alive_p2p.package.signature import sign
 from alive_p2p.runtime import PLUGIN_VERSION, Runtime
 from alive_p2p.sharing.audience import audience_of
 from alive_p2p.sharing.contents import Contents
-from alive_p2p.sharing.findings import Finding, Scanner
-from alive_p2p.sharing.gate import Decision, KeyForm, Part, Question, decide, key_form
+from alive_p2p.sharing.findings import Scanner
+from alive_p2p.sharing.gate import WALNUT, Decision, KeyForm, Part, Question, decide, key_form
 from alive_p2p.sharing.landscape import Landscape
 from alive_p2p.sharing.plan import (
     ExclusionUse,
@@ -23,11 +23,12 @@ from alive_p2p.sharing.plan import (
     SharePlan,
     ShareRequest,
 )
+from alive_p2p.sharing.scanning import gather
 from alive_p2p.sharing.selection import Exclusion, Selection, Selector, unmatched
 from alive_p2p.text import breaks_the_line, nearest, one_line
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.bundles import Bundle, containing, discover, top_level
-from alive_p2p.walnut.key import Sensitivity
+from alive_p2p.walnut.key import UNKNOWN, Sensitivity
 from alive_p2p.walnut.ledger import BrokenLedgerError, Ledger
 from alive_p2p.walnut.preferences import Preferences
 from alive_p2p.walnut.walnut import Walnut
@@ -105,6 +106,9 @@ class Planner:
         self.warnings += unmatched(exclusions, [one.entry.path for one in present], self.request.scope)
         sensitivity, reason = self._sensitivity(selection)
         decision = self._decide(selection)
+        self._warn_about_words(selection)
+        found = gather(self.request, self.walnut.name, present, self.contents.findings, self.scanner, self.runtime)
+        self.warnings += found.warnings
         walnut_id, is_new = self._walnut_id()
         manifest = self._manifest(present, selection, list(chosen), exclusions, sensitivity, walnut_id)
         left_out = [*selection.left_out, *self.contents.left_out]
@@ -121,7 +125,7 @@ class Planner:
             sensitivity=sensitivity,
             sensitivity_reason=reason,
             gate=decision,
-            findings=self._findings(present),
+            findings=found.findings,
             unscanned=self.contents.unscanned,
             new_walnut_id=is_new,
             limits=self.limits,
@@ -258,36 +262,6 @@ class Planner:
             self.warnings.append(f"`--acknowledge {name}`: there is nothing of that name that needs it")
         return decision
 
-    def _findings(self, present: list[PlannedFile]) -> tuple[Finding, ...]:
-        self._scan_words([one.entry.path for one in present])
-        names = [self.scanner.scan_name(one.entry.path) for one in present]
-        found = [*self.contents.findings, *self._deep_findings(present), *(name for name in names if name is not None)]
-        known = {one.id for one in found}
-        for unknown in (one for one in self.request.allowed_findings if one not in known):
-            self.warnings.append(f"`--allow-finding {unknown}`: there is no such finding")
-        return tuple(sorted(found, key=lambda one: (not one.blocks, one.path, one.line or 0)))
-
-    def _scan_words(self, paths: list[str]) -> None:
-        """What the manifest says besides the files: texts that somebody gave, patterns, and the names themselves."""
-        request, runtime = self.request, self.runtime
-        words = [request.description, request.note, request.sender, runtime.session_id, runtime.engine]
-        scan = self.scanner.begin(MANIFEST)
-        scan.feed("\n".join([*words, *request.excludes, *paths]).encode("utf-8", "replace"))
-        self.contents.findings += scan.finish()
-
-    def _deep_findings(self, present: list[PlannedFile]) -> list[Finding]:
-        """What the library's rules find besides; nothing where nobody asked for them."""
-        if not self.request.deep_scan:
-            return []
-        from alive_p2p.sharing.deep_scan import deep_scan, deep_scan_bytes
-
-        own = {(one.path, one.line) for one in self.contents.findings}
-        found = deep_scan([(one.origin, one.entry.path) for one in present if one.content is None and one.origin])
-        for one in present:
-            if one.content is not None:
-                found += deep_scan_bytes(one.content, one.entry.path)
-        return [one for one in found if (one.path, one.line) not in own]
-
     def _sensitivity(self, selection: Selection) -> tuple[Sensitivity, str]:
         """The highest of everything that leaves, and what has it."""
         key = self.walnut.key
@@ -316,6 +290,16 @@ class Planner:
             self.warnings.append("the walnut is read-only, so it gets no id; it is recognised by its key instead")
             return None, False
         return self.runtime.new_uuid(), True
+
+    def _warn_about_words(self, selection: Selection) -> None:
+        """A mistyped sensitivity would otherwise only be seen by who knows what it should be."""
+        reasons = {WALNUT: self.walnut.key.sensitivity_reason} | {
+            part.name: part.reason for part in self._parts(selection)
+        }
+        self.warnings += [f"the sensitivity of '{name}': {why}" for name, why in reasons.items() if UNKNOWN in why]
+        for text in self.request.includes:
+            if text not in selection.includes_used:
+                self.warnings.append(f"the pattern '{text}' of `--include` brings nothing back")
 
     def _warn_about_names(self, names: list[str]) -> None:
         for group in paths.colliding(names):

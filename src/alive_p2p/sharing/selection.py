@@ -48,13 +48,17 @@ class Candidate:
 
 @dataclass
 class Selection:
-    """What a walk found. `empty_dirs` are package paths, `empty_places` the same in the walnut."""
+    """What a walk found. `empty_dirs` are package paths, `empty_places` the same in the walnut.
+
+    `included` is what `--include` brought back, `includes_used` the patterns that did.
+    """
 
     files: list[Candidate] = field(default_factory=list)
     empty_dirs: list[str] = field(default_factory=list)
     empty_places: list[str] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     included: list[str] = field(default_factory=list)
+    includes_used: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -233,11 +237,14 @@ class Selector:
 
     def _is_brought_back(self, reason: Reason, walnut_path: str, path: str) -> bool:
         """Whether `--include` names this; a credential has to be named, `*` and `**` do not do."""
-        return any(
-            (pattern.matches_itself(path) or pattern.matches_itself(walnut_path))
-            and (reason is not Reason.CREDENTIAL or _names_a_credential(pattern))
+        hits = {
+            pattern.text
             for pattern in self.includes
-        )
+            if (pattern.matches_itself(path) or pattern.matches_itself(walnut_path))
+            and (reason is not Reason.CREDENTIAL or _names_a_credential(pattern))
+        }
+        self.result.includes_used |= hits
+        return bool(hits)
 
     def _take_folder(self, walnut_path: str, path: str, reason: Reason | None) -> bool:
         if reason is not None and not (reason in RETURNABLE and self.includes):

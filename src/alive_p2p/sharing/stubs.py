@@ -115,12 +115,18 @@ def without_active_sessions(data: bytes, path: str) -> bytes:
     if not any(mark in data for mark in (SESSIONS.encode(), b"\\", b"\0")):
         return data  # an escape, or another encoding, may spell the key in another way
     try:
-        before = safe_yaml.load_mapping(data).value
         text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise WalnutError(
+            "not-utf-8",
+            f"'{path}' is not UTF-8, so nobody can tell what it says",
+            untouched="everything",
+            hint="save it as UTF-8, or leave the bundle out",
+        ) from None
+    try:
+        before = safe_yaml.load_mapping(data).value
         covered = safe_yaml.top_level_lines(text.removeprefix("\ufeff"))
-    except (UnsafeYamlError, UnicodeDecodeError):
-        if not any(mark in data for mark in (SESSIONS.encode(), b"\\", b"\0")):
-            return data
+    except UnsafeYamlError:
         raise _uncertain(path) from None
     if not isinstance(before, dict) or SESSIONS not in before:
         return data

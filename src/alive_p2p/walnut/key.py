@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from alive_p2p.safe_yaml import Value
+from alive_p2p.text import nearest, one_line
 from alive_p2p.walnut import frontmatter
 from alive_p2p.walnut.frontmatter import Frontmatter
 
@@ -56,6 +57,10 @@ def read_key(data: bytes) -> Key:
     return Key(data, block, sensitivity, reason)
 
 
+UNKNOWN = "is no known sensitivity and counts as private"
+"""What the reason says where somebody may have mistyped a word."""
+
+
 def read_sensitivity(fields: Mapping[str, Value], raw: bytes, problem: str | None) -> tuple[Sensitivity, str]:
     """Decide the sensitivity that some YAML fields declare, and say why (share.md §4).
 
@@ -84,4 +89,6 @@ def _judged(declared: Value) -> tuple[Sensitivity, str]:
         return known[word], f"it says {word}"
     if word in {"normal", "shared"}:
         return Sensitivity.PRIVATE, f"it says {word}, which counts as private"
-    return Sensitivity.PRIVATE, "what it says is not a known sensitivity, which counts as private"
+    closest = nearest(word, list(known))
+    meant = f" (did you mean {closest}?)" if closest is not None else ""
+    return Sensitivity.PRIVATE, f"it says '{one_line(word, limit=40)}', which {UNKNOWN}{meant}"

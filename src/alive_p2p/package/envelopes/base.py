@@ -23,6 +23,16 @@ class Envelope(Enum):
     LEGACY = "legacy"
 
 
+def malformed(what: str, why: str) -> PackageError:
+    """The error for an envelope that is not one; `what` names its kind."""
+    return PackageError(
+        "bad-envelope",
+        f"the package's {what} is not valid: {why}",
+        untouched="everything",
+        hint="ask the sender to make it again",
+    )
+
+
 class Readable(Protocol):
     """Anything that is read forward: at most `size` bytes a call, none only at the end."""
 

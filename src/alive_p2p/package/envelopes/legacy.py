@@ -58,16 +58,6 @@ def find(stream: BinaryIO, limits: Limits) -> LegacyHeader | None:
     return LegacyHeader(found[paths.MANIFEST], found.get(WRAPPED_KEY), found[PAYLOAD])
 
 
-def malformed_legacy(why: str) -> PackageError:
-    """The error for a package of format 2.0 that is not one."""
-    return PackageError(
-        "bad-envelope",
-        f"the package's envelope is not valid: {why}",
-        untouched="everything",
-        hint="ask the sender to make it again",
-    )
-
-
 class _Pieces:
     """A member's content as a stream, less its first bytes."""
 

@@ -9,9 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
-from alive_p2p.errors import AliveP2PError, PackageError
+from alive_p2p.errors import AliveP2PError
 from alive_p2p.package.compression import damaged
-from alive_p2p.package.envelopes.base import Addressees, Credentials, Readable, cannot_open, needs_key, not_for_us
+from alive_p2p.package.envelopes.base import (
+    Addressees,
+    Credentials,
+    Readable,
+    cannot_open,
+    malformed,
+    needs_key,
+    not_for_us,
+)
 from alive_p2p.package.envelopes.cbc import BLOCK, KEY_BYTES, CbcSealer, CbcSource
 from alive_p2p.package.limits import MIB, Limits
 from alive_p2p.package.tar import BLOCK as TAR_BLOCK
@@ -57,16 +65,6 @@ class RsaHeader:
         return tuple(pubkey_id for pubkey_id, _ in self.recipients)
 
 
-def malformed(why: str) -> PackageError:
-    """The error for an envelope that is not one."""
-    return PackageError(
-        "bad-envelope",
-        f"the package's RSA envelope is not valid: {why}",
-        untouched="everything",
-        hint="ask the sender to make it again",
-    )
-
-
 class _FileSource:
     """Reads a file for the tar reader and knows how far it is."""
 
@@ -96,14 +94,14 @@ def read_header(stream: BinaryIO) -> RsaHeader:
     for member in archive.members():
         if member.path == ENVELOPE and not member.is_folder:
             if member.size > _MAX_JSON:
-                raise malformed("it is larger than a megabyte")
+                raise malformed("RSA envelope", "it is larger than a megabyte")
             envelope = b"".join(archive.content())
         elif member.path == PAYLOAD and not member.is_folder:
             payload = source.position, member.size
         else:
-            raise malformed("it holds something besides its two members")
+            raise malformed("RSA envelope", "it holds something besides its two members")
     if envelope is None or payload is None:
-        raise malformed("one of its two members is missing")
+        raise malformed("RSA envelope", "one of its two members is missing")
     if payload[1] == 0 or payload[1] % BLOCK:
         raise damaged("its payload is cut off")
     recipients, iv = _parse(envelope)
@@ -114,36 +112,36 @@ def _parse(data: bytes) -> tuple[tuple[tuple[str, bytes], ...], bytes]:
     try:
         document = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError):
-        raise malformed("it is not JSON") from None
+        raise malformed("RSA envelope", "it is not JSON") from None
     if not isinstance(document, dict):
-        raise malformed("it is not an object")
+        raise malformed("RSA envelope", "it is not an object")
     version = document.get("version")
     if version != 1 or isinstance(version, bool):
-        raise malformed("its version is not 1")
+        raise malformed("RSA envelope", "its version is not 1")
     if document.get("payload_algo") != _ALGORITHM:
-        raise malformed(f"its cipher is not {_ALGORITHM}")
+        raise malformed("RSA envelope", f"its cipher is not {_ALGORITHM}")
     iv = _base64(document.get("payload_iv_b64"))
     if len(iv) != BLOCK:
-        raise malformed("its IV does not have 16 bytes")
+        raise malformed("RSA envelope", "its IV does not have 16 bytes")
     listed = document.get("recipients")
     if not isinstance(listed, list) or not listed or len(listed) > _MAX_RECIPIENTS:
-        raise malformed("it does not name between one and a thousand recipients")
+        raise malformed("RSA envelope", "it does not name between one and a thousand recipients")
     return tuple(_recipient(entry) for entry in listed), iv
 
 
 def _recipient(entry: Any) -> tuple[str, bytes]:  # noqa: ANN401  (parsed JSON)
     if not isinstance(entry, dict) or not isinstance(entry.get("pubkey_id"), str):
-        raise malformed("a recipient is not an object with an id")
+        raise malformed("RSA envelope", "a recipient is not an object with an id")
     return entry["pubkey_id"][:64], _base64(entry.get("key_enc_b64"))
 
 
 def _base64(text: object) -> bytes:
     if not isinstance(text, str):
-        raise malformed("a value that has to be Base64 is not text")
+        raise malformed("RSA envelope", "a value that has to be Base64 is not text")
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise malformed("a value is not Base64") from None
+        raise malformed("RSA envelope", "a value is not Base64") from None
 
 
 class OpenedRsa:
