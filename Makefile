@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-quick check format clean
+.PHONY: demo test test-quick check crash format clean
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with make PYTHON=/path/to/python" >&2; exit 1; }
@@ -23,7 +23,7 @@ test: $(READY)
 	$(BIN)/python -m pytest -n auto
 
 test-quick: $(READY)
-	$(BIN)/python -m pytest -n auto -m 'not slow'
+	$(BIN)/python -m pytest -n auto -m 'not slow and not crash'
 
 check: $(READY)
 	$(BIN)/ruff format --check src tests
@@ -31,6 +31,9 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -n auto tests/journeys/test_docs.py tests/journeys/test_help.py
+
+crash: $(READY)
+	$(BIN)/python -m pytest -n auto -m crash tests/crash
 
 format: $(READY)
 	$(BIN)/ruff format src tests

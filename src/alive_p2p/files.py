@@ -9,6 +9,7 @@ import functools
 import hashlib
 import io
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -264,6 +265,9 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(f".alive-p2p-{secrets.token_hex(8)}.tmp")
 
 
+_TEMPORARY = re.compile(r"\.alive-p2p-[0-9a-f]{16}\.tmp")
+
+
 # --- renaming -------------------------------------------------------------------------------------------------
 
 
@@ -385,6 +389,20 @@ def remove_file(path: Path) -> None:
     """Remove a file; it is fine if it is not there. Raises `OSError`."""
     _about_to("remove", path)
     path.unlink(missing_ok=True)
+
+
+def remove_empty_folder(path: Path) -> None:
+    """Remove a folder that is empty. Raises `OSError`, also where it is not."""
+    _about_to("remove-folder", path)
+    path.rmdir()
+
+
+def sweep_temporaries(folder: Path) -> None:
+    """Remove the private temporary files that a killed process left; only where nobody can be writing one."""
+    with suppress(OSError):
+        for path in sorted(folder.iterdir()):
+            if _TEMPORARY.fullmatch(path.name) and not is_link(path) and is_file(path):
+                remove_file(path)
 
 
 def remove_tree(root: Path) -> None:

@@ -8,6 +8,7 @@ with a holder file inside.
 What the holder is doing is written down for humans and for the "busy" message; it decides nothing.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -24,10 +25,13 @@ from alive_p2p.runtime import Runtime, parse_timestamp
 
 if os.name == "posix":
     import fcntl
+else:
+    import msvcrt
 
 Action = Literal["create", "keys", "record", "receive", "recover", "migrate", "undo", "log-import", "project"]
 
 _POLL_SECONDS = 0.05
+_LOCKED_BYTE = 1 << 30
 
 
 class LockState(Enum):
@@ -113,6 +117,39 @@ def _busy(target: Path, path: Path, runtime: Runtime) -> BusyError:
     )
 
 
+# --- any file ---------------------------------------------------------------------------------------------------
+
+
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file for as long as it stays open, if nobody else has; the system lets go when the process dies.
+
+    Returns:
+        Whether we have it. True as well on a file system that cannot lock, such as some network ones.
+    """
+    try:
+        if os.name == "posix":
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:  # a byte far behind the end: what is locked there cannot be read by others
+            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+            os.lseek(descriptor, 0, os.SEEK_SET)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError as error:
+        return error.errno not in (errno.EDEADLK, getattr(errno, "EDEADLOCK", errno.EDEADLK))
+    return True
+
+
+def names_still(path: Path, descriptor: int) -> bool:
+    """Whether a path still names the file that is open; false where it was removed or replaced meanwhile."""
+    try:
+        named = path.stat()
+    except FileNotFoundError:
+        return False
+    held = os.fstat(descriptor)
+    return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
+
+
 # --- POSIX: flock ---------------------------------------------------------------------------------------------
 
 
@@ -123,7 +160,7 @@ def _flock(path: Path, target: Path) -> tuple[int, ...] | None:
     held = [descriptor]
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not _names_still(path, descriptor):
+        if not names_still(path, descriptor):
             raise BlockingIOError  # deleted by hand meanwhile: the file we hold is not the one others will lock
         folder = _lock_folder(target)
         if folder is not None:
@@ -157,15 +194,6 @@ def _lock_folder(target: Path) -> int | None:
         os.close(descriptor)
         return None
     return descriptor
-
-
-def _names_still(path: Path, descriptor: int) -> bool:
-    try:
-        named = path.stat()
-    except FileNotFoundError:
-        return False
-    held = os.fstat(descriptor)
-    return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
 
 
 # --- elsewhere: a folder created atomically -------------------------------------------------------------------

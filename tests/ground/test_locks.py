@@ -286,11 +286,11 @@ def test_a_lock_file_that_changes_hands_is_not_trusted(walnut: Path, runtime: Ru
     path.write_bytes(b"")
     with path.open("rb") as stale:
         path.unlink()
-        assert not locks._names_still(path, stale.fileno())
+        assert not locks.names_still(path, stale.fileno())
         path.write_bytes(b"")
-        assert not locks._names_still(path, stale.fileno())
+        assert not locks.names_still(path, stale.fileno())
     with path.open("rb") as fresh:
-        assert locks._names_still(path, fresh.fileno())
+        assert locks.names_still(path, fresh.fileno())
 
 
 @pytest.mark.parametrize("number", [errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP])

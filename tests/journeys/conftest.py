@@ -14,7 +14,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from browser import IS_HERE, Browser
 from people import Person, Run
+from plans import make_ready, make_rich
+
+from alive_p2p.runtime import Runtime
+from alive_p2p.sharing.plan import SharePlan
 
 if TYPE_CHECKING:
     import pexpect
@@ -66,7 +71,14 @@ def terminal(program: str, home: Path, tmp_path: Path) -> Callable[..., "pexpect
     import pexpect
 
     def spawn(*arguments: object, **environ: str) -> "pexpect.spawn[str]":
-        env = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", "TERM": "xterm-256color", **environ}
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "TERM": "xterm-256color",
+            "PROMPT_TOOLKIT_NO_CPR": "1",  # this terminal does not say where its cursor is, and each menu would wait
+            **environ,
+        }
         return pexpect.spawn(
             program,
             [str(argument) for argument in arguments],
@@ -138,3 +150,25 @@ def host() -> Iterator[tuple[str, dict[str, tuple[int, bytes]]]]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser; skips where none is installed."""
+    if not IS_HERE:
+        pytest.skip("no Chromium on this machine")
+    found = Browser(tmp_path_factory.mktemp("chromium"))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def ready(tmp_path: Path, runtime: Runtime) -> SharePlan:
+    """A plan that nothing stands in the way of."""
+    return make_ready(tmp_path, runtime)
+
+
+@pytest.fixture
+def rich(tmp_path: Path, runtime: Runtime) -> SharePlan:
+    """A plan with something of everything; it may not leave."""
+    return make_rich(tmp_path, runtime)

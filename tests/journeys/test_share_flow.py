@@ -2,69 +2,52 @@
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from people import Person
+from flow import (
+    CTRL_C,
+    CTRL_D,
+    DOWN,
+    ENTER,
+    SECRET,
+    SPACE,
+    Host,
+    Run,
+    Terminal,
+    ended,
+    press,
+    public_half,
+    world_to_share,
+)
+from people import Person, make_ssh_key
 
-from worlds import NOVA, plant, tree_of
+from worlds import plant, tree_of
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX", allow_module_level=True)
-
-import pexpect
-
-Terminal = Callable[..., "pexpect.spawn[str]"]
-DOWN, ENTER, SPACE, CTRL_C, CTRL_D = "\x1b[B", "\r", " ", "\x03", "\x04"
-
-TASKS = b'{"tasks": [{"id": "t1", "title": "Ask", "status": "active"}, {"id": "t2", "title": "Do", "status": "todo"}]}'
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Path:
     """A world with one walnut and a preset."""
-    root = plant(
-        tmp_path / "world",
-        {
-            ".alive/preferences.yaml": b"p2p:\n  share_presets:\n    outside: {exclude_patterns: [engineering/]}\n",
-            **{f"04_Ventures/nova/{path}": content for path, content in NOVA.items()},
-            "04_Ventures/nova/shielding-review/tasks.json": TASKS,
-        },
-    )
-    (tmp_path / "out").mkdir()
-    return root
-
-
-def _press(child: "pexpect.spawn[str]", question: str, *keys: str) -> None:
-    child.expect(question)
-    child.expect("Enter|:")
-    for key in keys:
-        child.send(key)
-
-
-def _ended(child: "pexpect.spawn[str]") -> tuple[int | None, str]:
-    child.expect(pexpect.EOF)
-    said = child.before or ""
-    child.close()
-    return child.exitstatus, said
+    return world_to_share(tmp_path)
 
 
 def test_some_bundles_for_everybody(terminal: Terminal, world: Path, tmp_path: Path) -> None:
     """What, for whom, a preset, the preview, and off it goes."""
     nova = world / "04_Ventures" / "nova"
     child = terminal("share", "--walnut", nova, "-o", tmp_path / "out")
-    _press(child, "what of it", ENTER)
+    press(child, "what of it", ENTER)
     child.expect("which bundles")
     child.expect("shielding-review — private; 1 active, 1 todo")
     child.send(DOWN + SPACE + ENTER)
-    _press(child, "for whom", DOWN, DOWN, ENTER)
-    _press(child, "a preset", ENTER)
+    press(child, "for whom", DOWN, DOWN, ENTER)
+    press(child, "a preset", ENTER)
     child.expect("would pack 'nova'")
     child.expect("asks +the bundle 'shielding-review' is private")
-    _press(child, "and now", ENTER)
-    code, said = _ended(child)
+    press(child, "and now", ENTER)
+    code, said = ended(child)
     assert code == 0, said
     assert "packed 'nova'" in said
     (made,) = (tmp_path / "out").iterdir()
@@ -77,15 +60,15 @@ def test_everything_for_a_peer(terminal: Terminal, people: dict[str, Person], wo
     alice.knows(ben)
     nova = world / "04_Ventures" / "nova"
     child = terminal("share", "--walnut", nova, "-o", tmp_path / "out", HOME=str(alice.home), GH_USER="alice")
-    _press(child, "what of it", DOWN, ENTER)
+    press(child, "what of it", DOWN, ENTER)
     child.expect("for whom")
     child.expect(rf"ben \({ben.pubkey_id}, unpaired\)")
     child.send(ENTER)
-    _press(child, "a preset", DOWN, ENTER)
+    press(child, "a preset", DOWN, ENTER)
     child.expect(r"sealed +for ben")
     child.expect(r"engineering/ +\(preset outside\): 1 file")
-    _press(child, "and now", ENTER)
-    code, said = _ended(child)
+    press(child, "and now", ENTER)
+    code, said = ended(child)
     assert code == 0, said
     (made,) = (tmp_path / "out").iterdir()
     assert ben("verify", made).code == 0
@@ -93,29 +76,51 @@ def test_everything_for_a_peer(terminal: Terminal, people: dict[str, Person], wo
     assert [one["name"] for one in sent["shares"][0]["recipients"]] == ["ben"]
 
 
+_ROADS: dict[str, list[tuple[str, tuple[str, ...]]]] = {
+    "everybody": [
+        ("what of it", (ENTER,)),
+        ("which bundles", (SPACE, ENTER)),
+        ("for whom", (DOWN, DOWN, ENTER)),
+        ("a preset", (ENTER,)),
+        ("and now", ()),
+    ],
+    "somebody": [
+        ("what of it", (DOWN, ENTER)),
+        ("for whom", (ENTER,)),
+        ("where", (ENTER,)),
+        ("their name at github", ("carla", ENTER)),
+        ("a preset", (ENTER,)),
+        ("seal it for github:carla", ("y", ENTER)),
+        ("and now", ()),
+    ],
+    "passphrase": [
+        ("what of it", (DOWN, ENTER)),
+        ("for whom", (DOWN, ENTER)),
+        ("a preset", (ENTER,)),
+        ("passphrase for the package", (SECRET, ENTER)),
+        ("the same passphrase again", (SECRET, ENTER)),
+        ("and now", ()),
+    ],
+}
+
+
 @pytest.mark.parametrize("key", [CTRL_C, CTRL_D])
-@pytest.mark.parametrize("step", range(5))
+@pytest.mark.parametrize(
+    ("road", "step"), [(road, step) for road, asked in _ROADS.items() for step in range(len(asked))]
+)
 def test_stopping_at_any_question_leaves_nothing(
-    step: int, key: str, terminal: Terminal, world: Path, tmp_path: Path, home: Path
+    road: str, step: int, key: str, terminal: Terminal, world: Path, tmp_path: Path, home: Path, host: Host
 ) -> None:
-    """Neither in the walnut nor beside it."""
+    """Neither in the walnut nor beside it, whoever it was for."""
     nova = world / "04_Ventures" / "nova"
+    address, answers = host
+    answers["/carla.keys"] = (200, public_half(make_ssh_key(tmp_path / "carla", "ed25519")))
     before = tree_of(world)
-    child = terminal("share", "--walnut", nova, "-o", tmp_path / "out")
-    for number, (question, keys) in enumerate(
-        [
-            ("what of it", (ENTER,)),
-            ("which bundles", (SPACE, ENTER)),
-            ("for whom", (DOWN, DOWN, ENTER)),
-            ("a preset", (ENTER,)),
-            ("and now", ()),
-        ]
-    ):
-        if number == step:
-            _press(child, question, key)
-            break
-        _press(child, question, *keys)
-    code, said = _ended(child)
+    child = terminal("share", "--walnut", nova, "-o", tmp_path / "out", ALIVE_P2P_GITHUB_URL=address)
+    for question, keys in _ROADS[road][:step]:
+        press(child, question, *keys)
+    press(child, _ROADS[road][step][0], key)
+    code, said = ended(child)
     assert code == 130, said
     assert "Traceback" not in said
     assert tree_of(world) == before
@@ -128,16 +133,16 @@ def test_editing_and_looking_again(terminal: Terminal, world: Path, tmp_path: Pa
     nova = world / "04_Ventures" / "nova"
     child = terminal("share", "--walnut", nova, "--scope", "full", "--to-nobody", "--preset", "outside")
     child.expect("would pack")
-    _press(child, "and now", DOWN, ENTER)
-    _press(child, "what to leave out", "!x", ENTER)
+    press(child, "and now", DOWN, ENTER)
+    press(child, "what to leave out", "!x", ENTER)
     child.expect("negation|not")
-    _press(child, "what to leave out", "notes.md", ENTER)
+    press(child, "what to leave out", "notes.md", ENTER)
     child.expect(r"notes.md +\(given by hand\): 1 file")
-    _press(child, "and now", DOWN, ENTER)
-    _press(child, "what to leave out", "context.manifest.yaml", ENTER)
+    press(child, "and now", DOWN, ENTER)
+    press(child, "what to leave out", "context.manifest.yaml", ENTER)
     child.expect("that stays as it was")
-    _press(child, "and now", DOWN, DOWN, ENTER)
-    code, said = _ended(child)
+    press(child, "and now", DOWN, DOWN, ENTER)
+    code, said = ended(child)
     assert (code, "cancelled, as you asked" in said) == (1, True)
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".walnut"] == []
 
@@ -152,8 +157,8 @@ def test_what_blocks_is_settled_one_by_one(terminal: Terminal, world: Path, tmp_
     child.expect("leave out 'launch-window'")
     child.send(ENTER)
     child.expect(r"launch-window/ +\(given by hand\): 2 files")
-    _press(child, "and now", ENTER)
-    code, said = _ended(child)
+    press(child, "and now", ENTER)
+    code, said = ended(child)
     assert code == 0, said
     assert len(list((tmp_path / "out").iterdir())) == 1
 
@@ -168,15 +173,15 @@ def test_a_secret_stops_it_until_somebody_decides(terminal: Terminal, world: Pat
     child.expect("leave out 'notes.md'")
     child.send(ENTER)
     child.expect(r"notes.md +\(given by hand\): 1 file")
-    _press(child, "and now", ENTER)
-    code, said = _ended(child)
+    press(child, "and now", ENTER)
+    code, said = ended(child)
     assert code == 0, said
     assert secret not in said
     (made,) = (tmp_path / "out").iterdir()
     assert secret.encode() not in made.read_bytes()
 
 
-def test_without_a_terminal_it_says_which_flags_to_use(run: Callable[..., Any], world: Path, tmp_path: Path) -> None:
+def test_without_a_terminal_it_says_which_flags_to_use(run: Run, world: Path, tmp_path: Path) -> None:
     """With all of them it needs nobody."""
     nova = world / "04_Ventures" / "nova"
     ran = run("share", "--walnut", nova)
@@ -188,7 +193,7 @@ def test_without_a_terminal_it_says_which_flags_to_use(run: Callable[..., Any], 
     assert run("share", *flags, "--to", "ben").code == 2
 
 
-def test_the_walnut_around_the_current_folder_is_meant(run: Callable[..., Any], world: Path, tmp_path: Path) -> None:
+def test_the_walnut_around_the_current_folder_is_meant(run: Run, world: Path, tmp_path: Path) -> None:
     """From a folder inside it; and in no walnut at all the message says what to do."""
     inside = world / "04_Ventures" / "nova" / "engineering"
     flags = ("--scope", "snapshot", "--to-nobody", "--preset", "outside", "-o", tmp_path / "out", "--yes")
@@ -205,4 +210,4 @@ def test_hostile_names_do_not_reach_the_terminal(terminal: Terminal, world: Path
     child.expect("which bundles")
     child.expect(r"a\\x1b\[31mred")
     child.send(CTRL_C)
-    assert _ended(child)[0] == 130
+    assert ended(child)[0] == 130

@@ -9,7 +9,7 @@ import pytest
 
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, FileSystemError, PackageError
-from alive_p2p.receiving.journal import JOURNAL
+from alive_p2p.transactions.journal import JOURNAL
 from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceiveRequest
 from alive_p2p.runtime import Runtime

@@ -8,11 +8,12 @@ from alive_p2p import files
 from alive_p2p.cli.options import FOLDER, Call, common, wait_option
 from alive_p2p.cli.screen import plural
 from alive_p2p.errors import UsageError, WalnutError
-from alive_p2p.locks import LockState, release_leftovers, walnut_lock
+from alive_p2p.locks import LockState, release_leftovers
 from alive_p2p.receiving.log_import import LogImport
 from alive_p2p.receiving.log_import import log_import as run_log_import
-from alive_p2p.receiving.records import write_projection
+from alive_p2p.transactions.recovery import settled_lock
 from alive_p2p.walnut.bundles import discover, effective_sensitivity
+from alive_p2p.walnut.regeneration import write_projection
 from alive_p2p.walnut.walnut import open_walnut
 
 _WALNUT = click.option("--walnut", type=FOLDER, required=True, help="The walnut's folder.")
@@ -94,10 +95,11 @@ def project(call: Call, /, *, walnut: Path, wait: float) -> None:
         raise WalnutError(
             "projection-off", "ALIVE_P2P_SKIP_REGEN is set, so now.json is not made", hint="unset it and run it again"
         )
-    with walnut_lock(found.root, "project", call.runtime, wait_seconds=wait):
+    with settled_lock(found.root, "project", call.runtime, wait_seconds=wait) as notes:
         write_projection(found, call.runtime)
     call.screen.say(f"made {found.root / '_kernel' / 'now.json'}")
     call.screen.document({"status": "ok", "path": str(found.root / "_kernel" / "now.json")})
+    call.finish(notes)
 
 
 @click.command(epilog="\b\nExample:\n  alive-p2p unlock --walnut 04_Ventures/nova-station")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from alive_p2p import files
 from alive_p2p.errors import UsageError, WalnutError
-from alive_p2p.locks import walnut_lock
 from alive_p2p.runtime import Runtime
+from alive_p2p.transactions.recovery import settled_lock
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.ledger import Ledger, LedgerEntry
 from alive_p2p.walnut.log import ImportRecord, has_import, with_entry
@@ -44,7 +44,7 @@ def log_import(request: LogImport, runtime: Runtime, *, wait_seconds: float = 0.
     if not (16 <= len(request.import_id) <= 64 and _HEX.issuperset(request.import_id)):
         raise UsageError("bad-import-id", "an import id is 64 hex digits, or its first 16 at least")
     walnut = open_walnut(runtime.cwd / request.walnut)
-    with walnut_lock(walnut.root, "log-import", runtime, wait_seconds=wait_seconds):
+    with settled_lock(walnut.root, "log-import", runtime, wait_seconds=wait_seconds):
         log = walnut.read_kernel(kernel.LOG)
         if log is None:
             raise WalnutError("bad-log", f"the walnut '{walnut.root}' has no `_kernel/log.md`", untouched="everything")

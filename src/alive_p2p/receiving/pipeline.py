@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, PackageError, UsageError
-from alive_p2p.locks import walnut_lock
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.reader import Contents, PackageReader, Progress
 from alive_p2p.package.signature import Outcome, Verdict
 from alive_p2p.package.signature import check as check_signature
-from alive_p2p.receiving import dedupe, records, targets
+from alive_p2p.receiving import dedupe, targets
 from alive_p2p.receiving.hidden_text import HiddenText
 from alive_p2p.receiving.layout import bundles_in, plan_installation
 from alive_p2p.receiving.looking import Looking
@@ -29,10 +28,12 @@ from alive_p2p.receiving.plan import (
     ReceiveRequest,
     ReceiveResult,
 )
-from alive_p2p.receiving.staging import Staging
 from alive_p2p.receiving.transaction import Transaction, changed_meanwhile
 from alive_p2p.runtime import PLUGIN_VERSION, Runtime
+from alive_p2p.transactions.recovery import settle, settled_lock
+from alive_p2p.transactions.staging import Staging
 from alive_p2p.walnut.preferences import load_preferences
+from alive_p2p.walnut.regeneration import write_projection
 from alive_p2p.walnut.walnut import Walnut
 from alive_p2p.walnut.world import find_world
 
@@ -63,7 +64,9 @@ def receive(
     surroundings = _surroundings(request, runtime)
     with PackageReader(runtime.cwd / request.package, surroundings.limits, request.credentials) as package:
         contents, hidden = _check(package, progress)
+        notes = _settle_first(request, runtime)
         plan = replace(decide(request, contents, surroundings, runtime), hidden=hidden)
+        plan = replace(plan, warnings=(*notes, *plan.warnings))
         if plan.is_noop:
             return ReceiveResult("noop", plan, warnings=plan.warnings)
         if approve is not None:
@@ -71,14 +74,14 @@ def receive(
         with Staging(plan.target, runtime) as staging:
             package.unpack(contents, staging.tree, _names_in_staging(plan), progress)
             migration = _migrate(plan, staging)
-            with walnut_lock(plan.target, "receive", runtime, wait_seconds=request.wait_seconds):
+            with settled_lock(plan.target, "receive", runtime, wait_seconds=request.wait_seconds) as more:
                 again = decide(request, contents, surroundings, runtime)
                 if again.outcome != plan.outcome:
                     raise changed_meanwhile(plan.target)
                 transaction = Transaction(again, staging, runtime)
                 warnings = transaction.run_new() if plan.manifest.scope != "bundle" else transaction.run_bundles()
                 warnings += _regenerate(plan, runtime)
-    warnings = [*plan.warnings, *migration.warnings, *warnings]
+    warnings = [*plan.warnings, *more, *migration.warnings, *warnings]
     shown = migration if plan.installation.migrated_bundles or migration != MigrationResult() else None
     return ReceiveResult("warn" if warnings else "ok", plan, shown, tuple(warnings))
 
@@ -94,6 +97,16 @@ def preview(request: ReceiveRequest, runtime: Runtime, *, progress: Progress | N
     with PackageReader(runtime.cwd / request.package, surroundings.limits, request.credentials) as package:
         contents, hidden = _check(package, progress)
         return replace(decide(request, contents, surroundings, runtime), hidden=hidden)
+
+
+def _settle_first(request: ReceiveRequest, runtime: Runtime) -> tuple[str, ...]:
+    """Put right what was left of earlier receives, so that the plan is made on whole walnuts.
+
+    Without a target, that is anywhere in the world, which will be searched for one.
+    """
+    place = runtime.cwd / request.target if request.target is not None else find_world(runtime.cwd)
+    settlements = settle(runtime, place=place, action="receive") if place is not None else ()
+    return tuple(note for one in settlements for note in one.notes)
 
 
 def _check(package: PackageReader, progress: Progress | None) -> tuple[Contents, tuple[HiddenText, ...]]:
@@ -300,7 +313,7 @@ def _regenerate(plan: ReceivePlan, runtime: Runtime) -> list[str]:
     if plan.manifest.scope != "bundle" and not runtime.environ.get("CLAUDE_PLUGIN_ROOT"):
         return []
     try:
-        records.write_projection(Walnut(plan.target), runtime)
+        write_projection(Walnut(plan.target), runtime)
     except AliveP2PError as error:
         return [f"{error.message}; mend it with `alive-p2p project --walnut {shlex.quote(str(plan.target))}`"]
     return []

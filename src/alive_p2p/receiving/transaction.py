@@ -4,15 +4,24 @@ A new walnut is completed in staging and appears by one rename. An existing one 
 """
 
 import shlex
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, FileSystemError, WalnutError
 from alive_p2p.receiving import records
-from alive_p2p.receiving.journal import Journal, Operation, RollbackFailedError, TargetChangedError, place, substitute
 from alive_p2p.receiving.plan import ReceivePlan
-from alive_p2p.receiving.staging import PREPARED, PREVIOUS, TREE, Staging
 from alive_p2p.runtime import Runtime
+from alive_p2p.transactions.journal import (
+    Journal,
+    Operation,
+    RollbackFailedError,
+    TargetChangedError,
+    place,
+    substitute,
+)
+from alive_p2p.transactions.staging import PREPARED, PREVIOUS, TREE, Staging
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.ledger import Ledger
 from alive_p2p.walnut.log import ImportRecord, fresh_log, with_entry
@@ -51,6 +60,7 @@ class Transaction:
         self.runtime = runtime
         self.at = runtime.timestamp()
         self.warnings: list[str] = []
+        self._records: dict[str, dict[str, Any]] = {}  # what the journal says is added to log and ledger
 
     def _record(self) -> ImportRecord:
         return records.import_record(self.plan, records.applied_names(self.plan), self.at, self.runtime)
@@ -58,7 +68,9 @@ class Transaction:
     def _with_ledger(self, ledger: Ledger, tree: Path) -> bytes:
         if ledger.walnut_id is None:
             ledger = ledger.with_walnut_id(self.plan.walnut_id or self.runtime.new_uuid())
-        return ledger.with_entry(records.ledger_entry(self.plan, tree, self.at)).serialise()
+        entry = records.ledger_entry(self.plan, tree, self.at)
+        self._records[kernel.LEDGER] = {"walnut_id": ledger.walnut_id, "entry": entry}
+        return ledger.with_entry(entry).serialise()
 
     # -- a new walnut ------------------------------------------------------------------------------------------
 
@@ -146,10 +158,12 @@ class Transaction:
         """
         for _ in range(_ATTEMPTS):
             self.warnings.clear()
+            self._records.clear()
             # First what may have been edited since it was read: if it was, nothing else has happened yet.
             operations = [*self._log_operations(), *self._ledger_operations()]
             operations += [place(f"{TREE}/{fate.folder}", fate.folder) for fate in self.plan.applied]
-            journal = Journal(self.staging.path, self.plan.target, self.plan.manifest.import_id, tuple(operations))
+            import_id = self.plan.manifest.import_id
+            journal = Journal(self.staging.path, self.plan.target, import_id, tuple(operations), dict(self._records))
             try:
                 self._commit(journal)
             except TargetChangedError:
@@ -184,7 +198,9 @@ class Transaction:
         try:
             old = files.read_bytes(self.plan.target / kernel.LOG, limit=kernel.SMALL_FILE_LIMIT)
             with files.translating("prepare", self.staging.path):
-                return [self._substitute(kernel.LOG, old, with_entry(old, self._record()))]
+                record = self._record()
+                self._records[kernel.LOG] = asdict(record)
+                return [self._substitute(kernel.LOG, old, with_entry(old, record))]
         except FileSystemError as error:
             self._warn_of_log(error)
             return []

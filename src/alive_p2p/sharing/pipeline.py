@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from alive_p2p import files
-from alive_p2p.locks import walnut_lock
 from alive_p2p.package.envelopes.sealing import sealed
 from alive_p2p.package.reader import Progress
 from alive_p2p.package.writer import ChangedError, Piece, write_package
@@ -21,6 +20,7 @@ from alive_p2p.sharing.output import default_name, resolve_output
 from alive_p2p.sharing.plan import PlannedFile, Reason, SharePlan, ShareRequest, ShareResult
 from alive_p2p.sharing.planning import Planner, check_request
 from alive_p2p.sharing.sent import record, refuse_unrecordable
+from alive_p2p.transactions.recovery import settled_lock
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.ledger import Ledger
 from alive_p2p.walnut.preferences import load_preferences
@@ -42,8 +42,10 @@ def plan_share(request: ShareRequest, runtime: Runtime, *, wait_seconds: float =
     """
     check_request(request)
     walnut = open_walnut(request.walnut)
-    with walnut_lock(walnut.root, "create", runtime, wait_seconds=wait_seconds):
-        return Planner(request, walnut, load_preferences(walnut.world), runtime).plan()
+    with settled_lock(walnut.root, "create", runtime, wait_seconds=wait_seconds) as notes:
+        walnut = open_walnut(request.walnut)  # once more: what was left half done may have been its kernel
+        plan = Planner(request, walnut, load_preferences(walnut.world), runtime).plan()
+    return replace(plan, warnings=(*notes, *plan.warnings))
 
 
 def write_share(
@@ -77,7 +79,7 @@ def write_share(
     refuse_blocked(plan, agreed=agreed)
     refuse_unrecordable(plan, runtime)
     destination = resolve_output(plan.root, plan_name(plan), runtime, output=output, force=force)
-    with walnut_lock(plan.root, "create", runtime, wait_seconds=wait_seconds):
+    with settled_lock(plan.root, "create", runtime, wait_seconds=wait_seconds):
         _refuse_changes(plan, runtime)
         with files.PendingFile(destination.folder) as pending:
             name = str(destination.folder / destination.name)

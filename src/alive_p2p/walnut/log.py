@@ -102,6 +102,11 @@ def _count_up(data: bytes, at: str) -> bytes:
     return data
 
 
+def has_entry(data: bytes, record: ImportRecord) -> bool:
+    """Whether the log has this very entry, with whatever line endings."""
+    return record.render().strip().encode("utf-8", "replace") in data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
 def has_import(data: bytes, import_id: str) -> bool:
     """Whether the log already has an entry for this import."""
     wanted = f"- import_id: {import_id[:16]}".encode()

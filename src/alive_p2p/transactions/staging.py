@@ -1,11 +1,9 @@
-"""The private folder in which a receive is made ready, and its registration (receive.md §2, §7).
+"""The private folder in which a receive is made ready (receive.md §2, §7).
 
 Staging lies beside the target, on the same file system, so that putting things in place is renaming. It is
-registered in `$ALIVE_HOME/transactions` before it is made, and holds a locked `owner` file while its process
-lives: nothing that is merely found lying about is ever taken for a transaction of ours.
+registered before it is made, and holds a locked `owner` file while its process lives.
 """
 
-import json
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -13,11 +11,10 @@ from types import TracebackType
 from typing import Self
 
 from alive_p2p import files
+from alive_p2p.locks import try_lock
 from alive_p2p.package.paths import STAGING_PREFIX
 from alive_p2p.runtime import Runtime
-
-if os.name == "posix":
-    import fcntl
+from alive_p2p.transactions.registry import Registration, register
 
 OWNER = "owner"
 TREE = "tree"
@@ -39,12 +36,9 @@ class Staging:
     def __init__(self, target: Path, runtime: Runtime) -> None:
         name = runtime.random_hex(16)
         self.path = _folder_beside(target) / f"{STAGING_PREFIX}-{name}"
-        self._registration = runtime.alive_home / "transactions" / f"{name}.json"
         self._kept = False
         self._owner: int | None = None
-        files.ensure_private_folder(self._registration.parent)
-        note = {"target": str(target), "staging": str(self.path), "pid": os.getpid(), "since": runtime.timestamp()}
-        files.replace_file(self._registration, json.dumps(note).encode("utf-8", "surrogateescape"), mode=0o600)
+        self._registration = register(name, target, self.path, runtime)
         try:
             with files.translating("create a folder beside the target in", target.parent):
                 files.make_folder(self.path, 0o700)
@@ -65,8 +59,7 @@ class Staging:
         descriptor = os.open(self.path / OWNER, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
         self._owner = descriptor
         os.write(descriptor, str(os.getpid()).encode())
-        if os.name == "posix":
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try_lock(descriptor)
 
     def __enter__(self) -> Self:
         return self
@@ -76,6 +69,7 @@ class Staging:
     ) -> None:
         if self._kept:
             self._release()
+            self._registration.close()
         else:
             self.remove()
 
@@ -84,19 +78,28 @@ class Staging:
         self._kept = kept
 
     def remove(self) -> None:
-        """Remove the folder, then its registration: in this order, so that a kill in between is found again."""
+        """Remove the folder, then its registration."""
         self._release()
-        try:
-            files.remove_tree(self.path)
-        except OSError:
-            return  # still registered: the next command that looks there removes it
-        with suppress(OSError):
-            files.remove_file(self._registration)
+        remove_with_registration(self.path, self._registration)
 
     def _release(self) -> None:
         if self._owner is not None:
             os.close(self._owner)
             self._owner = None
+
+
+def remove_with_registration(staging: Path, registration: Registration) -> None:
+    """Remove a staging folder, then what is registered of it.
+
+    In this order and with a flush in between, so that whatever a kill or a power cut leaves of the folder is still
+    registered. What cannot be removed stays registered as well: the next command that looks there tries again.
+    """
+    try:
+        files.remove_tree(staging)
+        files.flush_folder(staging.parent)
+        registration.remove()
+    except OSError:
+        registration.close()
 
 
 def _folder_beside(target: Path) -> Path:

@@ -2,16 +2,17 @@
 
 Everything that is put in place lies complete and flushed in staging first. Each operation is one rename, and
 doing it again changes nothing. `committing` on disk is the moment from which the change has happened: recovery
-finishes it forward. Until then the walnut is untouched.
+finishes it forward (`recovery`). Until then the walnut is untouched.
 """
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from alive_p2p import files
 from alive_p2p.errors import FileSystemError
@@ -52,16 +53,69 @@ class Operation:
         """Whether something is there already and gives way."""
         return self.old_sha256 is not None
 
+    def is_sound(self) -> bool:
+        """Whether its paths stay inside staging and target, and its hashes come together."""
+        hashes: tuple[object, ...] = (self.new_sha256, self.old_sha256)
+        return (
+            all(_is_inside(path) for path in (self.src, self.dst, *([] if self.rest is None else [self.rest])))
+            and all(one is None or (isinstance(one, str) and len(one) == 64) for one in hashes)
+            and (self.old_sha256 is None) == (self.rest is None)
+        )
+
+
+class BrokenJournalError(FileSystemError):
+    """A journal cannot be understood; nothing of it is obeyed."""
+
 
 @dataclass(frozen=True)
 class Journal:
-    """A transaction on one walnut; both paths absolute."""
+    """A transaction on one walnut.
+
+    Attributes:
+        staging: its folder; absolute.
+        target: the walnut; absolute.
+        import_id: what is received.
+        operations: what is done, in this order.
+        records: by the path of a file that is replaced, what is added to it: recovery adds the same where somebody
+            has edited the file since. For the log the fields of an `ImportRecord`, for the ledger `walnut_id` and
+            `entry`.
+        state: how far it has come.
+    """
 
     staging: Path
     target: Path
     import_id: str
     operations: tuple[Operation, ...]
+    records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     state: State = State.PREPARED
+
+    @classmethod
+    def read(cls, staging: Path) -> "Journal | None":
+        """The journal in a staging folder, or None where there is none.
+
+        Raises:
+            BrokenJournalError: it cannot be read, or says something that this program would not have written.
+        """
+        path = staging / JOURNAL
+        try:
+            data = files.read_bytes_if_present(path, limit=_LIMIT)
+            return None if data is None else cls._from_document(staging, json.loads(data))
+        except (ValueError, KeyError, TypeError, RecursionError, FileSystemError):
+            raise BrokenJournalError("broken-journal", f"'{path}' is not a journal of this program") from None
+
+    @classmethod
+    def _from_document(cls, staging: Path, document: dict[str, Any]) -> "Journal":
+        """Raises `ValueError`, `KeyError` or `TypeError` for anything that is not one."""
+        operations = tuple(Operation(**fields) for fields in document["operations"])
+        target, records = Path(document["target"]), document["records"]
+        whole = isinstance(document["import_id"], str) and isinstance(records, dict)
+        if document["version"] != _VERSION or not target.is_absolute() or not whole:
+            raise ValueError
+        if not all(operation.is_sound() for operation in operations):
+            raise ValueError
+        if not all(isinstance(record, dict) for record in records.values()):
+            raise ValueError
+        return cls(staging, target, document["import_id"], operations, records, State(document["state"]))
 
     def write(self) -> None:
         """Write it into staging, atomically and durably.
@@ -75,6 +129,7 @@ class Journal:
             "target": str(self.target),
             "import_id": self.import_id,
             "operations": [asdict(operation) for operation in self.operations],
+            "records": self.records,
         }
         text = json.dumps(document, indent=1).encode("utf-8", "surrogateescape")
         files.replace_file(self.staging / JOURNAL, text, mode=0o600)
@@ -87,7 +142,7 @@ class Journal:
             FileSystemError: an operation failed and everything was put back.
             RollbackFailedError: something could not be put back; the journal on disk says what is to be done.
         """
-        self._check_parents()
+        self.check_parents()
         with files.translating("flush", self.staging):
             files.flush_tree(self.staging)
         done: list[Operation] = []
@@ -96,8 +151,7 @@ class Journal:
             for operation in self.operations:
                 done.append(operation)
                 self._carry_out(operation)
-            for folder in self._changed_folders():
-                files.flush_folder(folder)
+            self.flush_folders()
         except BaseException as error:
             self._roll_back(done, error)
             if isinstance(error, OSError):
@@ -110,11 +164,15 @@ class Journal:
     @property
     def is_clean(self) -> bool:
         """Whether the journal on disk says that nothing was begun, or there is none."""
-        data = files.read_bytes_if_present(self.staging / JOURNAL, limit=_LIMIT)
-        return data is None or json.loads(data).get("state") == State.PREPARED.value
+        on_disk = Journal.read(self.staging)
+        return on_disk is None or on_disk.state is State.PREPARED
 
-    def _check_parents(self) -> None:
-        """No symbolic link on the way to anything that is changed."""
+    def check_parents(self) -> None:
+        """Look that no symbolic link is on the way to anything that is changed.
+
+        Raises:
+            FileSystemError: one is.
+        """
         for operation in self.operations:
             path = self.target
             for step in operation.dst.split("/")[:-1]:
@@ -127,38 +185,57 @@ class Journal:
         if not operation.replaces:
             files.rename_exclusive(source, target)
             return
-        if _hash(target) != operation.old_sha256:
+        if hash_of(target) != operation.old_sha256:
             raise TargetChangedError(target)
         files.replace(source, target)
 
-    def _changed_folders(self) -> Sequence[Path]:
-        return sorted({(self.target / operation.dst).parent for operation in self.operations})
+    def flush_folders(self) -> None:
+        """Make the new names durable. Raises `OSError`."""
+        for folder in sorted({(self.target / operation.dst).parent for operation in self.operations}):
+            files.flush_folder(folder)
 
     def _roll_back(self, done: list[Operation], error: BaseException) -> None:
-        """Undo in reverse what was done; each step looks first whether it is needed."""
         try:
-            for operation in reversed(done):
-                source, target = self.staging / operation.src, self.target / operation.dst
-                if files.is_taken(source):
-                    continue  # this one never happened
-                if operation.rest is None:
-                    files.rename_exclusive(target, source)
-                elif _hash(target) == operation.new_sha256:
-                    files.replace(self.staging / operation.rest, target)
-                else:
-                    raise TargetChangedError(target)
-            for folder in self._changed_folders():
-                files.flush_folder(folder)
-            self.write()  # `prepared` again: recovery would discard it
+            self.take_back(done)
         except BaseException:  # noqa: BLE001  (also a second interrupt: the journal stays, and recovery finishes it)
             raise RollbackFailedError(self.target) from error
 
+    def take_back(self, done: Sequence[Operation]) -> None:
+        """Undo in reverse what was done; each step looks first whether it is needed.
 
-def _hash(path: Path) -> str | None:
+        Raises:
+            TargetChangedError: what was put in place was edited since.
+            FileSystemError: the disk refused. The journal still says `committing`.
+            OSError: as above.
+        """
+        for operation in reversed(done):
+            source, target = self.staging / operation.src, self.target / operation.dst
+            if files.is_taken(source):
+                continue  # this one never happened
+            if operation.rest is None:
+                files.rename_exclusive(target, source)
+            elif hash_of(target) == operation.new_sha256:
+                files.replace(self.staging / operation.rest, target)
+            else:
+                raise TargetChangedError(target)
+        self.flush_folders()
+        replace(self, state=State.PREPARED).write()  # recovery would discard it now
+
+
+def hash_of(path: Path) -> str | None:
+    """The SHA-256 of a file, or None where there is none. Raises `OSError`."""
     try:
         return files.hash_file(path)[0]
     except FileNotFoundError:
         return None
+
+
+def _is_inside(path: object) -> bool:
+    """Whether it is a path, relative, and does not leave where it begins."""
+    if not isinstance(path, str) or "\0" in path:
+        return False
+    parts = PurePosixPath(path).parts
+    return bool(parts) and ".." not in parts and not path.startswith("/")
 
 
 class TargetChangedError(FileSystemError):

@@ -1,0 +1,128 @@
+"""Finishing a journal's change forward, or taking it back where something stands in its way (receive.md §7).
+
+Whatever instant it was interrupted at, also in the middle of this: every step looks first whether it is needed.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from alive_p2p import files
+from alive_p2p.errors import AliveP2PError, FileSystemError
+from alive_p2p.transactions.journal import Journal, Operation, TargetChangedError, hash_of
+from alive_p2p.walnut import kernel
+from alive_p2p.walnut.ledger import Ledger
+from alive_p2p.walnut.log import ImportRecord, has_entry, with_entry
+
+
+class InTheWayError(FileSystemError):
+    """A change can neither be finished nor taken back; nothing was touched."""
+
+
+def finish(journal: Journal) -> str | None:
+    """Finish a change that had begun.
+
+    Returns:
+        None where everything is in place now; or why it could not be, and then everything was taken back.
+
+    Raises:
+        InTheWayError: neither is possible, because of what somebody did meanwhile.
+        FileSystemError: the disk refused; it can be tried again.
+    """
+    journal.check_parents()
+    with files.translating("finish the change of", journal.target):
+        blocked = next((one for one in journal.operations if not _can_be_done(journal, one)), None)
+        if blocked is not None:
+            _take_back(journal, blocked)
+            return f"'{blocked.dst}' is in its way"
+        for operation in journal.operations:
+            _do(journal, operation)
+        journal.flush_folders()
+    return None
+
+
+def _can_be_done(journal: Journal, operation: Operation) -> bool:
+    source, target = journal.staging / operation.src, journal.target / operation.dst
+    if not files.is_taken(source) or not files.is_taken(target):
+        return True
+    if operation.replaces:
+        is_known = hash_of(target) in {operation.old_sha256, operation.new_sha256}
+        return is_known or (operation.dst in journal.records and _takes_records(target, operation.dst))
+    return _is_half_renamed(source, target)
+
+
+def _takes_records(target: Path, path: str) -> bool:
+    """Whether a file that somebody has edited is still one that an entry can be added to."""
+    if path == kernel.LOG:
+        return True
+    try:
+        Ledger.parse(files.read_bytes(target, limit=kernel.LEDGER_LIMIT))
+    except AliveP2PError:
+        return False
+    return True
+
+
+def _is_half_renamed(source: Path, target: Path) -> bool:
+    """Whether a rename in two steps stopped between them (see `files.rename_exclusive`)."""
+    if files.is_folder(source):
+        return not files.is_link(target) and files.is_folder(target) and not any(target.iterdir())
+    return target.samefile(source) and not files.is_link(target)
+
+
+def _do(journal: Journal, operation: Operation) -> None:
+    source, target = journal.staging / operation.src, journal.target / operation.dst
+    if not files.is_taken(source):
+        return  # it was done
+    if not operation.replaces:
+        _place(source, target)
+        return
+    now = hash_of(target)
+    if now in {None, operation.old_sha256, operation.new_sha256}:
+        files.replace(source, target)
+        return
+    _add_record(target, operation.dst, journal.records[operation.dst])
+    files.remove_file(source)
+
+
+def _place(source: Path, target: Path) -> None:
+    if files.is_taken(target):
+        if files.is_folder(source):
+            files.remove_empty_folder(target)
+        else:
+            files.remove_file(source)
+            return
+    files.rename_exclusive(source, target)
+
+
+def _add_record(target: Path, path: str, record: Mapping[str, Any]) -> None:
+    """Add to a file that somebody has edited what the transaction adds to it, once."""
+    data = files.read_bytes(target, limit=kernel.LEDGER_LIMIT)
+    if path == kernel.LOG:
+        entry = ImportRecord(**record)
+        if not has_entry(data, entry):
+            files.replace_file(target, with_entry(data, entry))
+        return
+    ledger = Ledger.parse(data)
+    if ledger.walnut_id is None:
+        ledger = ledger.with_walnut_id(record["walnut_id"])
+    if record["entry"] not in [dict(entry.raw) for entry in ledger.entries]:
+        files.replace_file(target, ledger.with_entry(record["entry"]).serialise())
+
+
+def _take_back(journal: Journal, blocked: Operation) -> None:
+    """Put everything back that was done, after having looked that all of it can be."""
+    for operation in journal.operations:
+        source, target = journal.staging / operation.src, journal.target / operation.dst
+        if files.is_taken(source):
+            continue
+        can = os.path.lexists(target) and (operation.rest is None or hash_of(target) == operation.new_sha256)
+        if not can:
+            raise InTheWayError(
+                "in-the-way",
+                f"'{blocked.dst}' is in its way, and '{operation.dst}' was changed meanwhile",
+            )
+    try:
+        journal.take_back(journal.operations)
+    except TargetChangedError as error:
+        raise InTheWayError("in-the-way", f"'{blocked.dst}' is in its way, and {error.message}") from None

@@ -1,0 +1,59 @@
+"""Making `now.json` anew, by the ALIVE plugin or by the built-in projection (receive.md §10)."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from alive_p2p import files
+from alive_p2p.errors import AliveP2PError
+from alive_p2p.runtime import Runtime
+from alive_p2p.text import one_line
+from alive_p2p.walnut import kernel
+from alive_p2p.walnut.projection import project
+from alive_p2p.walnut.walnut import Walnut
+
+_PLUGIN_SECONDS = 30
+
+
+def write_projection(walnut: Walnut, runtime: Runtime) -> None:
+    """Make `now.json` anew: by the ALIVE plugin where one is installed, else by the built-in projection (§10).
+
+    Raises:
+        AliveP2PError: it could not be made; the old one is as it was.
+    """
+    if runtime.is_set("ALIVE_P2P_SKIP_REGEN"):
+        return
+    script = _plugin_script(runtime)
+    if script is None:
+        files.replace_file(
+            walnut.root / kernel.NOW, project(walnut, at=runtime.timestamp(), session=runtime.session_id)
+        )
+        return
+    try:
+        done = subprocess.run(
+            [sys.executable, str(script), "--walnut", str(walnut.root)],
+            env=dict(runtime.environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PLUGIN_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise _projection_failed(f"it took longer than {_PLUGIN_SECONDS} seconds") from None
+    except OSError as error:
+        raise _projection_failed(error.strerror or "it could not be started") from error
+    if done.returncode != 0:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise _projection_failed(one_line(lines[-1]) if lines else f"it ended with code {done.returncode}")
+
+
+def _plugin_script(runtime: Runtime) -> Path | None:
+    root = runtime.environ.get("CLAUDE_PLUGIN_ROOT")
+    if not root:
+        return None
+    script = Path(root) / "scripts" / "project.py"
+    return script if files.is_file(script) else None
+
+
+def _projection_failed(why: str) -> AliveP2PError:
+    return AliveP2PError("projection-failed", f"the ALIVE plugin could not make `now.json`: {why}")

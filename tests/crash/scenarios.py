@@ -1,0 +1,179 @@
+"""Every kind of receive, for the crash suites: how it begins, how it ends, and how to tell the two from anything else.
+
+Where a suite kills the real program, moments and ids differ from run to run, so states are compared with those
+taken out.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alive_p2p.receiving.plan import ReceiveRequest
+from alive_p2p.runtime import Runtime
+from worlds import NOVA, craft, pack, plant
+
+_KERNEL = {path: content for path, content in NOVA.items() if path.startswith("_kernel/")}
+_VARYING = [
+    (re.compile(rb"\d{4}-\d\d-\d\dT\d\d:?\d\d:?\d\dZ"), b"<moment>"),
+    (re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"), b"<id>"),
+    (re.compile(rb"-imported-\d{8}"), b"-imported-<day>"),
+]
+MADE_HERE = ("_kernel/log.md", "_kernel/imports.json", "_kernel/now.json")
+ENVIRON = {"ALIVE_SESSION_ID": "spring", "GH_USER": "ben"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one run happens: `walnut` is the target, `home` the receiver's home, all below `root`."""
+
+    root: Path
+    package: Path
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def walnut(self) -> Path:
+        """The target."""
+        return self.root / "place" / "nova"
+
+    @property
+    def home(self) -> Path:
+        """The receiver's home."""
+        return self.root / "home"
+
+    def runtime(self) -> Runtime:
+        """The receiver's surroundings, with a clock that stands still."""
+        return Runtime(
+            environ={"HOME": str(self.home), **ENVIRON},
+            cwd=self.root,
+            clock=lambda: datetime(2026, 4, 7, 10, 15, tzinfo=UTC),
+        )
+
+    def request(self) -> ReceiveRequest:
+        """What is received."""
+        return ReceiveRequest(self.package, target=self.walnut, **self.options)
+
+    def arguments(self) -> list[str]:
+        """The same for the installed program."""
+        flags = [f"--{name.replace('_', '-')}" for name, value in self.options.items() if value is True]
+        return ["receive", str(self.package), "--target", str(self.walnut), "--yes", *flags]
+
+    def state(self) -> dict[str, str]:
+        """The target as it is, moments and ids taken out; empty where it does not exist."""
+        found = {}
+        for folder, folders, names in os.walk(self.walnut):
+            for name in folders:
+                found[self._name(Path(folder, name)) + "/"] = "dir"
+            for name in names:
+                path = Path(folder, name)
+                data = b"link" if path.is_symlink() else path.read_bytes()
+                if path.relative_to(self.walnut).as_posix().startswith(MADE_HERE):
+                    data = _fixed(data)
+                found[self._name(path)] = hashlib.sha256(data).hexdigest()
+        if self.walnut.is_dir():
+            found["."] = "dir"
+        return found
+
+    def _name(self, path: Path) -> str:
+        return _fixed(os.fsencode(path.relative_to(self.walnut))).decode("utf-8", "surrogateescape")
+
+    def left_over(self) -> list[str]:
+        """What no finished or recovered receive leaves: staging, temporary files, registrations."""
+        found = [
+            str(Path(folder, name).relative_to(self.root))
+            for folder, folders, names in os.walk(self.root)
+            for name in [*folders, *names]
+            if name.startswith((".alive-receive", ".alive-p2p"))
+        ]
+        transactions = self.home / ".alive" / "transactions"
+        return found + ([path.name for path in transactions.iterdir()] if transactions.is_dir() else [])
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of receive.
+
+    Attributes:
+        name: for the test's id.
+        make_package: makes the package at a path.
+        before: the target's tree; None where there is none yet.
+        options: of the request.
+    """
+
+    name: str
+    make_package: Callable[[Path, Runtime], Path]
+    before: dict[str, bytes] | None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def prepare(self, folder: Path) -> "Prepared":
+        """Make the package and the beginning, once."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "sender").mkdir()
+        sender = Runtime(environ={"HOME": str(folder / "sender")}, cwd=folder)
+        package = self.make_package(folder / "package.walnut", sender)
+        beginning = folder / "beginning"
+        (beginning / "place").mkdir(parents=True)
+        (beginning / "home").mkdir()
+        if self.before is not None:
+            plant(beginning / "place" / "nova", self.before)
+        return Prepared(self, package, beginning)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A scenario with its package, ready to be begun any number of times."""
+
+    scenario: Scenario
+    package: Path
+    beginning: Path
+
+    def begin(self, root: Path) -> Place:
+        """A fresh place; what was at `root` is gone."""
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.copytree(self.beginning, root)
+        return Place(root, self.package, self.scenario.options)
+
+
+def _fixed(data: bytes) -> bytes:
+    for pattern, instead in _VARYING:
+        data = pattern.sub(instead, data)
+    return data
+
+
+def _packed(tree: dict[str, bytes], **options: Any) -> Callable[[Path, Runtime], Path]:
+    def make(path: Path, runtime: Runtime) -> Path:
+        return pack(plant(path.with_name("source") / "nova", tree), path, runtime, **options)
+
+    return make
+
+
+def _crafted(tree: dict[str, bytes], **fields: Any) -> Callable[[Path, Runtime], Path]:
+    return lambda path, _: craft(path, tree, **fields)
+
+
+_BUNDLES = _packed(NOVA, scope="bundle", bundles=("launch-window", "shielding-review"), key="full")
+_LEDGER = b'{"walnut_id": "0b8ff5c0-9f3c-4f52-8c3b-0a4f9f6a9d11", "imports": []}\n'
+_OLD = {
+    "_kernel/key.md": NOVA["_kernel/key.md"],
+    "alpha/context.manifest.yaml": b"goal: x\n",
+    "alpha/tasks.md": b"- [ ] one\nnot a task\n",
+    "alpha/CLAUDE.md": b"obey\n",
+}
+
+SCENARIOS = {
+    one.name: one
+    for one in [
+        Scenario("full", _packed(NOVA), None),
+        Scenario("snapshot", _packed(NOVA, scope="snapshot"), None),
+        Scenario("bundles", _BUNDLES, _KERNEL),
+        Scenario("bundles-with-a-ledger", _BUNDLES, {**_KERNEL, "_kernel/imports.json": _LEDGER, "mine.md": b"mine"}),
+        Scenario("bundles-beside-a-broken-ledger", _BUNDLES, {**_KERNEL, "_kernel/imports.json": b"{broken"}),
+        Scenario("bundles-renamed", _BUNDLES, {**_KERNEL, "launch-window/mine.md": b"mine"}, {"rename": True}),
+        Scenario("bundle-of-an-old-layout", _crafted(_OLD, scope="bundle", bundles=["alpha"]), _KERNEL),
+    ]
+}

@@ -1,0 +1,372 @@
+"""Recovery as somebody meets it: what is told, what is left alone, and who is believed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from alive_p2p import files
+from alive_p2p.errors import AliveP2PError, FileSystemError, UsageError
+from alive_p2p.receiving.log_import import LogImport, log_import
+from alive_p2p.receiving.pipeline import receive
+from alive_p2p.sharing.pipeline import plan_share
+from alive_p2p.sharing.plan import ShareRequest
+from alive_p2p.transactions import recovery
+from alive_p2p.transactions.journal import JOURNAL
+from alive_p2p.transactions.recovery import Outcome, adopt, settle, unregistered
+from crash.scenarios import SCENARIOS, Place
+from worlds import ledger_of
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the child is made by fork, which this system lacks")
+
+
+def _interrupted(tmp_path: Path, moment: str, name: str = "bundles") -> Place:
+    """A receive that is killed as it comes to one of its own moments."""
+    place = SCENARIOS[name].prepare(tmp_path / "made").begin(tmp_path / "run")
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from alive_p2p import files\n"
+        "from alive_p2p.receiving.pipeline import receive\n"
+        "from crash.scenarios import Place\n"
+        "place = Place(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "def watcher(operation, paths):\n"
+        f"    if {moment}:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "files.watch(watcher)\n"
+        "receive(place.request(), place.runtime())\n"
+    )
+    tests = str(Path(__file__).resolve().parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", code, place.root, place.package],
+        env={**os.environ, "PYTHONPATH": tests},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    return place
+
+
+HALF = "operation == 'rename' and paths[1].name == 'shielding-review'"
+UNPACKED = "operation == 'flush-tree'"
+
+
+def _staging(place: Place) -> Path:
+    (found,) = [path for path in place.walnut.parent.iterdir() if path.name.startswith(".alive-receive")]
+    return found
+
+
+@pytest.fixture
+def half(tmp_path: Path) -> Place:
+    """Log, ledger and one bundle are in place, the other is not."""
+    place = _interrupted(tmp_path, HALF)
+    assert (place.walnut / "launch-window").is_dir()
+    assert not (place.walnut / "shielding-review").exists()
+    return place
+
+
+def test_half_a_receive_is_finished_by_the_next_share(half: Place) -> None:
+    """A share never packs half a receive, and says what it has finished."""
+    plan = plan_share(ShareRequest(half.walnut, "full"), half.runtime())
+    assert {"launch-window", "shielding-review"} <= {bundle.name for bundle in plan.bundles}
+    assert any("was finished" in warning for warning in plan.warnings)
+    assert half.left_over() == []
+
+
+def test_half_a_receive_is_finished_by_the_same_receive(half: Place) -> None:
+    """Then there is nothing to do."""
+    result = receive(half.request(), half.runtime())
+    assert result.status == "noop"
+    assert any("was finished" in warning for warning in result.warnings)
+    assert len(ledger_of(half.walnut)["imports"]) == 1  # type: ignore[arg-type]
+
+
+def test_half_a_receive_is_finished_by_whatever_touches_the_walnut(half: Place) -> None:
+    """Such as `log-import`, which finds the entry."""
+    assert not log_import(LogImport(half.walnut, _import_id(half)), half.runtime())
+    assert half.left_over() == []
+
+
+def _import_id(place: Place) -> str:
+    return str(ledger_of(place.walnut)["imports"][0]["import_id"])  # type: ignore[index]
+
+
+def test_what_had_changed_nothing_is_removed_without_a_word(tmp_path: Path) -> None:
+    """Nobody needs to know of a receive that never began to change anything."""
+    place = _interrupted(tmp_path, UNPACKED)
+    result = receive(place.request(), place.runtime())
+    assert (result.status, result.warnings) == ("ok", ())
+    assert place.left_over() == []
+
+
+def test_an_edit_after_the_kill_is_kept(tmp_path: Path) -> None:
+    """Log and ledger were edited before recovery looked: the entries are made again on what is there."""
+    place = _interrupted(tmp_path, "operation == 'replace' and paths[1].name == 'log.md'", "bundles-with-a-ledger")
+    log, ledger = place.walnut / "_kernel" / "log.md", place.walnut / "_kernel" / "imports.json"
+    log.write_bytes(log.read_bytes() + b"mine\n")
+    ledger.write_bytes(ledger.read_bytes().replace(b"{", b'{"mine": 1, ', 1))
+    (settled,) = settle(place.runtime())
+    assert settled.outcome is Outcome.FINISHED
+    text = log.read_bytes()
+    assert (text.count(b"Imported package"), text.count(b"mine\n")) == (1, 1)
+    assert ledger_of(place.walnut)["mine"] == 1
+    assert len(ledger_of(place.walnut)["imports"]) == 1  # type: ignore[arg-type]
+
+
+def test_a_folder_in_the_way_takes_the_change_back(half: Place) -> None:
+    """Somebody made a folder of that name after the kill: theirs stays, and the walnut is as it was."""
+    theirs = half.walnut / "shielding-review" / "mine.md"
+    theirs.parent.mkdir()
+    theirs.write_bytes(b"mine")
+    (settled,) = settle(half.runtime())
+    assert settled.outcome is Outcome.TAKEN_BACK
+    assert "'shielding-review' is in its way" in settled.describe()
+    assert theirs.read_bytes() == b"mine"
+    assert not (half.walnut / "launch-window").exists()
+    assert b"Imported package" not in (half.walnut / "_kernel" / "log.md").read_bytes()
+    assert half.left_over() == []
+
+
+def test_what_can_go_neither_way_is_kept_and_told(half: Place) -> None:
+    """In the way, and what is in place was edited: nothing is thrown away, and it has a name that says so."""
+    (half.walnut / "shielding-review").mkdir()
+    (half.walnut / "shielding-review" / "mine.md").write_bytes(b"mine")
+    log = half.walnut / "_kernel" / "log.md"
+    log.write_bytes(log.read_bytes() + b"mine\n")
+    (settled,) = settle(half.runtime())
+    assert settled.outcome is Outcome.KEPT
+    assert settled.place is not None
+    assert settled.place.name.startswith(".alive-receive-incomplete-")
+    assert (settled.place / "tree" / "shielding-review" / "draft.md").is_file()
+    assert log.read_bytes().endswith(b"mine\n")
+    assert settle(half.runtime()) == ()
+
+
+@pytest.mark.parametrize(
+    "journal",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff",
+        b'{"version": 2}',
+        b"[" * 100_000,
+    ],
+    ids=["empty", "cut off", "another shape", "not UTF-8", "another version", "deeply nested"],
+)
+def test_a_journal_that_cannot_be_read_is_not_obeyed(journal: bytes, half: Place) -> None:
+    """It is kept under a name that says so, and the walnut is left as it is."""
+    staging = _staging(half)
+    (staging / JOURNAL).write_bytes(journal)
+    before = half.state()
+    (settled,) = settle(half.runtime())
+    assert settled.outcome is Outcome.KEPT
+    assert half.state() == before
+    assert (half.walnut.parent / (settled.place or Path()).name / JOURNAL).read_bytes() == journal
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("dst", "../../outside"),
+        ("dst", "/etc/outside"),
+        ("src", "../../../secret"),
+        ("src", "/etc/passwd"),
+        ("dst", ""),
+        ("dst", 5),
+        ("old_sha256", "x"),
+        ("rest", "../x"),
+        ("unknown", 1),
+    ],
+)
+def test_a_journal_never_reaches_outside(field: str, value: object, half: Place) -> None:
+    """Whoever wrote it: a path that leaves staging or the walnut makes it unreadable."""
+    path = _staging(half) / JOURNAL
+    document = json.loads(path.read_bytes())
+    document["operations"][-1][field] = value
+    path.write_text(json.dumps(document), encoding="utf-8")
+    (settled,) = settle(half.runtime())
+    assert settled.outcome is Outcome.KEPT
+
+
+def test_a_link_on_the_way_stops_it(half: Place, tmp_path: Path) -> None:
+    """The kernel became a link to somewhere else: nothing is written there, and it can be tried again."""
+    kernel = half.walnut / "_kernel"
+    path = _staging(half) / JOURNAL
+    elsewhere = tmp_path / "elsewhere"
+    kernel.rename(elsewhere)
+    kernel.symlink_to(elsewhere)
+    before = {one.name: one.read_bytes() for one in elsewhere.iterdir()}
+    with pytest.raises(FileSystemError, match="symbolic link"):
+        settle(half.runtime())
+    assert {one.name: one.read_bytes() for one in elsewhere.iterdir()} == before
+    assert path.exists()
+    kernel.unlink()
+    elsewhere.rename(kernel)
+    assert [one.outcome for one in settle(half.runtime())] == [Outcome.FINISHED]
+
+
+def test_a_staging_folder_that_others_may_enter_is_not_obeyed(half: Place) -> None:
+    """Somebody else could have written the journal."""
+    staging = _staging(half)
+    staging.chmod(0o777)
+    before = half.state()
+    (settled,) = settle(half.runtime())
+    assert (settled.outcome, settled.why) == (Outcome.FOREIGN, "others may enter it")
+    assert half.state() == before
+    assert staging.is_dir()
+
+
+def test_a_planted_staging_folder_is_only_reported(half: Place, tmp_path: Path) -> None:
+    """A journal that nothing is registered of may come from anybody; a second home sees it like that."""
+    for one in (half.home / ".alive" / "transactions").iterdir():
+        one.unlink()
+    before = half.state()
+    assert settle(half.runtime()) == ()
+    (told,) = unregistered(half.walnut, half.runtime())
+    assert (told.outcome, told.place) == (Outcome.FOREIGN, _staging(half))
+    assert half.state() == before
+
+
+def test_it_can_be_adopted(half: Place) -> None:
+    """After somebody has looked at what it would do."""
+    for one in (half.home / ".alive" / "transactions").iterdir():
+        one.unlink()
+    shown: list[str] = []
+    settled = adopt(
+        _staging(half),
+        half.runtime(),
+        lambda journal: shown.extend(operation.dst for operation in journal.operations),
+    )
+    assert settled.outcome is Outcome.FINISHED
+    assert shown == ["_kernel/log.md", "_kernel/imports.json", "launch-window", "shielding-review"]
+    assert (half.walnut / "shielding-review" / "draft.md").is_file()
+    assert half.left_over() == []
+
+
+def test_only_what_is_foreign_can_be_adopted(half: Place, tmp_path: Path) -> None:
+    """Not what is registered here, and nothing that is no staging folder."""
+    with pytest.raises(UsageError, match="belongs to a receive of this home"):
+        adopt(_staging(half), half.runtime(), lambda _: None)
+    for wrong in (tmp_path, half.walnut):
+        with pytest.raises(UsageError, match="not a folder that a receive has left"):
+            adopt(wrong, half.runtime(), lambda _: None)
+
+
+def test_no_means_no(half: Place) -> None:
+    """Whoever declines finds everything as it was."""
+    for one in (half.home / ".alive" / "transactions").iterdir():
+        one.unlink()
+    before = half.state()
+
+    def decline(_: object) -> None:
+        raise AliveP2PError("declined", "stopped, as you asked")
+
+    with pytest.raises(AliveP2PError, match="stopped"):
+        adopt(_staging(half), half.runtime(), decline)
+    assert half.state() == before
+    assert _staging(half).is_dir()
+
+
+@pytest.fixture
+def working(tmp_path: Path) -> Iterator[Place]:
+    """A receive that is alive, and stands still in the middle of its change."""
+    place = SCENARIOS["bundles"].prepare(tmp_path / "made").begin(tmp_path / "run")
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from alive_p2p import files\n"
+        "from alive_p2p.receiving.pipeline import receive\n"
+        "from crash.scenarios import Place\n"
+        "place = Place(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "def watcher(operation, paths):\n"
+        f"    if {HALF}:\n"
+        "        print('here', flush=True)\n"
+        "        sys.stdin.read(1)\n"
+        "files.watch(watcher)\n"
+        "receive(place.request(), place.runtime())\n"
+    )
+    tests = str(Path(__file__).resolve().parents[1])
+    with subprocess.Popen(
+        [sys.executable, "-c", code, place.root, place.package],
+        env={**os.environ, "PYTHONPATH": tests},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"here\n"
+        yield place
+        assert child.stdin is not None
+        child.stdin.write(b"x")
+        child.stdin.close()
+        assert child.wait() == 0
+    assert (place.walnut / "shielding-review").is_dir()
+    assert place.left_over() == []
+
+
+def test_a_living_transaction_is_left_alone(working: Place) -> None:
+    """Whoever holds it finishes it; recovery of everything passes it by."""
+    before = working.state()
+    assert settle(working.runtime()) == ()
+    assert unregistered(working.walnut, working.runtime()) == ()
+    assert working.state() == before
+
+
+def test_a_disk_that_is_not_there_now_is_waited_for(half: Place, tmp_path: Path) -> None:
+    """The registration stays until the walnut's disk is back."""
+    away = tmp_path / "unplugged"
+    half.walnut.parent.rename(away)
+    assert settle(half.runtime()) == ()
+    away.rename(half.walnut.parent)
+    assert [one.outcome for one in settle(half.runtime())] == [Outcome.FINISHED]
+
+
+def test_a_torn_registration_is_removed(half: Place) -> None:
+    """It was cut off while it was written, so no staging was made yet."""
+    torn = half.home / ".alive" / "transactions" / "0123456789abcdef.json"
+    torn.write_bytes(b'{"target": "/x')
+    settle(half.runtime())
+    assert not torn.exists()
+
+
+def test_only_what_lies_below_a_place_is_settled(half: Place, tmp_path: Path) -> None:
+    """`recover PATH` leaves other worlds alone."""
+    assert settle(half.runtime(), place=tmp_path / "elsewhere") == ()
+    assert settle(half.runtime(), place=half.walnut / "below") == ()
+    assert len(settle(half.runtime(), place=half.walnut.parent)) == 1
+
+
+def test_a_failing_projection_does_not_undo_a_recovery(half: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a warning: `now.json` can always be made again."""
+
+    def fail(*_: object) -> None:
+        raise AliveP2PError("projection-failed", "no projection today")
+
+    monkeypatch.setattr(recovery, "write_projection", fail)
+    (settled,) = settle(half.runtime())
+    assert (settled.outcome, settled.warning) == (Outcome.FINISHED, "no projection today")
+
+
+def test_a_rename_in_two_steps_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has no exclusive rename, a kill between claiming a name and taking it is finished too."""
+    place = _interrupted(tmp_path, HALF)
+    (place.walnut / "shielding-review").mkdir()  # the claim
+    (settled,) = settle(place.runtime())
+    assert settled.outcome is Outcome.FINISHED
+    assert (place.walnut / "shielding-review" / "draft.md").is_file()
+
+
+def test_the_watcher_sees_every_step_of_a_recovery(half: Place) -> None:
+    """Nothing durable happens beside the seam that the crash tests use."""
+    seen: list[str] = []
+    files.watch(lambda operation, _: seen.append(operation))
+    try:
+        settle(half.runtime())
+    finally:
+        files.watch(None)
+    assert {"rename", "flush-folder", "replace", "remove-tree", "remove"} <= set(seen)
