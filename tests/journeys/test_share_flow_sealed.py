@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -277,3 +280,49 @@ def test_a_passphrase_that_will_not_do_ends_it(
     assert tree_of(world) == before
     assert list((tmp_path / "out").iterdir()) == []
     assert not (home / ".alive" / "relay" / "sent.json").exists()
+
+
+def test_a_quiet_run_still_shows_what_it_asks_about(
+    terminal: Terminal, world: Path, tmp_path: Path, host: Host
+) -> None:
+    """The fingerprints are part of the question, so `--quiet` does not take them away."""
+    address, answers = host
+    public = public_half(make_ssh_key(tmp_path / "carla", "ed25519"))
+    answers["/carla.keys"] = (200, public)
+    nova = world / "04_Ventures" / "nova"
+    options = ("--scope", "full", "--preset", "outside", "--to", "github:carla", "-q", "-o", tmp_path / "out")
+    child = terminal("share", "--walnut", nova, *options, ALIVE_P2P_GITHUB_URL=address)
+    child.expect(r"seal it for github:carla\?")
+    shown = child.before or ""
+    child.send(CTRL_C)
+    ended(child)
+    assert _in_fours(public) in shown
+    assert re.search(r"\^C\r\n(\x1b\[\d+m)*error:", child.before or "")
+
+
+@pytest.mark.parametrize("way", ["--to", "--to-keys"])
+def test_a_revoked_key_is_not_sealed_for_by_another_road(
+    way: str, program: str, world: Path, tmp_path: Path, host: Host
+) -> None:
+    """Neither where a git host publishes it, nor from a file."""
+    address, answers = host
+    public = public_half(make_ssh_key(tmp_path / "mallory", "ed25519"))
+    answers["/mallory.keys"] = (200, public)
+    home, file = tmp_path / "a-home", tmp_path / "mallory.keys"
+    home.mkdir()
+    file.write_bytes(public)
+    environ = {"PATH": os.environ["PATH"], "HOME": str(home), "ALIVE_P2P_GITHUB_URL": address}
+
+    def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
+        command = [program, *map(str, arguments)]
+        return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    assert run("keys", "import", file, "--name", "mallory").returncode == 0
+    index = home / ".alive" / "relay" / "keys" / "index.json"
+    index.write_text(index.read_text(encoding="utf-8").replace('"unpaired"', '"revoked"'), encoding="utf-8")
+    whom = "github:mallory" if way == "--to" else file
+    nova, out = world / "04_Ventures" / "nova", tmp_path / "out.walnut"
+    done = run("create", "--walnut", nova, "--scope", "full", way, whom, "--yes", "-o", out)
+    assert done.returncode != 0
+    assert "the key of 'mallory' is revoked" in done.stderr
+    assert not out.exists()

@@ -92,18 +92,18 @@ class Screen:
         if not self.as_json:
             self._print(_line(text), self.out)
 
-    def note(self, text: str = "") -> None:
-        """One line beside the result, on standard error."""
-        if not (self.as_json or self.quiet):
+    def note(self, text: str = "", *, is_asked_about: bool = False) -> None:
+        """One line beside the result, on standard error; what a question is about is shown with `--quiet` as well."""
+        if not (self.as_json or (self.quiet and not is_asked_about)):
             self._print(_line(text), self.err)
 
-    def lines(self, lines: Iterable[str], *, result: bool) -> None:
+    def lines(self, lines: Iterable[str], *, result: bool, is_asked_about: bool = False) -> None:
         """Several lines, as the result or beside it."""
         for line in lines:
             if result:
                 self.say(line)
             else:
-                self.note(line)
+                self.note(line, is_asked_about=is_asked_about)
 
     def warn(self, warnings: Iterable[str]) -> None:
         """Warnings, on standard error, each of them once: a preview has shown what the end would say again."""
@@ -168,7 +168,18 @@ class Screen:
         if self._bar is not None:
             self._bar.clear()
         self.err.flush()
-        return click.confirm(_line(question), default=False, err=True)
+        while True:
+            try:
+                answer = click.prompt(f"{_line(question)} [y/N]", default="", show_default=False, err=True)
+            except click.Abort:
+                self._print("", self.err)  # what follows does not stand behind the question
+                raise
+            word = str(answer).strip().lower()
+            if word in {"y", "yes"}:
+                return True
+            if word in {"", "n", "no"}:
+                return False
+            self._print("  answer y or n", self.err)
 
     # -- progress ----------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from alive_p2p.sharing.recipients import (
     from_key_file,
     from_keyring,
     from_keys,
+    refuse_revoked,
     seal_for,
 )
 from alive_p2p.sharing.signing import choose_signing_key
@@ -96,15 +97,17 @@ def _people(call: Call, named: Whom) -> list[Addressee]:
         found += from_key_file(str(path), files.read_bytes(full.resolve(), limit=MAX_KEY))
     for name in named.published:
         found += _published(call, name)
+    refuse_revoked(found, call.keyring())
     return found
 
 
 def _published(call: Call, name: str) -> list[Addressee]:
     """Keys that a git host publishes; shown, and used only after a yes."""
     people = from_keys(name, fetch_published_keys(name, call.runtime))
-    call.screen.note(f"{name} publishes:")
+    refuse_revoked(people, call.keyring())
+    call.screen.note(f"{name} publishes:", is_asked_about=not call.yes)
     for one in people:
-        call.screen.note(f"  {one.key.kind} {grouped(one.key.fingerprint)}")
+        call.screen.note(f"  {one.key.kind} {grouped(one.key.fingerprint)}", is_asked_about=not call.yes)
     call.approve(f"seal it for {name}?")
     return people
 

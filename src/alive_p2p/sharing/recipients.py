@@ -39,7 +39,7 @@ def from_keyring(keyring: Keyring, names: Iterable[str]) -> list[Addressee]:
     for name in dict.fromkeys(names):
         peer = keyring.peer(name)
         if peer.status == "revoked":
-            raise UsageError("bad-recipient", f"the key of '{name}' is revoked", untouched="everything")
+            raise _revoked(name)
         shown = Recipient(
             peer.name, peer.public.pubkey_id, peer.public.kind, is_peer=True, is_paired=peer.status == "paired"
         )
@@ -72,6 +72,18 @@ def from_key_file(name: str, data: bytes) -> list[Addressee]:
             hint="ask for an RSA, an Ed25519 or an age key",
         )
     return found
+
+
+def refuse_revoked(people: Iterable[Addressee], keyring: Keyring) -> None:
+    """A key that was revoked is not sealed for, wherever it came from.
+
+    Raises:
+        UsageError: one of them is.
+    """
+    for one in people:
+        peer = keyring.find(one.key.pubkey_id)
+        if peer is not None and peer.status == "revoked":
+            raise _revoked(peer.name)
 
 
 def envelope_for(people: Sequence[Addressee], *, has_passphrase: bool) -> Envelope:
@@ -113,6 +125,10 @@ def _is_age_key(key: PublicKey) -> bool:
     except AliveP2PError:
         return False
     return True
+
+
+def _revoked(name: str) -> UsageError:
+    return UsageError("bad-recipient", f"the key of '{name}' is revoked", untouched="everything")
 
 
 def _unusable(one: Addressee, why: str, hint: str) -> UsageError:
