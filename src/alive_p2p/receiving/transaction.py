@@ -17,6 +17,7 @@ from alive_p2p.transactions.journal import (
     Journal,
     Operation,
     RollbackFailedError,
+    State,
     TargetChangedError,
     place,
     substitute,
@@ -178,12 +179,13 @@ class Transaction:
         try:
             journal.commit()
         except RollbackFailedError as error:
-            if journal.is_clean and error.__cause__ is not None:  # nothing had begun, so nothing had to be put back
+            has_begun = journal.state_on_disk is not State.PREPARED
+            if not has_begun and error.__cause__ is not None:  # so nothing had to be put back
                 self.staging.keep(kept=False)
                 raise error.__cause__ from None
             raise
         except BaseException:
-            if journal.is_clean:
+            if journal.is_over:
                 self.staging.keep(kept=False)
             raise
         self.staging.keep(kept=False)

@@ -162,10 +162,17 @@ class Journal:
             replace(self, state=State.DONE).write()
 
     @property
-    def is_clean(self) -> bool:
-        """Whether the journal on disk says that nothing was begun, or there is none."""
+    def state_on_disk(self) -> State:
+        """How far it has come, as recovery would see it."""
         on_disk = Journal.read(self.staging)
-        return on_disk is None or on_disk.state is State.PREPARED
+        return State.PREPARED if on_disk is None else on_disk.state
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is half done: by the journal on disk, or because every operation was carried out."""
+        if self.state_on_disk is not State.COMMITTING:
+            return True
+        return not any(files.is_taken(self.staging / operation.src) for operation in self.operations)
 
     def check_parents(self) -> None:
         """Look that no symbolic link is on the way to anything that is changed.

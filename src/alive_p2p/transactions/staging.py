@@ -95,6 +95,14 @@ def remove_with_registration(staging: Path, registration: Registration) -> None:
     registered. What cannot be removed stays registered as well: the next command that looks there tries again.
     """
     try:
+        _remove(staging, registration)
+    except BaseException:  # an interrupt: once more, and then out
+        _remove(staging, registration)
+        raise
+
+
+def _remove(staging: Path, registration: Registration) -> None:
+    try:
         files.remove_tree(staging)
         files.flush_folder(staging.parent)
         registration.remove()
