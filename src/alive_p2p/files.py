@@ -8,6 +8,7 @@ import errno
 import functools
 import hashlib
 import io
+import itertools
 import os
 import re
 import secrets
@@ -178,15 +179,19 @@ def make_folder(path: Path, mode: int = 0o777) -> None:
 
 
 def ensure_private_folder(path: Path) -> None:
-    """Create a folder only its owner may enter, with its parents, where it does not exist.
+    """Create a folder only its owner may enter, with its parents, durably, where it does not exist.
+
+    What is registered in it is lost with its name, so each new name is flushed.
 
     Raises:
         FileSystemError: it cannot be made.
     """
     with translating("create", path):
-        if not path.is_dir():
-            _about_to("make-folder", path)
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        missing = list(itertools.takewhile(lambda folder: not folder.is_dir(), (path, *path.parents)))
+        for folder in reversed(missing):
+            _about_to("make-folder", folder)
+            folder.mkdir(mode=0o700 if folder == path else 0o777, exist_ok=True)
+            flush_folder(folder.parent)
 
 
 def create_file(path: Path, *, mode: int = 0o666) -> BinaryIO:
@@ -348,7 +353,7 @@ def flush_folder(path: Path) -> None:
 
 
 def flush_tree(root: Path) -> None:
-    """Make everything below a folder durable: one `syncfs` where the system has it, else file by file.
+    """Make a folder with its name and everything below it durable: one `syncfs` where there is one, else each alone.
 
     Raises:
         OSError: the disk refused.
@@ -364,6 +369,7 @@ def flush_tree(root: Path) -> None:
             finally:
                 os.close(descriptor)
         flush_folder(Path(folder))
+    flush_folder(root.parent)
 
 
 def _flush_file_system(root: Path) -> bool:

@@ -23,6 +23,7 @@ _VARYING = [
     (re.compile(rb"\d{4}-\d\d-\d\dT\d\d:?\d\d:?\d\dZ"), b"<moment>"),
     (re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"), b"<id>"),
     (re.compile(rb"-imported-\d{8}"), b"-imported-<day>"),
+    (re.compile(rb"\ncreated: \d{4}-\d\d-\d\d\n"), b"\ncreated: <day>\n"),
 ]
 MADE_HERE = ("_kernel/log.md", "_kernel/imports.json", "_kernel/now.json")
 ENVIRON = {"ALIVE_SESSION_ID": "spring", "GH_USER": "ben"}

@@ -13,7 +13,7 @@ import pytest
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, FileSystemError, UsageError
 from alive_p2p.receiving.log_import import LogImport, log_import
-from alive_p2p.receiving.pipeline import receive
+from alive_p2p.receiving.pipeline import preview, receive
 from alive_p2p.sharing.pipeline import plan_share
 from alive_p2p.sharing.plan import ShareRequest
 from alive_p2p.transactions import recovery
@@ -94,6 +94,14 @@ def test_half_a_receive_is_finished_by_whatever_touches_the_walnut(half: Place) 
 
 def _import_id(place: Place) -> str:
     return str(ledger_of(place.walnut)["imports"][0]["import_id"])  # type: ignore[index]
+
+
+def test_a_dry_run_only_says_that_there_is_something(half: Place) -> None:
+    """It changes nothing, and names the command that does."""
+    before, left = half.state(), half.left_over()
+    plan = preview(half.request(), half.runtime())
+    assert any("alive-p2p recover" in warning for warning in plan.warnings)
+    assert (half.state(), half.left_over()) == (before, left)
 
 
 def test_what_had_changed_nothing_is_removed_without_a_word(tmp_path: Path) -> None:

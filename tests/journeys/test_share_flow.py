@@ -88,7 +88,7 @@ _ROADS: dict[str, list[tuple[str, tuple[str, ...]]]] = {
         ("what of it", (DOWN, ENTER)),
         ("for whom", (ENTER,)),
         ("where", (ENTER,)),
-        ("their name at github", ("carla", ENTER)),
+        ("their name at GitHub", ("carla", ENTER)),
         ("a preset", (ENTER,)),
         ("seal it for github:carla", ("y", ENTER)),
         ("and now", ()),

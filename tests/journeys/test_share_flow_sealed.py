@@ -76,7 +76,7 @@ def test_for_somebody_by_their_name_at_a_git_host(
     child.expect("somebody by their name at GitHub or GitLab")
     child.send(ENTER)
     press(child, "where", *keys, ENTER)
-    press(child, f"their name at {word}", login, ENTER)
+    press(child, f"their name at {'GitHub' if word == 'github' else 'GitLab'}", login, ENTER)
     press(child, "a preset", DOWN, ENTER)
     child.expect(f"{word}:{login} publishes:")
     child.expect(rf"seal it for {word}:{login}\? \[y/N\]")
@@ -115,7 +115,7 @@ def test_only_a_yes_to_the_fingerprints_goes_on(
     answers["/carla.keys"] = (200, public_half(make_ssh_key(tmp_path / "carla", "ed25519")))
     before = tree_of(world)
     child = _for_carla(terminal, world, tmp_path / "out", ALIVE_P2P_GITHUB_URL=address)
-    press(child, "their name at github", "carla", ENTER)
+    press(child, "their name at GitHub", "carla", ENTER)
     child.expect(r"seal it for github:carla\? \[y/N\]: ")
     child.sendline(answer)
     code, said = ended(child)
@@ -151,7 +151,7 @@ def test_a_host_that_gives_no_key_ends_it(
     if answer is not None:
         answers["/carla.keys"] = answer
     child = _for_carla(terminal, world, tmp_path / "out", ALIVE_P2P_GITHUB_URL=address)
-    press(child, "their name at github", "carla", ENTER)
+    press(child, "their name at GitHub", "carla", ENTER)
     exit_code, said = ended(child)
     assert (exit_code, piece in said) == (code, True), said
     assert "left untouched: everything" in said
@@ -186,7 +186,7 @@ def test_what_cannot_be_a_login_is_told(
 ) -> None:
     """Before anybody is asked for its keys, and with what does not belong on a terminal written as escapes."""
     child = _for_carla(terminal, world, tmp_path / "out", ALIVE_P2P_GITHUB_URL="http://127.0.0.1:1")
-    press(child, "their name at github", typed, ENTER)
+    press(child, "their name at GitHub", typed, ENTER)
     code, said = ended(child)
     error = said[said.index("error:") :]
     assert (code, f"'{shown}' cannot be a login at GitHub" in error) == (2, True), said
@@ -201,7 +201,7 @@ def test_a_name_is_asked_for_until_there_is_one(terminal: Terminal, world: Path,
     answers["/carla.keys"] = (200, public_half(make_ssh_key(tmp_path / "carla", "ed25519")))
     child = _for_carla(terminal, world, tmp_path / "out", ALIVE_P2P_GITHUB_URL=address)
     for typed in ("", "   ", "  carla "):
-        press(child, r"\?2004h[^\n]*their name at github", typed, ENTER)  # the mode is set for each new question
+        press(child, r"\?2004h[^\n]*their name at GitHub", typed, ENTER)  # the mode is set for each new question
     child.expect("github:carla publishes:")
     child.expect(r"seal it for github:carla\?")
     child.send(CTRL_C)

@@ -128,6 +128,8 @@ def _theirs(data: bytes) -> dict[str, bytes] | None:
 @settings(max_examples=300)
 @given(st.lists(_parts(), max_size=4))
 @example([header("a") + padded(b"")])
+@example([pax({"path": "a"}) + header("a/", 1, b"\0") + padded(b"x")])
+@example([gnu_long("a") + header("a/", 1, b"\0") + padded(b"x")])
 def test_a_made_up_archive_is_refused_or_read_as_everybody_reads_it(parts: list[bytes]) -> None:
     """Never another error, and never another name or content than Python's reader finds."""
     data = archive(*parts)

@@ -9,10 +9,10 @@ import pytest
 
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, FileSystemError, PackageError
-from alive_p2p.transactions.journal import JOURNAL
 from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceiveRequest
 from alive_p2p.runtime import Runtime
+from alive_p2p.transactions.journal import JOURNAL
 from worlds import LOG, NOVA, OPEN_KEY, craft, ledger_of, nothing_left, pack, plant, tree_of
 
 _KERNEL = {path: content for path, content in NOVA.items() if path.startswith("_kernel/")}

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from alive_p2p.cli.options import FOLDER, Call, common
-from alive_p2p.cli.packing import Packing, packing_options, show_result, write_page
+from alive_p2p.cli.packing import Packing, PageFile, packing_options, show_result
 from alive_p2p.cli.preview import plan_document, preview_lines
 from alive_p2p.sharing.pipeline import RETRIES, check_output, plan_share, refuse_blocked
 from alive_p2p.sharing.pipeline import share as run_share
@@ -47,22 +47,21 @@ def create(
     """
     screen = call.screen
     request = Packing(options).request(call)
+    page = PageFile(call, request, html, force=force)
     if dry_run:
         check_output(request, call.runtime, output=output, force=force)
         plan = plan_share(request, call.runtime, wait_seconds=wait)
         screen.lines(preview_lines(plan), result=True)
         screen.document({"status": "dry-run", **plan_document(plan)})
-        if html is not None:
-            write_page(call, html, plan)
+        page.write(plan)
         call.finish(plan.warnings)
         return
 
     def approve(plan: SharePlan) -> bool:
         screen.beside_error["plan"] = plan_document(plan)
-        if html is not None:
-            write_page(call, html, plan)
+        page.write(plan)
         if not call.yes and (screen.is_interactive or plan.gate.questions or plan.is_blocked):
-            screen.lines(preview_lines(plan), result=False)
+            screen.lines(preview_lines(plan), result=False, is_asked_about=screen.can_ask)
             screen.warn(plan.warnings)
         refuse_blocked(plan, agreed=call.yes or screen.can_ask)
         if plan.gate.questions:

@@ -17,11 +17,13 @@ from alive_p2p.cli.screen import field_line, human_size, plural
 from alive_p2p.cli.sealing import Whom, seal, signing_key, whom
 from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.relay.config import kept_from, own_handle
+from alive_p2p.sharing.output import Destination, page_name, resolve_output
 from alive_p2p.sharing.plan import SharePlan, ShareRequest, ShareResult
+from alive_p2p.walnut.walnut import open_walnut
 
 _OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
     click.option("--output", "-o", type=OUTPUT, help="The file to write; default: Desktop or current folder."),
-    click.option("--force", is_flag=True, help="Replace the file that --output names."),
+    click.option("--force", is_flag=True, help="Replace the file that --output or --html names."),
     click.option("--bundle", "bundles", multiple=True, metavar="NAME", help="A bundle to pack; repeatable."),
     click.option("--exclude", "excludes", multiple=True, metavar="GLOB", help="Leave this out; repeatable."),
     click.option(
@@ -119,20 +121,48 @@ class Packing:
         return whom(call, self.options["recipients"], self.options["to"], self.options["key_files"])
 
 
-def write_page(call: Call, path: Path, plan: SharePlan) -> None:
-    """Write the plan as a page, readable by its owner alone: it holds names of what stays at home.
+class PageFile:
+    """The file that `--html` names, if it names one.
+
+    Args:
+        call: the call it belongs to.
+        request: what is shared.
+        path: the file, or an existing folder; None where no page is wanted.
+        force: replace the file that is there.
 
     Raises:
-        FileSystemError: it cannot be written.
+        AliveP2PError: it would lie inside the walnut, or it cannot be a file.
     """
-    from alive_p2p.cli.page import page
 
-    full = call.runtime.cwd / path
-    with files.PendingFile(full.parent) as pending:
-        with files.translating("write", full):
-            pending.stream.write(page(plan).encode())
-        pending.publish(full, replace_existing=True)
-    call.screen.note(f"wrote what would leave to {full}")
+    def __init__(self, call: Call, request: ShareRequest, path: Path | None, *, force: bool) -> None:
+        self._call = call
+        self._place: Destination | None = None
+        if path is not None:
+            root = open_walnut(request.walnut).root
+            name = page_name(root.name, request.scope, call.runtime.created())
+            self._place = resolve_output(
+                root, name, call.runtime, output=path, force=force, what="page", option="--html"
+            )
+
+    def write(self, plan: SharePlan) -> None:
+        """Write the plan as a page, readable by its owner alone: it holds names of what stays at home.
+
+        A second look replaces the page of the first.
+
+        Raises:
+            FileSystemError: it cannot be written.
+        """
+        from alive_p2p.cli.page import page
+
+        if self._place is None:
+            return
+        folder = self._place.folder
+        with files.PendingFile(folder) as pending:
+            with files.translating("write", folder / self._place.name):
+                pending.stream.write(page(plan).encode())
+            final = self._place.publish(pending)
+        self._place = Destination(folder, final.name, replaces=True)
+        self._call.screen.note(f"wrote what would leave to {final}")
 
 
 def show_result(call: Call, result: ShareResult) -> None:

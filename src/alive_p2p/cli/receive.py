@@ -79,7 +79,7 @@ def receive(
     def approve(plan: ReceivePlan) -> None:
         screen.beside_error["plan"] = receive_document(plan)
         if not call.yes:
-            screen.lines(preview_lines(plan), result=False)
+            screen.lines(preview_lines(plan), result=False, is_asked_about=screen.can_ask)
         call.approve("receive it?")
 
     _show(call, run_receive(request, call.runtime, approve=approve, progress=progress))

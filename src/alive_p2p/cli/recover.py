@@ -1,6 +1,5 @@
 """`recover`: finish or take back what was interrupted."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ def recover(call: Call, /, *, place: Path | None, staging: Path | None) -> None:
     if where is not None and not (files.is_folder(where) or files.is_folder(where.parent)):
         raise UsageError("no-such-path", f"there is no folder '{place}'", hint="check the path")
     found = settle(call.runtime, place=where)
-    foreign = unregistered(Path(os.path.abspath(where)), call.runtime) if where is not None else ()
+    foreign = unregistered(where.resolve(), call.runtime) if where is not None else ()
     _show(call, (*found, *foreign))
 
 
@@ -66,7 +65,7 @@ def _document(one: Settlement) -> dict[str, Any]:
 def _adopt(call: Call, place: Path | None, staging: Path) -> None:
     if place is not None:
         raise UsageError("usage", "`--adopt DIR` goes without a path: the folder says which walnut it is for")
-    folder = Path(os.path.abspath(call.runtime.cwd / staging))
+    folder = (call.runtime.cwd / staging).resolve()
     if not files.is_folder(folder):
         raise UsageError("no-such-path", f"there is no folder '{staging}'", hint="check the path")
 

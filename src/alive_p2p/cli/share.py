@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from alive_p2p.cli.options import FOLDER, Call, common
-from alive_p2p.cli.packing import Packing, packing_options, show_result, write_page
+from alive_p2p.cli.packing import Packing, PageFile, packing_options, show_result
 from alive_p2p.cli.preview import plan_document, preview_lines
 from alive_p2p.cli.questions import Answer, Questions
 from alive_p2p.cli.screen import short
@@ -63,7 +63,8 @@ def share(
     _presets(questions, found, options)
     request = Packing(options).request(call)
     check_output(request, call.runtime, output=output, force=force)
-    plan = _agreed_plan(call, questions, request, wait, html, dry_run=dry_run)
+    page = PageFile(call, request, html, force=force)
+    plan = _agreed_plan(call, questions, request, wait, page, dry_run=dry_run)
     if plan is None:
         return
     result = write_share(
@@ -160,9 +161,10 @@ def _for_whom(call: Call, questions: Questions, options: dict[str, Any], *, to_n
 
 
 def _login(questions: Questions) -> str:
-    host = questions.choose("where?", [Answer("GitHub", "github"), Answer("GitLab", "gitlab")])
-    while not (login := questions.text(f"their name at {host}:")):
-        pass
+    names = {"github": "GitHub", "gitlab": "GitLab"}
+    host = questions.choose("where?", [Answer(name, word) for word, name in names.items()])
+    while not (login := questions.text(f"their name at {names[host]}:")):
+        questions.tell("a name is needed; Ctrl-C stops")
     return f"{host}:{login}"
 
 
@@ -183,7 +185,7 @@ def _presets(questions: Questions, walnut: Walnut, options: dict[str, Any]) -> N
 
 
 def _agreed_plan(
-    call: Call, questions: Questions, request: ShareRequest, wait: float, html: Path | None, *, dry_run: bool
+    call: Call, questions: Questions, request: ShareRequest, wait: float, page: PageFile, *, dry_run: bool
 ) -> SharePlan | None:
     """Plan, show, and ask until it is to go; None after a dry run.
 
@@ -201,8 +203,7 @@ def _agreed_plan(
             request = before
             continue
         call.screen.beside_error["plan"] = plan_document(plan)
-        if html is not None:
-            write_page(call, html, plan)
+        page.write(plan)
         if dry_run:
             call.screen.lines(preview_lines(plan), result=True)
             call.screen.document({"status": "dry-run", **plan_document(plan)})
@@ -211,7 +212,7 @@ def _agreed_plan(
         if call.yes:
             refuse_blocked(plan, agreed=True)
             return plan
-        call.screen.lines(preview_lines(plan), result=False)
+        call.screen.lines(preview_lines(plan), result=False, is_asked_about=call.screen.can_ask)
         call.screen.warn(plan.warnings)
         if not call.screen.can_ask:
             refuse_blocked(plan, agreed=False)

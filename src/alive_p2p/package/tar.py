@@ -144,6 +144,8 @@ class TarReader:
             else:
                 name = extended.get("path", long_name if long_name is not None else _name(block))
                 size = _pax_size(extended, size)
+                if kind == "\0" and _name(block).endswith("/") and not name.endswith("/"):
+                    raise unsafe_member(name, "its header says both that it is a file and that it is a folder")
                 member = self._member(name, kind, size, block)
                 if member is not None:
                     return member

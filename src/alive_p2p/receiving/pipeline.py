@@ -7,6 +7,7 @@ a new walnut appears by one rename, and an existing one is changed by a journal 
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, PackageError, UsageError
@@ -30,10 +31,10 @@ from alive_p2p.receiving.plan import (
 )
 from alive_p2p.receiving.transaction import Transaction, changed_meanwhile
 from alive_p2p.runtime import PLUGIN_VERSION, Runtime
-from alive_p2p.transactions.recovery import settle, settled_lock
+from alive_p2p.transactions.recovery import interrupted, settle, settled_lock
 from alive_p2p.transactions.staging import Staging
 from alive_p2p.walnut.preferences import load_preferences
-from alive_p2p.walnut.regeneration import write_projection
+from alive_p2p.walnut.regeneration import write_built_in_projection, write_projection
 from alive_p2p.walnut.walnut import Walnut
 from alive_p2p.walnut.world import find_world
 
@@ -80,7 +81,11 @@ def receive(
                     raise changed_meanwhile(plan.target)
                 transaction = Transaction(again, staging, runtime)
                 warnings = transaction.run_new() if plan.manifest.scope != "bundle" else transaction.run_bundles()
-                warnings += _regenerate(plan, runtime)
+                try:
+                    warnings += _regenerate(plan, runtime)
+                except BaseException:  # an interrupt: the receive has happened, so its projection is made all the same
+                    write_built_in_projection(Walnut(plan.target), runtime)
+                    raise
     warnings = [*plan.warnings, *more, *migration.warnings, *warnings]
     shown = migration if plan.installation.migrated_bundles or migration != MigrationResult() else None
     return ReceiveResult("warn" if warnings else "ok", plan, shown, tuple(warnings))
@@ -96,15 +101,28 @@ def preview(request: ReceiveRequest, runtime: Runtime, *, progress: Progress | N
     surroundings = _surroundings(request, runtime)
     with PackageReader(runtime.cwd / request.package, surroundings.limits, request.credentials) as package:
         contents, hidden = _check(package, progress)
-        return replace(decide(request, contents, surroundings, runtime), hidden=hidden)
+        plan = replace(decide(request, contents, surroundings, runtime), hidden=hidden)
+        return replace(plan, warnings=(*_interrupted_before(request, runtime), *plan.warnings))
+
+
+def _place(request: ReceiveRequest, runtime: Runtime) -> Path | None:
+    """Where it goes, or else the world, which will be searched for that."""
+    return runtime.cwd / request.target if request.target is not None else find_world(runtime.cwd)
+
+
+def _interrupted_before(request: ReceiveRequest, runtime: Runtime) -> tuple[str, ...]:
+    """What a look, which changes nothing, says of earlier receives that did not come to their end."""
+    place = _place(request, runtime)
+    left = interrupted(runtime, place=place) if place is not None else ()
+    return tuple(
+        f"an earlier receive into '{one}' was interrupted; `alive-p2p recover {shlex.quote(str(one))}` puts it right"
+        for one in left
+    )
 
 
 def _settle_first(request: ReceiveRequest, runtime: Runtime) -> tuple[str, ...]:
-    """Put right what was left of earlier receives, so that the plan is made on whole walnuts.
-
-    Without a target, that is anywhere in the world, which will be searched for one.
-    """
-    place = runtime.cwd / request.target if request.target is not None else find_world(runtime.cwd)
+    """Put right what was left of earlier receives, so that the plan is made on whole walnuts."""
+    place = _place(request, runtime)
     settlements = settle(runtime, place=place, action="receive") if place is not None else ()
     return tuple(note for one in settlements for note in one.notes)
 

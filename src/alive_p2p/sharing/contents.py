@@ -22,9 +22,9 @@ from alive_p2p.sharing.reduced_key import reduced_key
 from alive_p2p.sharing.selection import Candidate, Exclusion, protected_paths
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
-from alive_p2p.walnut.bundles import Bundle
+from alive_p2p.walnut.bundles import Bundle, is_manifest
 from alive_p2p.walnut.key import Sensitivity, read_key
-from alive_p2p.walnut.walnut import Walnut
+from alive_p2p.walnut.walnut import Walnut, is_kernel
 
 _SKELETON = "empty-skeleton"
 _STUB = "baseline-stub"
@@ -86,11 +86,11 @@ class Contents:
             FileSystemError: it cannot be read, and nothing can leave without it.
             WalnutError: it has to be rewritten, and that cannot be done with certainty.
         """
-        name = candidate.path.rpartition("/")[2]
+        name = fold(candidate.path.rpartition("/")[2])
         try:
-            if name == kernel.BUNDLE_MANIFEST:
+            if is_manifest(name):
                 return self._bundle_manifest(candidate)
-            if candidate.path.endswith("/" + kernel.KERNEL + "/" + name) and (nested := self._nested(candidate, name)):
+            if name in kernel.GUARDED and _is_in_a_kernel(candidate) and (nested := self._nested(candidate, name)):
                 return nested
             digest, size = self._hash(candidate.path, candidate.origin)
         except OSError as error:
@@ -120,7 +120,7 @@ class Contents:
 
     def _refuse_unjudged(self, candidate: Candidate, data: bytes) -> None:
         """What says how private a folder is has to be what the gate judged by; at the walnut's root it says nothing."""
-        self._landscape.folder(candidate.walnut_path.removesuffix(f"/{kernel.KEY}").rpartition("/")[0])
+        self._landscape.folder(candidate.walnut_path.rpartition("/")[0])
         judged = self._landscape.judged.get(candidate.walnut_path)
         if "/" in candidate.walnut_path and judged != files.sha256(data):
             raise ChangedError(candidate.walnut_path)
@@ -153,16 +153,15 @@ class Contents:
 
     def _nested(self, candidate: Candidate, name: str) -> PlannedFile | None:
         """A nested walnut's kernel obeys the same rules as the walnut's own; None where the file goes as it is."""
-        walnut = candidate.path.split("/")[-3]
+        walnut = candidate.origin.parent.parent.name
         if name == "key.md":
             data = files.read_bytes(candidate.origin, limit=kernel.SMALL_FILE_LIMIT)
             self._refuse_unjudged(candidate, data)
-            key = read_key(data)
-            if self._key_form(key.sensitivity) == "full":
+            if self._key_form(self._landscape.key_sensitivity(candidate.walnut_path.rpartition("/")[0])) == "full":
                 return self._generated(candidate.path, data, candidate)  # the very bytes that were judged
             self.substitutions[candidate.path] = _KEY
-            return self._generated(candidate.path, reduced_key(key, walnut), candidate)
-        if self.request.full_history or name not in {"log.md", "insights.md"}:
+            return self._generated(candidate.path, reduced_key(read_key(data), walnut), candidate)
+        if self.request.full_history:
             return None
         self.substitutions[candidate.path] = _STUB
         return self._generated(candidate.path, self._stub(name, walnut), candidate)
@@ -243,9 +242,9 @@ class Contents:
         return self._generated(path, stubs.EMPTY_KERNEL_FILES[path])
 
     def _kernel_file(self, path: str) -> PlannedFile | None:
-        """A kernel file as it is on disk, or None where there is none or only a link."""
+        """A kernel file as it is on disk, or None where there is none, or a link or something else in its place."""
         origin = self.walnut.root / path
-        if not files.is_taken(origin) or files.is_link(origin):
+        if files.is_link(origin) or not files.is_file(origin):
             return None
         with files.translating("read", origin):
             stamp = stamp_of(origin)
@@ -258,11 +257,17 @@ class Contents:
         free = [name for name in (paths.README, paths.PRIMER) if fold(name) not in taken]
         if not free:
             return []
-        goal = self.walnut.key.text_field("goal")
-        text = stubs.primer(self.walnut.name, goal, self.request.scope, bundles, self.created)
+        key = self.walnut.key
+        if self._key_form(key.sensitivity) == "reduced":
+            key = read_key(reduced_key(key, self.walnut.name))  # what stays out of the one file stays out of the other
+        text = stubs.primer(self.walnut.name, key.text_field("goal"), self.request.scope, bundles, self.created)
         self.substitutions[free[0]] = _PRIMER
         # What it says of the walnut is the key's; a secret in a goal is one finding and not two.
         return [self._generated(free[0], text, told_of=kernel.KEY)]
+
+
+def _is_in_a_kernel(candidate: Candidate) -> bool:
+    return "/" in candidate.walnut_path and is_kernel(candidate.origin.parent)
 
 
 def stamp_of(path: Path) -> Stamp:

@@ -3,18 +3,24 @@
 The text is looked at in windows that lie at fixed places of the file, however it is cut into pieces, so memory is
 constant and the findings are the same for every cutting. Each window holds some bytes before and after its core:
 a secret belongs to the window in whose core it begins, and is seen whole there.
+
+What a text says is not always what its bytes say: a window is looked at again as other *views* where it has zero bytes
+or invisible characters, goes on with a table, or has text of one byte a character where there should be two.
 """
 
+import bisect
 import codecs
 import hashlib
-from collections.abc import Sequence
+import itertools
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from alive_p2p.errors import UsageError
 from alive_p2p.globs import Pattern
 from alive_p2p.sharing.secret_excerpts import excerpt_of, finding_id
-from alive_p2p.sharing.secret_rules import LONGEST
+from alive_p2p.sharing.secret_rules import LONGEST, RULES, open_table
 from alive_p2p.sharing.secret_set import Hit, hits, triggers
 from alive_p2p.text import escape, fold
 
@@ -38,11 +44,28 @@ _CODE = frozenset({
 """Here a bare word after `=` is a variable; elsewhere (YAML, env, shell, notes) it is the value itself."""
 
 _OPAQUE = (
-    b"PK\x03\x04", b"PK\x05\x06", b"%PDF-", b"\x89PNG", b"\xff\xd8\xff", b"\x1f\x8b", b"\xfd7zXZ", b"7z\xbc\xaf",
+    b"PK\x03\x04", b"PK\x05\x06", b"\x89PNG", b"\xff\xd8\xff", b"\x1f\x8b", b"\xfd7zXZ", b"7z\xbc\xaf",
     b"\x28\xb5\x2f\xfd", b"\xd0\xcf\x11\xe0", b"Salted__", b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE",
     *(b"BZh%d1AY&SY" % level for level in range(1, 10)),
 )  # fmt: skip
-"""How compressed and encrypted files begin. Beginnings that a text may have are left to the zero bytes after them."""
+"""How compressed and encrypted files begin. Beginnings that a text may have are left to the bytes after them."""
+
+_PDF = re.compile(rb"%PDF-[0-9.]{1,4}\s*(?:\Z|%[^\r\n]*[\x80-\xff])")
+_PDF_OBJECT = re.compile(rb"[0-9] [0-9]{1,5} obj\b")
+
+_CONTROLS = bytes({*range(1, 32), 127} - set(b"\b\t\n\v\f\r\x1b"))
+"""What texts do not have. Zero bytes are none of these: by themselves they only hide a text."""
+
+_INVISIBLE = re.compile(rb"\0+|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad")
+_INVISIBLE_ONES = ("\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u2060", "\ufeff", "\u00ad")
+_INVISIBLE_BYTES = tuple(one.encode() for one in _INVISIBLE_ONES)
+_ZEROS = re.compile(rb"\0+")
+
+_TWO_IN_ONE = re.compile(rb"(?:[\xe2-\xe7][\x80-\xbf]{2}){8}")
+"""What text of one byte a character looks like (in UTF-8) after it was read as if it had two."""
+
+_SURROUNDINGS = 256
+"""So many bytes around a secret have to be text where there are zero bytes."""
 
 _UNICODE_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # begins with the mark of UTF-16
@@ -156,12 +179,15 @@ class FileScan:
     def __init__(self, path: str) -> None:
         self.path = path
         self.is_opaque = False
+        self._is_text = True
         self._is_code = PurePosixPath(path).suffix.lower() in _CODE
         self._pending = bytearray()  # what is not scanned yet, with up to _BEFORE bytes that are
         self._before = 0  # how many of them are scanned
         self._line = 1  # the line on which the unscanned part begins
         self._is_head_read = False
         self._decoder: codecs.IncrementalDecoder | None = None
+        self._wide = ""  # the encoding of text in two bytes a character
+        self._heading = b""  # of the table that goes on in the next window
         self._found: dict[str, Finding] = {}
         self._rest = hashlib.sha256()
         self._rest_count = 0
@@ -203,9 +229,13 @@ class FileScan:
         head = bytes(self._pending[:_HEAD])
         encoding = _unicode_encoding(head)
         if encoding is None:
-            self.is_opaque = head.startswith(_OPAQUE) or b"\0" in head
+            self.is_opaque = head.startswith(_OPAQUE) or _is_pdf(head) or _is_binary(head, is_head=True)
+            self._is_text = not self.is_opaque
             return
         self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+        if encoding.startswith("utf-16"):
+            is_big = encoding == "utf-16-be" or head.startswith(codecs.BOM_UTF16_BE)
+            self._wide = "utf-16-be" if is_big else "utf-16-le"
         self._pending = bytearray(self._decoded(bytes(self._pending)))
 
     def _decoded(self, piece: bytes) -> bytes:
@@ -224,16 +254,44 @@ class FileScan:
 
     def _scan_window(self, data: bytes, core: int, end: int) -> None:
         """Look for secrets that begin in `data[core:end]`."""
-        position = core
-        is_text = not self.is_opaque and b"\0" not in data
         fired = triggers()(data)
-        for hit in hits(data, fired, is_code=self._is_code, is_text=is_text) if fired else ():
-            if core <= hit.start < end:
-                self._line += _breaks(data, position, hit.start)
-                position = hit.start
+        found = [(hit.start, hit.end, hit) for hit in self._hits(data, fired)]
+        if self._is_text:
+            for view in self._views(data):
+                seen = self._hits(view.data, triggers()(view.data))
+                found = _merged(found, [(view.place(hit.start), view.place(hit.end), hit) for hit in seen])
+            if (zero := data.find(b"\0", core, end)) >= 0:
+                blocks = (data[low : min(low + _HEAD, end)] for low in range(zero, end, _HEAD))
+                self.is_opaque = self.is_opaque or any(_is_binary(block) for block in blocks)
+            self._heading = self._open_table(data, end, fired) if end < len(data) else b""
+        position = core
+        for start, stop, hit in found:
+            if core <= start < end and not (hit.rule.in_text_only and _is_noise(data, start, stop)):
+                self._line += _breaks(data, position, start)
+                position = start
                 self._note(hit)
         if end < len(data):
             self._line += _breaks(data, position, end)
+
+    def _hits(self, data: bytes, fired: list[int]) -> list[Hit]:
+        found = hits(data, fired, is_code=self._is_code, is_text=self._is_text) if fired else []
+        return [hit for hit in found if not (hit.rule.in_text_only and b"\0" in hit.secret)]
+
+    def _views(self, data: bytes) -> "Iterator[_View]":
+        is_marked = not data.isascii() and any(data.find(one, 1) > 0 for one in _INVISIBLE_BYTES)
+        if is_marked or b"\0" in data:
+            yield _without(data, _INVISIBLE)
+        if self._wide and _TWO_IN_ONE.search(data):
+            yield _narrow(data, self._wide)
+        if self._heading:
+            skipped = len(self._heading)
+            yield _View(self._heading + data, lambda place: place - skipped)
+
+    def _open_table(self, data: bytes, end: int, fired: list[int]) -> bytes:
+        """The heading of the table that the next window goes on with."""
+        if self._is_code or not (self._heading or any(RULES[index].find for index in fired)):
+            return b""
+        return open_table(self._heading + data, len(self._heading) + end)
 
     def _note(self, hit: Hit) -> None:
         identity = finding_id(hit.rule.kind, self.path, hit.secret)
@@ -249,24 +307,114 @@ class FileScan:
             self._rest_line = self._rest_line or self._line
 
 
+# --- views --------------------------------------------------------------------------------------------------------
+
+_Found = tuple[int, int, Hit]
+
+
+@dataclass(frozen=True)
+class _View:
+    """A window read in another way, and where in the window a place of it is."""
+
+    data: bytes
+    place: Callable[[int], int]
+
+
+def _without(data: bytes, pattern: "re.Pattern[bytes]") -> _View:
+    """The text without what a person does not see in it."""
+    kept: list[int] = []  # where in the view something was left out, and how much by then
+    gone: list[int] = []
+
+    def place(position: int) -> int:
+        if not kept:
+            spans = [match.span() for match in pattern.finditer(data)]
+            gone.extend(itertools.accumulate((end - start for start, end in spans), initial=0))
+            kept.extend(start - lost for (start, _), lost in zip(spans, gone, strict=False))
+        return position + gone[bisect.bisect_right(kept, position)]
+
+    return _View(pattern.sub(b"", data), place)
+
+
+def _narrow(data: bytes, encoding: str) -> _View:
+    """The text of one byte a character in what was read as if all of it had two."""
+    lead = len(data) - len(data.lstrip(bytes(range(0x80, 0xC0))))  # the rest of a character that the window cuts
+    wide = data[lead:].decode("utf-8", "ignore").encode(encoding)
+    view = _without(wide, _ZEROS)
+
+    def place(position: int) -> int:
+        return lead + len(wide[: view.place(position) & ~1].decode(encoding, "ignore").encode())
+
+    return _View(view.data, place)
+
+
+def _merged(found: list[_Found], more: list[_Found]) -> list[_Found]:
+    """What was found, in order of place, and what overlaps none of it."""
+    starts = [start for start, _, _ in found]
+    fresh = []
+    for one in more:
+        place = bisect.bisect_left(starts, one[1])
+        if place == 0 or found[place - 1][1] <= one[0]:
+            fresh.append(one)
+    return sorted([*found, *fresh], key=lambda one: one[:2])
+
+
+# --- kinds of files -----------------------------------------------------------------------------------------------
+
+
+def _is_binary(data: bytes, *, is_head: bool = False) -> bool:
+    """Whether these are data rather than a text with zero bytes in it."""
+    if b"\0" not in data:
+        return False
+    if is_head and (data[0] == 0 or _controls(data[:64])):
+        return True
+    shown = data.replace(b"\0", b"")
+    return _controls(shown) * 50 > len(shown)
+
+
+def _is_noise(data: bytes, start: int, end: int) -> bool:
+    """Whether what is found there stands among binary data."""
+    return b"\0" in data and _is_binary(b"\0" + data[max(start - _SURROUNDINGS, 0) : end + _SURROUNDINGS])
+
+
+def _is_pdf(head: bytes) -> bool:
+    """Whether it is a PDF and no text that begins like one."""
+    if not head.startswith(b"%PDF-"):
+        return False
+    return b"\0" in head or _PDF.match(head) is not None or _PDF_OBJECT.search(head) is not None
+
+
+def _controls(data: bytes) -> int:
+    return len(data) - len(data.translate(None, _CONTROLS))
+
+
 def _unicode_encoding(head: bytes) -> str | None:
     """The encoding of text in two or four bytes a character; None for everything else."""
     for mark, encoding in _UNICODE_MARKS:
         if head.startswith(mark):
             return encoding
-    sample = head[: len(head) & ~1][:1024]
-    if len(sample) >= 16 and b"\0" in sample:  # without a mark: mostly ASCII, so every other byte is zero
-        low, high = sample[::2].count(0), sample[1::2].count(0)
-        if high * 10 >= len(sample) * 4 and not low:
-            return "utf-16-le"
-        if low * 10 >= len(sample) * 4 and not high:
-            return "utf-16-be"
+    sample = head[: len(head) & ~3][:1024]
+    if len(sample) < 16 or b"\0" not in sample:
+        return None
+    low = _controls(sample[::2]) if sample[0] else _controls(sample[1::2])
+    if low * 10 > len(sample):  # small numbers
+        return None
+    quarter = len(sample) // 4  # without a mark: mostly ASCII, so all bytes but one of each character are zero
+    first, second, third, fourth = (sample[n::4].count(0) for n in range(4))
+    if third == fourth == quarter and second * 10 >= quarter * 8 and not first:
+        return "utf-32-le"
+    if first == second == quarter and third * 10 >= quarter * 8 and not fourth:
+        return "utf-32-be"
+    if (second + fourth) * 10 >= quarter * 16 and not first + third and not sample[1]:
+        return "utf-16-le"
+    if (first + third) * 10 >= quarter * 16 and not second + fourth and not sample[0]:
+        return "utf-16-be"
     return None
 
 
 def _breaks(data: bytes, start: int, end: int) -> int:
-    """The line breaks in `data[start:end]`: LF, CR, or CR LF, which counts where its LF is."""
+    """The line breaks in `data[start:end]`: LF, CR, or CR LF (in two bytes a character, too), counted at its LF."""
     count = data.count(b"\n", start, end)
     if data.find(b"\r", start, end) >= 0:
         count += data.count(b"\r", start, end) - data.count(b"\r\n", start, end + 1)
+        count -= data.count(b"\r\0\n", start, end + 2)
     return count

@@ -18,6 +18,7 @@ from alive_p2p.sharing.audience import Audience
 from alive_p2p.sharing.findings import Finding
 from alive_p2p.walnut.kernel import BUNDLE_MANIFEST, KERNEL
 from alive_p2p.walnut.key import Sensitivity
+from alive_p2p.walnut.mentions import overlooked
 
 
 class GateError(AliveP2PError):
@@ -44,6 +45,7 @@ class Part:
         sensitivity: its own or its parents', whichever is stricter.
         reason: why, in words.
         has_pii: whether it says that it holds personal data.
+        mentions: the words about privacy that it says, whether they count or not.
     """
 
     kind: Literal["bundle", "walnut"]
@@ -51,6 +53,13 @@ class Part:
     sensitivity: Sensitivity
     reason: str
     has_pii: bool = False
+    mentions: frozenset[str] = frozenset()
+
+    @property
+    def overlooked(self) -> tuple[str, ...]:
+        """The words about privacy that it says where they make no difference."""
+        is_restricted = self.sensitivity is Sensitivity.RESTRICTED
+        return overlooked(self.mentions, is_restricted=is_restricted, has_pii=self.has_pii)
 
 
 class Outcome(Enum):

@@ -8,19 +8,17 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 from alive_p2p import files
 from alive_p2p.errors import FileSystemError
 from alive_p2p.sharing.gate import RESERVED, WALNUT, Part
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
-from alive_p2p.walnut.bundles import Bundle, bundle_manifest_name
+from alive_p2p.walnut.bundles import Bundle, bundle_manifest_name, is_manifest
 from alive_p2p.walnut.key import Sensitivity, read_key
-from alive_p2p.walnut.walnut import Walnut, may_be_walnut
+from alive_p2p.walnut.walnut import Walnut, keys_in, may_be_walnut
 
 _RAW = "raw"
-_MANIFESTS = frozenset([*(fold(name) for name in kernel.BUNDLE_MANIFESTS), "context.manifest.yml"])
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,8 @@ class Landscape:
         self._root = walnut.root
         self.judged: dict[str, str] = {}
         key = walnut.key
-        self._places = {"": Place((Part("walnut", WALNUT, key.sensitivity, f"`key.md`: {key.sensitivity_reason}"),))}
+        reason = f"`key.md`: {key.sensitivity_reason}"
+        self._places = {"": Place((Part("walnut", WALNUT, key.sensitivity, reason, mentions=key.mentions),))}
 
     def folder(self, folder: str) -> Place:
         """The place that a folder is, by its path in the walnut; "" is the walnut itself."""
@@ -69,18 +68,23 @@ class Landscape:
             holders = self.folder(folder).holders
             last_walnut = max(index for index, part in enumerate(holders) if part.kind == "walnut")
             inner = holders[last_walnut + 1 :]
-            for part in inner or holders[last_walnut:]:
-                found[part.name] = part
-            for part in holders[1:last_walnut]:  # a nested walnut inside a bundle is the bundle's as well
-                found[part.name] = part
+            # A nested walnut inside a bundle is the bundle's as well.
+            for part in (*(inner or holders[last_walnut:]), *holders[1:last_walnut]):
+                found[part.name] = _strictest([part, found.get(part.name, part)])
         return tuple(found[name] for name in sorted(found, key=lambda name: (name != WALNUT, name)))
 
     def walnuts(self, walnut_paths: Iterable[str]) -> tuple[tuple[str, Sensitivity], ...]:
         """The walnuts that these files lie in, the walnut itself first, with their sensitivity."""
-        found = {part.name: part.sensitivity for part in self.folder("").holders}
-        for folder in sorted({path.rpartition("/")[0] for path in walnut_paths}):
-            found |= {part.name: part.sensitivity for part in self.folder(folder).holders if part.kind == "walnut"}
+        found: dict[str, Sensitivity] = {}
+        for folder in ["", *sorted({path.rpartition("/")[0] for path in walnut_paths})]:
+            for part in self.folder(folder).holders:
+                if part.kind == "walnut":
+                    found[part.name] = max(part.sensitivity, found.get(part.name, part.sensitivity))
         return tuple(found.items())
+
+    def key_sensitivity(self, folder: str) -> Sensitivity:
+        """How private the `key.md` of the walnut is that a folder lies in: of all its keys, the strictest counts."""
+        return next(part.sensitivity for part in reversed(self.folder(folder).holders) if part.kind == "walnut")
 
     def _look(self, above: Place, folder: str, name: str) -> Place:
         path = self._root / folder
@@ -88,7 +92,7 @@ class Landscape:
         if raw_of is None and fold(name) == _RAW:
             raw_of = next((part.name for part in above.holders[1:] if _is_restricted_bundle(part)), None)
         holders = above.holders
-        if name == kernel.KERNEL:
+        if fold(name) == kernel.KERNEL:
             return Place(holders, raw_of)
         if may_be_walnut(path):
             holders = (*holders, self._nested_walnut(path, folder, holders))
@@ -98,16 +102,13 @@ class Landscape:
 
     def _bundle(self, path: Path, folder: str, manifests: list[str], holders: tuple[Part, ...]) -> Part:
         """What the strictest of a folder's manifests says: a receiver may go by any of them."""
-        own = None
+        said = []
         for manifest in manifests:
             bundle = Bundle(path.name, folder, path, is_top_level=False, manifest_name=manifest)
             self.judged[f"{folder}/{manifest}"] = files.sha256(bundle.data)
-            has_pii = bundle.has_pii or (own is not None and own.has_pii)
-            if own is None or bundle.sensitivity > own.sensitivity:
-                own = Part("bundle", self._name(folder), bundle.sensitivity, bundle.sensitivity_reason, has_pii)
-            else:
-                own = replace(own, has_pii=has_pii)
-        return _stricter(cast("Part", own), holders)
+            own = Part("bundle", self._name(folder), bundle.sensitivity, bundle.sensitivity_reason, bundle.has_pii)
+            said.append(replace(own, mentions=bundle.mentions))
+        return _stricter(_strictest(said), holders)
 
     def _name(self, folder: str) -> str:
         path = self._package_path(folder)
@@ -117,21 +118,27 @@ class Landscape:
         """The path in a package: a bundle of an older layout leaves its container there (format.md §6)."""
         for container in (kernel.V2_CONTAINER, kernel.V1_CONTAINER):
             inside = folder.removeprefix(f"{container}/")
-            if inside != folder and bundle_manifest_name(self._root / container / inside.split("/")[0]) is not None:
+            top = self._root / container / inside.split("/")[0]
+            if inside != folder and bundle_manifest_name(top) is not None and not may_be_walnut(top):
                 return inside
         return folder
 
     def _nested_walnut(self, path: Path, folder: str, holders: tuple[Part, ...]) -> Part:
-        try:
-            data = files.read_bytes(path / kernel.KEY, limit=kernel.SMALL_FILE_LIMIT)
-        except FileSystemError:
-            return Part("walnut", self._name(folder), Sensitivity.RESTRICTED, "its `key.md` cannot be read")
-        self.judged[f"{folder}/{kernel.KEY}"] = files.sha256(data)
-        key = read_key(data)
-        return _stricter(
-            Part("walnut", self._name(folder), key.sensitivity, f"its `key.md`: {key.sensitivity_reason}"),
-            holders,
-        )
+        """What the strictest of its keys says: one of an older layout may still lie there, or one in another case."""
+        name = self._name(folder)
+        unreadable = Part("walnut", name, Sensitivity.RESTRICTED, "its `key.md` cannot be read")
+        said = []
+        for spelt in keys_in(path):
+            try:
+                data = files.read_bytes(path / spelt, limit=kernel.SMALL_FILE_LIMIT)
+            except FileSystemError:
+                said.append(unreadable)
+                continue
+            self.judged[f"{folder}/{spelt}"] = files.sha256(data)
+            key = read_key(data)
+            reason = f"its `key.md`: {key.sensitivity_reason}"
+            said.append(Part("walnut", name, key.sensitivity, reason, mentions=key.mentions))
+        return _stricter(_strictest(said or [unreadable]), holders)
 
 
 def _is_restricted_bundle(part: Part) -> bool:
@@ -144,7 +151,14 @@ def _manifests_of(path: Path) -> list[str]:
         names = sorted(os.listdir(path))  # noqa: PTH208  (names as text are all that is needed)
     except OSError:
         return []
-    return [name for name in names if fold(name) in _MANIFESTS]
+    return [name for name in names if is_manifest(name)]
+
+
+def _strictest(said: list[Part]) -> Part:
+    """What is said of one thing in several files: the strictest, personal data anywhere, and every word."""
+    mentions = frozenset[str]().union(*(part.mentions for part in said))
+    strictest = max(said, key=lambda part: part.sensitivity)
+    return replace(strictest, has_pii=any(part.has_pii for part in said), mentions=mentions)
 
 
 def _stricter(part: Part, holders: tuple[Part, ...]) -> Part:
@@ -152,4 +166,6 @@ def _stricter(part: Part, holders: tuple[Part, ...]) -> Part:
     above = max(holders[1:], key=lambda holder: holder.sensitivity, default=None)
     if above is None or above.sensitivity <= part.sensitivity:
         return part
-    return Part(part.kind, part.name, above.sensitivity, f"it lies in '{above.name}'", part.has_pii)
+    # A nested walnut that is a bundle as well has one name for both, and does not lie in itself.
+    reason = above.reason if above.name == part.name else f"it lies in '{above.name}'"
+    return replace(part, sensitivity=above.sensitivity, reason=reason)

@@ -1,4 +1,4 @@
-"""Where a package goes: never over another file, never into the walnut it was made from (share.md §7)."""
+"""Where a package or a page goes: never over another file, never into the walnut it tells of (share.md §7)."""
 
 import os
 import shlex
@@ -45,7 +45,21 @@ def default_name(walnut: str, scope: str, created: str) -> str:
     return f"{stem}-{scope}-{created[:10]}.walnut"
 
 
-def resolve_output(root: Path, name: str, runtime: Runtime, *, output: Path | None, force: bool) -> Destination:
+def page_name(walnut: str, scope: str, created: str) -> str:
+    """The same for a page: `<walnut>-<scope>-<YYYY-MM-DD>.html`."""
+    return default_name(walnut, scope, created).removesuffix(".walnut") + ".html"
+
+
+def resolve_output(
+    root: Path,
+    name: str,
+    runtime: Runtime,
+    *,
+    output: Path | None,
+    force: bool,
+    what: str = "package",
+    option: str = "--output",
+) -> Destination:
     """Decide the file to write. Looks, and writes nothing.
 
     Args:
@@ -55,6 +69,8 @@ def resolve_output(root: Path, name: str, runtime: Runtime, *, output: Path | No
         output: a file, or an existing folder to put a file of the default name into; None for the default place:
             the Desktop, or where there is none the current folder, or the walnut's parent from inside the walnut.
         force: replace the file that `output` names.
+        what: what is written, in words.
+        option: the flag that names it.
 
     Raises:
         UsageError: the folder does not exist, or what is to be replaced is not a file.
@@ -73,14 +89,14 @@ def resolve_output(root: Path, name: str, runtime: Runtime, *, output: Path | No
             "no-output-folder",
             f"the folder '{folder}' does not exist",
             untouched="everything",
-            hint="make it first, or choose another place with `--output`",
+            hint=f"make it first, or choose another place with `{option}`",
         )
     if _is_inside(folder, root):
         raise WalnutError(
             "output-inside-walnut",
-            f"the package would lie inside the walnut it is made from ('{root}')",
+            f"the {what} would lie inside the walnut it is made from ('{root}')",
             untouched="everything",
-            hint=f"choose another place, such as `--output {shlex.quote(str(root.parent / name))}`",
+            hint=f"choose another place, such as `{option} {shlex.quote(str(root.parent / name))}`",
         )
     replaces = force and not is_folder
     if replaces and files.exists(output) and not files.is_link(output) and not files.is_file(output):

@@ -84,6 +84,7 @@ class Reason(Enum):
     OLDER_PACKAGE = "older-package"
     LOOSE_FILE = "loose-in-bundles"
     OLD_KERNEL = "old-kernel"
+    KERNEL_COPY = "kernel-copy"
     NESTED_WALNUT = "nested-walnut"
     NEVER = "never-shared"
     LINK = "symbolic-link"
@@ -108,6 +109,7 @@ _EXPLANATIONS = {
     Reason.OLDER_PACKAGE: "older packages",
     Reason.LOOSE_FILE: "loose files beside the bundles",
     Reason.OLD_KERNEL: "the kernel of an older layout",
+    Reason.KERNEL_COPY: "copies of a kernel, with its history",
     Reason.NESTED_WALNUT: "nested walnuts; `--include-nested` takes them along",
     Reason.NEVER: "never shared",
     Reason.LINK: "symbolic links are not followed",

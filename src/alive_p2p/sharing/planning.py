@@ -40,7 +40,8 @@ def check_request(request: ShareRequest) -> None:
     """Refuse a request that contradicts itself.
 
     Raises:
-        UsageError: bundles without scope `bundle` or the other way round, or a text that is not one line.
+        UsageError: bundles without scope `bundle` or the other way round, a text that is not one line, or an empty
+            name.
     """
     if request.scope == "bundle" and not request.bundles:
         raise UsageError("no-bundle", "scope bundle needs at least one `--bundle NAME`")
@@ -51,6 +52,8 @@ def check_request(request: ShareRequest) -> None:
     for name, text in (("description", request.description), ("note", request.note), ("sender", request.sender)):
         if breaks_the_line(text):
             raise UsageError("not-one-line", f"the {name} has to be one line without control characters")
+    if not all(name.strip() for name in request.acknowledged):
+        raise UsageError("usage", "`--acknowledge` needs a name; it is empty", untouched="everything")
 
 
 class Planner:
@@ -107,10 +110,20 @@ class Planner:
         sensitivity, reason = self._sensitivity(selection)
         decision = self._decide(selection)
         self._warn_about_words(selection)
-        found = gather(self.request, self.walnut.name, present, self.contents.findings, self.scanner, self.runtime)
+        patterns = sorted({_PER_PEER if one.is_for_peer else one.pattern.text for one in exclusions})
+        found = gather(
+            self.request,
+            self.walnut.name,
+            present,
+            selection.empty_dirs,
+            patterns,
+            self.contents.findings,
+            self.scanner,
+            self.runtime,
+        )
         self.warnings += found.warnings
         walnut_id, is_new = self._walnut_id()
-        manifest = self._manifest(present, selection, list(chosen), exclusions, sensitivity, walnut_id)
+        manifest = self._manifest(present, selection, list(chosen), patterns, sensitivity, walnut_id)
         left_out = [*selection.left_out, *self.contents.left_out]
         return SharePlan(
             root=self.walnut.root,
@@ -297,6 +310,13 @@ class Planner:
             part.name: part.reason for part in self._parts(selection)
         }
         self.warnings += [f"the sensitivity of '{name}': {why}" for name, why in reasons.items() if UNKNOWN in why]
+        for part in dict.fromkeys([*self.landscape.folder("").holders, *self._parts(selection)]):
+            where = "`key.md`" if part.name == WALNUT else f"'{part.name}'"
+            self.warnings += [
+                f"{where} says `{word}` where it makes no difference; "
+                "only `sensitivity:` and a bundle's `pii:` at the beginning of a line count"
+                for word in part.overlooked
+            ]
         for text in self.request.includes:
             if text not in selection.includes_used:
                 self.warnings.append(f"the pattern '{text}' of `--include` brings nothing back")
@@ -319,7 +339,7 @@ class Planner:
         present: list[PlannedFile],
         selection: Selection,
         bundles: list[str],
-        exclusions: list[Exclusion],
+        patterns: list[str],
         sensitivity: Sensitivity,
         walnut_id: str | None,
     ) -> Manifest:
@@ -333,7 +353,6 @@ class Planner:
             source["walnut_id"] = walnut_id
         if self.key_form == "full":
             source["key_sha256"] = next(one.entry.sha256 for one in present if one.entry.path == kernel.KEY)
-        patterns = {_PER_PEER if e.is_for_peer else e.pattern.text for e in exclusions}
         fields: dict[str, object] = {
             "format_version": FORMAT_VERSION,
             "source_layout": "v3",
@@ -345,7 +364,7 @@ class Planner:
             "description": self.request.description,
             "note": self.request.note,
             "sensitivity": sensitivity.word,
-            "exclusions_applied": sorted(patterns),
+            "exclusions_applied": patterns,
             "substitutions_applied": [
                 {"path": path, "reason": reason} for path, reason in sorted(self.contents.substitutions.items())
             ],

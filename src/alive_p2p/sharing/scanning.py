@@ -4,7 +4,7 @@ The files themselves are scanned while they are hashed (`contents`); this adds t
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alive_p2p.package.paths import MANIFEST
 from alive_p2p.runtime import Runtime
@@ -24,6 +24,8 @@ def gather(
     request: ShareRequest,
     walnut: str,
     present: Sequence[PlannedFile],
+    empty_dirs: Sequence[str],
+    patterns: Sequence[str],
     in_files: Iterable[Finding],
     scanner: Scanner,
     runtime: Runtime,
@@ -34,6 +36,8 @@ def gather(
         request: what was asked for.
         walnut: the walnut's name.
         present: the files that would leave.
+        empty_dirs: the empty folders that would.
+        patterns: the exclusions as the manifest lists them.
         in_files: what the quick scan found inside them.
         scanner: looks at names and at the manifest's words.
         runtime: the surroundings, whose session and engine the manifest names.
@@ -42,14 +46,15 @@ def gather(
         UsageError: a deep scan is asked for and its library is not installed.
         FileSystemError: a file cannot be read a second time, for the deep scan.
     """
-    names = [one.entry.path for one in present]
+    names = [*(one.entry.path for one in present), *empty_dirs]
     words = [walnut, request.description, request.note, request.sender, runtime.session_id, runtime.engine]
     manifest = scanner.begin(MANIFEST)
-    manifest.feed("\n".join([*words, *request.excludes, *names]).encode("utf-8", "replace"))
+    manifest.feed("\n".join([*words, *patterns, *names]).encode("utf-8", "replace"))
     quick = [*in_files, *manifest.finish()]
     warnings: list[str] = []
     deep = _deep(present, {(one.path, one.line) for one in quick}, warnings) if request.deep_scan else []
     tales = [tale for name in names if (tale := scanner.scan_name(name)) is not None]
+    tales = [replace(tale, path=f"{tale.path}/") if tale.path in set(empty_dirs) else tale for tale in tales]
     found = {one.id: one for one in [*tales, *deep, *reversed(quick)]}
     unknown = [one for one in request.allowed_findings if one not in found]
     warnings += [f"`--allow-finding {one}`: there is no such finding" for one in unknown]

@@ -12,7 +12,7 @@ made or a person would choose as a password.
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from alive_p2p.sharing.secret_tokens import (
@@ -27,13 +27,17 @@ from alive_p2p.sharing.secret_tokens import (
 from alive_p2p.sharing.secret_values import (
     KEY_QUALIFIERS,
     Span,
+    cells_of_tables,
     judge_assignment,
     judge_aws_secret,
     judge_basic,
+    judge_below,
+    judge_cell,
     judge_curl,
     judge_flag,
     judge_login,
     judge_random,
+    tables,
 )
 
 LONGEST = 7 * 1024
@@ -54,6 +58,7 @@ class Rule:
         pattern: precise pattern; its group `secret` is the secret.
         judge: decides about a match.
         anchor: where a match may begin, as a pattern for the text in lower case; a slow pattern is tried only there.
+        find: what finds the matches, given where the anchors are, if the pattern only tells that there may be some.
         in_text_only: whether the shape is not distinct enough to mean anything in binary data.
     """
 
@@ -63,6 +68,7 @@ class Rule:
     pattern: bytes
     judge: Judge
     anchor: bytes = b""
+    find: "Callable[[bytes, list[int]], Iterator[re.Match[bytes]]] | None" = None
     in_text_only: bool = False
 
     @functools.cached_property
@@ -85,7 +91,8 @@ _CLOSE = rb"[\\\"'`*\]]{0,6}"
 _SEPARATOR_KINDS = (
     rb"(?P<separator>[ \t]{0,8}(?::=|=>|={1,3}|:|>|\||\xef\xbc\x9a)[ \t]{0,8}\*{0,2}[ \t]{0,4}|"
     rb"[ \t]{0,2}:[ \t]{0,2}[A-Za-z][A-Za-z0-9_.\[\]| ]{0,30}=[ \t]{0,4}|"  # a type between name and value
-    rb"[ \t]{1,3}value=|[ \t]{1,3}(?i:is|ist|lautet)[ \t]?:?[ \t])"
+    rb"[ \t]{1,3}value=|(?:[ \t]{0,4},\s{0,40}|\s{1,40})[\\\"']{0,4}(?i:value)[\\\"']{0,4}[ \t]{0,4}[:=][ \t]{0,4}|"
+    rb"</key>\s{0,40}<string>|[ \t]{1,3}(?i:is|ist|lautet)[ \t]?:?[ \t])"
 )
 _VALUE = rb"(?P<open>\\{0,3}[\"'`])?(?P<secret>(?(open)[^\"'`\\\r\n]{6,300}|[^\s\"'`<>,;&\\]{6,300}))"
 _ASSIGNMENT = rb"(?P<name>" + _KEYWORD + rb"[A-Za-z0-9_.-]{0,32})" + _CLOSE + _SEPARATOR_KINDS + _VALUE
@@ -93,11 +100,52 @@ _ASSIGNMENT_TRIGGER = (
     _KEYWORD
     + rb"[A-Za-z0-9_.-]*"
     + _CLOSE
-    + rb"(?:[ \t]*(?:[:=>|]|\xef\xbc\x9a)|[ \t]+(?i:is|ist|lautet|value)[ \t:=])"
+    + rb"(?:[ \t]*(?:[:=>|]|\xef\xbc\x9a)|[ \t]+(?i:is|ist|lautet|value)[ \t:=]|"
+    rb"[\s,]+[\\\"']*(?i:value)[\\\"']*[ \t]*[:=]|</key>\s*<string>)"
+)
+_EOL = rb"(?:\r\n|\n|\r)"
+_BELOW = (
+    rb"(?P<name>" + _KEYWORD + rb"[A-Za-z0-9_.-]{0,32})" + _CLOSE + rb"(?P<separator>[ \t]{0,4}[:=]?[ \t*_#`]{0,8}"
+    rb"(?:[|>][+-]?[0-9]?)?[ \t]{0,4})" + _EOL + rb"(?:[ \t]{0,40}" + _EOL + rb"){0,2}"
+    rb"(?:[=-]{3,80}[ \t]{0,4}"
+    + _EOL
+    + rb"{1,2})?(?:`{3}[a-z]{0,12}"
+    + _EOL
+    + rb")?[ \t]{0,40}(?:[-*>][ \t]{1,3})?"
+    + _VALUE
+    + rb"(?(open)\\{0,3}[\"'`])[ \t]{0,4}[,;}\])]{0,3}[ \t]{0,4}(?=[\r\n]|\Z)"
+)
+_BELOW_TRIGGER = (
+    _KEYWORD + rb"[A-Za-z0-9_.-]*" + _CLOSE + rb"[ \t]*[:=]?[ \t*_#`]*(?:[|>][+-]?[0-9]?)?[ \t]*[\r\n]\s*"
+    rb"(?:[=`-][a-z=`-]*\s*[\r\n]\s*){0,2}(?:[-*>][ \t]+)?"
+    rb"(?:\\*[\"'`][^\r\n]{6}|[^\s\"'`<>,;&\\]{6,}[ \t]*[,;}\])]*[ \t]*(?:[\r\n]|$))"
+)
+_COLUMN = rb"[\"']?[A-Za-z\x80-\xff][A-Za-z0-9_ /\x80-\xff-]*[\"']?"
+_COLUMN_OF_SECRETS = rb"[\"']?[A-Za-z_ /\x80-\xff-]*" + _KEYWORD + rb"[A-Za-z0-9_ /\x80-\xff-]*[\"']?"
+_TABLE = (
+    rb"(?:^|[\r\n])(?:(?:"
+    + _COLUMN
+    + rb"[,;\t])+"
+    + _COLUMN_OF_SECRETS
+    + rb"(?:[,;\t]"
+    + _COLUMN
+    + rb")*|"
+    + _COLUMN_OF_SECRETS
+    + rb"(?:[,;\t]"
+    + _COLUMN
+    + rb")+)[\r\n]|"
+    + _KEYWORD
+    + rb"[^\r\n]*[\r\n]+[ \t>|:]*-[ \t:|-]*[\r\n]"
 )
 _FLAG_NAMES = rb"(?:password|passwd|passphrase|token|secret|api-key|access-key)"
 _USER_AND_SECRET = rb"(?P<user>[^\s:/?#@\"'`<>\\\[\]]{0,128}):(?P<secret>[^\s@\"'`<>\\]{3,256})"
 _PEM = rb"-{4,5} ?BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
+
+
+def open_table(data: bytes, end: int) -> bytes:
+    """The heading of the table that `data[end]` is in; empty if it is in none."""
+    names = [name.start() for name in re.finditer(_KEYWORDS, data.lower())]
+    return next((table.heading for table in tables(data, names) if table.end >= end), b"")
 
 
 # --- the rules ----------------------------------------------------------------------------------------------------
@@ -192,7 +240,8 @@ RULES: tuple[Rule, ...] = (
         "a JSON web token",
         rb"eyJ[A-Za-z0-9_-]*\.eyJ",
         rb"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrt]))"
-        rb"(?P<secret>eyJ[A-Za-z0-9_-]{8,1024}\.eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{16,1024})",
+        rb"(?P<secret>eyJ[A-Za-z0-9_-]{8,1024}\.eyJ"
+        rb"(?:[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{16,1024}|[A-Za-z0-9_-]{4097,5000}))",  # no need to see it whole
         judge_as_it_is,
     ),
     Rule(
@@ -223,7 +272,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "command-line",
         "a login on a command line",
-        rb"curl[ \t][^\r\n]*[ \t]-(?:u|-user)",
+        rb"curl(?:[ \t][^\r\n]*)?[ \t]-(?:u|-user)",
         rb"(?<=[ \t])-(?:u|-user)[ =]?[\"']?" + _USER_AND_SECRET,
         judge_curl,
         in_text_only=True,
@@ -287,6 +336,25 @@ RULES: tuple[Rule, ...] = (
         _ASSIGNMENT,
         judge_assignment,
         anchor=_KEYWORDS,
+        in_text_only=True,
+    ),
+    Rule(
+        "high-entropy-assignment",
+        "a password, key or token",
+        _BELOW_TRIGGER,
+        _BELOW,
+        judge_below,
+        anchor=_KEYWORDS,
+        in_text_only=True,
+    ),
+    Rule(
+        "high-entropy-assignment",
+        "a password, key or token",
+        _TABLE,
+        _TABLE,
+        judge_cell,
+        anchor=_KEYWORDS,
+        find=cells_of_tables,
         in_text_only=True,
     ),
 )

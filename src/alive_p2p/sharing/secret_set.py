@@ -9,6 +9,7 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from alive_p2p.sharing.secret_rules import RULES, Rule
 
@@ -33,29 +34,38 @@ def hits(data: bytes, fired: Iterable[int], *, is_code: bool, is_text: bool) -> 
     """What the rules find, in order of place; where two overlap, the rule that comes first has it."""
     starts: list[int] = []
     taken: list[Hit] = []
+    anchors: dict[bytes, list[int]] = {}  # several rules have the same
     for index in sorted(fired):
         rule = RULES[index]
         if rule.in_text_only and not is_text:
             continue
-        fresh = [hit for hit in _judged(rule, data, is_code) if _is_free(hit, starts, taken)]
+        fresh = [hit for hit in _judged(rule, data, is_code, anchors) if _is_free(hit, starts, taken)]
         if fresh:
             taken = sorted([*taken, *fresh], key=lambda hit: hit.start)
             starts = [hit.start for hit in taken]
     return taken
 
 
-def _judged(rule: Rule, data: bytes, is_code: bool) -> Iterator[Hit]:
+def _judged(rule: Rule, data: bytes, is_code: bool, anchors: dict[bytes, list[int]]) -> Iterator[Hit]:
     free = 0  # where the last hit ended
-    for match in _anchored(rule, data) if rule.anchor else rule.compiled.finditer(data):
+    for match in _matches(rule, data, anchors):
         if match.start() >= free and (span := rule.judge(match, is_code)) is not None:
             yield Hit(rule, *span, match)
             free = match.end()
 
 
-def _anchored(rule: Rule, data: bytes) -> Iterator["re.Match[bytes]"]:
+def _matches(rule: Rule, data: bytes, anchors: dict[bytes, list[int]]) -> Iterator["re.Match[bytes]"]:
+    if not rule.anchor:
+        return rule.compiled.finditer(data)
+    if (places := anchors.get(rule.anchor)) is None:
+        places = anchors[rule.anchor] = [anchor.start() for anchor in _finder(rule.anchor)(data.lower())]
+    return rule.find(data, places) if rule.find is not None else _anchored(rule, data, places)
+
+
+def _anchored(rule: Rule, data: bytes, places: list[int]) -> Iterator["re.Match[bytes]"]:
     """Matches at every anchor, also inside others: in `token: secret: …` the first value is the second name."""
-    for anchor in re.finditer(rule.anchor, data.lower()):
-        if (match := rule.compiled.match(data, anchor.start())) is not None:
+    for place in places:
+        if (match := rule.compiled.match(data, place)) is not None:
             yield match
 
 
@@ -75,16 +85,31 @@ def triggers() -> Callable[[bytes], list[int]]:
         import re2
     except ImportError:
         return slow_triggers()
+    automaton = re2.Set.SearchSet(_options(re2))
+    for rule in RULES:
+        automaton.Add(rule.trigger)
+    automaton.Compile()
+    return lambda data: automaton.Match(data) or []
+
+
+@functools.cache
+def _finder(pattern: bytes) -> Callable[[bytes], Iterable["re.Match[bytes]"]]:
+    """A function that finds a pattern, by re2 if it is there: five times as fast."""
+    try:
+        import re2
+    except ImportError:
+        return re.compile(pattern).finditer
+    find: Callable[[bytes], Iterable[re.Match[bytes]]] = re2.compile(pattern, _options(re2)).finditer
+    return find
+
+
+def _options(re2: Any) -> Any:  # noqa: ANN401 - a module without types
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1  # bytes as they are
     options.never_capture = True
     options.log_errors = False  # the text is private, and a log is not
     options.max_mem = 64 << 20
-    automaton = re2.Set.SearchSet(options)
-    for rule in RULES:
-        automaton.Add(rule.trigger)
-    automaton.Compile()
-    return lambda data: automaton.Match(data) or []
+    return options
 
 
 @functools.cache

@@ -10,6 +10,8 @@ import binascii
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 Span = tuple[int, int]
 """Where a secret is in a text."""
@@ -24,9 +26,17 @@ _STAND_INS = frozenset(
     b" mysecret my-password yourpassword x-oauth-basic oauth2 bearer basic string bytes str p4ss".split()
 )
 _TEMPLATE = re.compile(
-    rb"[<>]|\$[({A-Za-z_0-9]|\{[^}]*\}|%[({a-zA-Z]|\*{3}|\.{3}|\xe2\x80\xa6|\xe2\x80\xa2|#\{|"
+    rb"\$[({]|\$[A-Z_][A-Z0-9_]+(?![A-Za-z0-9_])|\{\{|%[({]|\*{3}|\.{3}|\xe2\x80\xa6|\xe2\x80\xa2|#\{|"
     rb"\[\^?[A-Za-z0-9]-|\\[dwsnu]|(?i:x{4}|your[-_]?|change[-_]?(?:me|it|this)|placeholder|redacted|replace|insert[-_])"
 )
+_WHOLE_TEMPLATE = re.compile(
+    rb"<[^<>]*>?\Z|\{[^{}]*\}?\Z|\$\w+(?:(?:->|::|\.)\w+)*\Z|%\w+%\Z|"
+    rb"\$[0-9a-z-]{1,12}\$"  # a hash of a password, which is none
+)
+_VARIABLE = re.compile(rb"\$[A-Za-z_]")
+_PLACES = re.compile(rb"<[^<>]*>|\{[^{}]*\}|%[A-Za-z]|[<>]")
+"""What stands for something else if it stands alone, or among words; a password may hold it just as well."""
+
 _NOT_A_VALUE = re.compile(
     rb"(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//|[~.]{0,2}/[A-Za-z.]|[A-Za-z]:\\|[A-Za-z_$][\w$.:>-]*[(\[]|[@!&*][A-Za-z_.]+$|"
     rb"(?:data|urn|file|env|vault|arn|op|ssm|mailto):|[A-Za-z_-]+=\Z|-----"
@@ -59,7 +69,16 @@ def _is_stand_in(value: bytes, user: bytes = b"") -> bool:
     low = value.lower().strip(b"-_*.")
     is_filler = len(set(low)) <= 2 and not low.isdigit()
     is_word = low in _STAND_INS or low == user.lower() or (low.isalpha() and low.endswith((b"pass", b"password")))
-    return is_filler or is_word or _TEMPLATE.search(value) is not None
+    return is_filler or is_word or _is_template(value)
+
+
+def _is_template(value: bytes) -> bool:
+    if _TEMPLATE.search(value) or _WHOLE_TEMPLATE.match(value):
+        return True
+    if _VARIABLE.search(value) and not any(48 <= byte <= 57 for byte in value):
+        return True
+    rest, places = _PLACES.subn(b"", value)
+    return places > 0 and not looks_random(rest) and not looks_chosen(rest, is_weak_name=True)
 
 
 def _is_wordy(segment: bytes) -> bool:
@@ -95,6 +114,21 @@ def looks_chosen(value: bytes, *, is_weak_name: bool = False) -> bool:
     if _SEPARATOR.search(value.strip(b"=+@")):
         return has_digit and classes >= 3
     return (has_lower or has_upper) and (has_digit or _STRONG_SYMBOLS.search(value) is not None)
+
+
+_SENTENCE = re.compile(
+    rb"(?i)\b(?:must|least|chars?|characters?|digits?|letters?|numbers?|symbols?|enter|your|use|more|with|and|the|at|is|"
+    rb"are|be|for|to|of|or|in|not|no|wrong|invalid|new|error|expired?|field|required|step|version|min|max|than|please|"
+    rb"if|only|should|zeichen|mindestens|mit|der|die|das|und|de|la|le|et|el|y|para|con|caracteres)\b|pass|[.:()]\Z"
+)
+
+
+def _looks_like_a_phrase(value: bytes) -> bool:
+    """Whether a person may have chosen it from several words: `four Red 8 boats`, but nothing that says something."""
+    words = value.split(b" ")
+    if not 3 <= len(words) <= 8 or not 10 <= len(value) <= 64 or b"" in words or _SENTENCE.search(value):
+        return False
+    return value.upper() != value and value.lower() != value and any(48 <= byte <= 57 for byte in value)
 
 
 # --- judging assignments ------------------------------------------------------------------------------------------
@@ -151,9 +185,11 @@ def _strength(name: str) -> _Strength:
     return ""
 
 
-def _is_believable(value: bytes, strength: _Strength, *, is_variable: bool) -> bool:
-    if b" " in value or _is_stand_in(value) or _NOT_A_VALUE.match(value):
+def _is_believable(value: bytes, strength: _Strength, *, is_variable: bool = False, is_quoted: bool = False) -> bool:
+    if _is_stand_in(value) or _NOT_A_VALUE.match(value):
         return False
+    if b" " in value:
+        return is_quoted and strength == "password" and _looks_like_a_phrase(value)
     if is_variable:  # what stands bare in program code is a name, unless no name looks like that
         return looks_random(value) and len(_JOINT.findall(value)) >= 5 and b"." not in value
     if looks_random(value):
@@ -213,7 +249,7 @@ def judge_assignment(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     """Whether the name tells of a secret, and the value may be one."""
     data, (start, end) = match.string, match.span("secret")
     separator = match["separator"].strip(b" \t*")
-    if separator == b">" and data[end : end + 2] != b"</":
+    if separator.endswith(b">") and separator != b"=>" and data[end : end + 2] != b"</":
         return None
     if separator == b"|" and not _line_before(data, start).startswith(b"|"):
         return None
@@ -228,7 +264,30 @@ def judge_assignment(match: "re.Match[bytes]", is_code: bool) -> Span | None:
             end -= 1
         if data[start] in b"([{+":  # an expression
             return None
-    is_secret = _is_believable(data[start:end], strength, is_variable=is_bare and is_code)
+    is_quoted = not is_bare and data[end : end + 1] == match["open"][-1:]
+    is_secret = _is_believable(data[start:end], strength, is_variable=is_bare and is_code, is_quoted=is_quoted)
+    return (start, end) if is_secret else None
+
+
+_LABEL = re.compile(
+    rb"[ 	>]*(?:#{1,6}[ \t]+(?:[^\s:=]{1,24}[ \t]+){0,4}|(?:[-*+][ \t]+)?[*_]{0,3}(?:[^\s:=,;()]{1,20}[ \t]+){0,2})"
+    rb"[*_\"'`]{0,3}[A-Za-z0-9_.-]*\Z"
+)
+_PAIR = re.compile(rb"[A-Za-z_][\w.-]*[:=][^=]")
+
+
+def judge_below(match: "re.Match[bytes]", is_code: bool) -> Span | None:
+    """A value alone on its line, below a name with a colon, a heading, or a label that is alone on its line as well."""
+    data, (start, end) = match.string, match.span("secret")
+    is_assigned = match["separator"].strip(b" \t*_#`")[:1] in {b":", b"="}
+    if not is_assigned and (is_code or not _LABEL.match(_line_before(data, match.start()))):
+        return None
+    if not match["open"] and (
+        is_code or data[start] in b"([{+|" or data[end - 1] in b":)]}" or _PAIR.match(data[start:end])
+    ):
+        return None
+    strength = _strength(assigned_name(match))
+    is_secret = strength and _is_believable(data[start:end], "weak" if strength == "password" else strength)
     return (start, end) if is_secret else None
 
 
@@ -237,6 +296,112 @@ def judge_flag(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     strength = _strength(assigned_name(match))
     is_secret = _is_believable(match["secret"], strength, is_variable=False)
     return match.span("secret") if is_secret else None
+
+
+# --- tables -------------------------------------------------------------------------------------------------------
+
+_LINE = re.compile(rb"[^\r\n]{0,8192}")
+_BREAK = re.compile(rb"\r\n?|\n")
+_RULER = re.compile(rb"[ \t>]*\|?(?:[ \t]*:?-+:?[ \t]*\|)*[ \t]*(?::?-+:?)?[ \t]*\Z")
+_COLUMN_NAME = re.compile(
+    rb"[\"']?[A-Za-z\x80-\xff]{1,24}(?:[ _/-][A-Za-z\x80-\xff]{1,24}){0,3}(?:[ _-]?[0-9])?[\"']?\Z"
+)
+_CELLS = {
+    mark: re.compile(rb"(?:[ \t]*\"((?:[^\"]|\"\")*)\"[ \t]*|([^%s]*))(?:[%s]|\Z)" % (mark, mark))
+    for mark in (b"|", b",", b";", b"\t")
+}
+_CELL = re.compile(rb"[ \t\"'`*]*(?P<secret>[^\r\n]*?)[ \t\"'`*]*\Z")
+_MISFITS = 3  # lines one after the other that end a table
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a column of secrets: its heading lines, the secrets, and where it ends."""
+
+    heading: bytes
+    cells: "list[re.Match[bytes]]"
+    end: int
+
+
+def cells_of_tables(data: bytes, names: list[int]) -> Iterator["re.Match[bytes]"]:
+    """The secrets of all `tables`."""
+    for table in tables(data, names):
+        yield from table.cells
+
+
+def tables(data: bytes, names: list[int]) -> Iterator[Table]:
+    """The tables (Markdown, CSV) that have a column for passwords or keys; `names` are where one may be headed."""
+    done = 0
+    for name in names:
+        if name >= done:
+            low = name - len(_line_before(data, name))
+            line = _LINE.match(data, low)
+            done = line.end() if line else low
+            if line and (table := _table(data, low, done)) is not None:
+                done = max(done, table.end)  # a row is no heading
+                yield table
+
+
+def judge_cell(match: "re.Match[bytes]", is_code: bool) -> Span | None:
+    """A secret among the cells of a table; program code has none."""
+    return None if is_code else match.span("secret")
+
+
+def _table(data: bytes, start: int, end: int) -> Table | None:
+    ruler_start = _after_break(data, end)
+    ruler = _LINE.match(data, ruler_start)
+    if ruler and b"|" in ruler[0] and b"-" in ruler[0] and _RULER.match(ruler[0]):
+        mark, rows = b"|", _after_break(data, ruler.end())
+    else:
+        mark = next((mark for mark in (b"\t", b";", b",") if mark in data[start:end]), b"")
+        rows = ruler_start
+        names = data[start:end].split(mark) if mark else []
+        if not names or not all(_COLUMN_NAME.match(name) for name in names) or _is_row(data, start, mark, len(names)):
+            return None
+    columns = _cells(data, start, end, mark)
+    strengths = [_strength(data[low:high].strip(b" \t\"'`*").decode("utf-8", "replace")) for low, high in columns]
+    if not any(strengths):
+        return None
+    found: list[re.Match[bytes]] = []
+    position, misfits, last = rows, 0, rows
+    while position < len(data) and misfits < _MISFITS and (line := _LINE.match(data, position)) is not None:
+        cells = _cells(data, position, line.end(), mark) if line[0] else []
+        is_row = len(cells) == len(columns)
+        for (low, high), strength in zip(cells if is_row else [], strengths, strict=False):
+            cell = _CELL.match(data, low, high) if strength else None
+            if cell and _is_believable(cell["secret"], "weak" if strength == "password" else strength):
+                found.append(cell)
+        misfits = 0 if is_row else misfits + 1
+        last = line.end() if is_row else last
+        position = max(_after_break(data, line.end()), position + 1)
+    return Table(data[start:rows], found, last)
+
+
+def _is_row(data: bytes, start: int, mark: bytes, size: int) -> bool:
+    """Whether the line before is a row like this one, which is no heading then."""
+    before = data[max(start - 400, 0) : start].splitlines()
+    return bool(before) and before[-1].count(mark) == size - 1
+
+
+def _cells(data: bytes, start: int, end: int, mark: bytes) -> list[Span]:
+    if mark == b"|":  # the bars at both ends are none between two cells
+        while start < end and data[start] in b" \t>":
+            start += 1
+        while start < end and data[end - 1] in b" \t":
+            end -= 1
+        start += data[start : start + 1] == mark
+        end -= end > start and data[end - 1 : end] == mark
+    spans = []
+    for cell in _CELLS[mark].finditer(data, start, end):
+        spans.append(cell.span(1 if cell[1] is not None else 2))
+        if data[cell.end() - 1 : cell.end()] != mark or cell.end() == cell.start():
+            break
+    return spans
+
+
+def _after_break(data: bytes, position: int) -> int:
+    found = _BREAK.match(data, position)
+    return found.end() if found else position
 
 
 def _line_before(data: bytes, position: int) -> bytes:

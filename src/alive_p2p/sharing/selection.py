@@ -19,20 +19,24 @@ from alive_p2p.sharing.plan import RETURNABLE, LeftOut, Reason, Stamp
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.bundles import Bundle
-from alive_p2p.walnut.walnut import may_be_walnut
+from alive_p2p.walnut.walnut import is_kernel, is_kernel_copy, may_be_walnut
 
 _NEVER_ANYWHERE = frozenset([".git", ".alive", ".walnut", "__macosx"])
 _CLUTTER = frozenset(["node_modules", "__pycache__", ".venv", "thumbs.db", "desktop.ini", "icon\r", ".ds_store"])
+_CAPSULES = kernel.V1_CONTAINER.rpartition("/")[2]
 _BUILD_OUTPUT = frozenset(["raw", "dist", "build", "target", ".next", "_archive", "_references"])
 _CREDENTIALS = re.compile(
     r"""
     .*\.(pem|key|p12|pfx|pkcs12|jks|keystore|kdbx|kdb|ppk|asc\.key|sqlite-wal|sqlite-shm|sqlite-journal|db-wal|db-shm)
     | id_(?!.*\.pub$).*
-    | \.env.* | \.netrc | _netrc | \.pgpass | \.npmrc | \.pypirc | \.htpasswd
+    | \.env.* | .*\.env | \.netrc | _netrc | \.pgpass | \.npmrc | \.pypirc | \.htpasswd | \.git-credentials
     | credentials.* | client_secret.* | service-account.*\.json
+    | secrets\.(ya?ml|json|toml) | token\.json | kubeconfig | wallet\.dat
     """,
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
+_BACKUP = re.compile(r"(\.(bak|old|orig|save|swp)|~)+\Z", re.IGNORECASE)
+"""What editors and people put behind the name of a copy; the copy is what the original is."""
 
 
 @dataclass(frozen=True)
@@ -119,11 +123,11 @@ class Selector:
         for entry in self._entries(""):
             if entry.name == kernel.KERNEL:
                 self._note_kernel_leftovers()
-                continue
+                continue  # what goes is put in by name elsewhere
             if entry.name == kernel.V2_CONTAINER and self._holds_bundles(kernel.V2_CONTAINER, bundles):
                 self._walk_container(kernel.V2_CONTAINER, bundles, Reason.LOOSE_FILE)
-            elif entry.name == kernel.V1_CORE and entry.is_dir(follow_symlinks=False):
-                self._walk_core(bundles)
+            elif fold(entry.name) == kernel.V1_CORE and entry.is_dir(follow_symlinks=False):
+                self._walk_core(entry.name, bundles)
             else:
                 self._take(entry, entry.name, entry.name, None)
         self._refuse_collisions()
@@ -141,9 +145,9 @@ class Selector:
     def _holds_bundles(self, container: str, bundles: dict[str, Bundle]) -> bool:
         return any(bundle.relpath.startswith(container + "/") for bundle in bundles.values())
 
-    def _walk_core(self, bundles: dict[str, Bundle]) -> None:
-        for entry in self._entries(kernel.V1_CORE):
-            walnut_path = f"{kernel.V1_CORE}/{entry.name}"
+    def _walk_core(self, core: str, bundles: dict[str, Bundle]) -> None:
+        for entry in self._entries(core):
+            walnut_path = f"{core}/{entry.name}"
             if walnut_path == kernel.V1_CONTAINER and entry.is_dir(follow_symlinks=False) and not _is_link(entry):
                 self._walk_container(kernel.V1_CONTAINER, bundles, Reason.OLD_KERNEL)
             else:
@@ -185,11 +189,25 @@ class Selector:
                 raise _two_places(path + "/", places[path])
 
     def _note_kernel_leftovers(self) -> None:
-        """Say what of the kernel stays; what goes is put in by name elsewhere."""
-        for entry in self._entries(kernel.KERNEL):
-            if entry.name in kernel.SHARED and entry.is_file(follow_symlinks=False):
+        """Say what of the walnut's own kernel stays, also under a name that only looks like one that goes."""
+        for entry in self._entries_of_kernel(kernel.KERNEL):
+            if entry.name not in kernel.SHARED:
+                self._leave(f"{kernel.KERNEL}/{entry.name}", Reason.NEVER)
+
+    def _entries_of_kernel(self, folder: str) -> list["os.DirEntry[str]"]:
+        """What of a kernel may leave, in any spelling; the rest is listed."""
+        is_old = fold(folder.rpartition("/")[2]) == kernel.V1_CORE
+        going = []
+        for entry in self._entries(folder):
+            name = fold(entry.name)
+            is_shared = name in kernel.SHARED
+            if (is_shared and entry.is_file(follow_symlinks=False)) or (is_old and name == _CAPSULES):
+                going.append(entry)
                 continue
-            self._leave(f"{kernel.KERNEL}/{entry.name}", Reason.LINK if entry.is_symlink() else Reason.NEVER)
+            rest = Reason.OLD_KERNEL if is_old else Reason.NEVER
+            why = Reason.LINK if _is_link(entry) else Reason.SPECIAL if is_shared else rest
+            self._leave(f"{folder}/{entry.name}", why)
+        return going
 
     # -- one entry ---------------------------------------------------------------------------------------------
 
@@ -228,8 +246,12 @@ class Selector:
         self, name: str, walnut_path: str, inherited: Reason | None, *, is_folder: bool
     ) -> Reason | None:
         """The strongest reason: what is private in itself counts before what only lies in a folder that stays."""
-        if is_folder and not self.nested and may_be_walnut(self.root / walnut_path):
-            return Reason.NESTED_WALNUT
+        if is_folder and is_kernel_copy(self.root / walnut_path):
+            return Reason.KERNEL_COPY
+        if is_folder and may_be_walnut(self.root / walnut_path):
+            if not self.nested:
+                return Reason.NESTED_WALNUT
+            inherited = None if inherited is Reason.LOOSE_FILE else inherited  # asked for, wherever it lies
         if walnut_path in self._bundles:
             return inherited
         own = self._left_out_by_default(name, walnut_path, is_folder=is_folder)
@@ -251,7 +273,8 @@ class Selector:
             self._leave(walnut_path, reason)
             return False
         before = len(self.result.left_out)
-        entries = self._entries(walnut_path)
+        look = self._entries_of_kernel if is_kernel(self.root / walnut_path) else self._entries
+        entries = look(walnut_path)
         taken = [self._take(entry, f"{walnut_path}/{entry.name}", f"{path}/{entry.name}", reason) for entry in entries]
         if reason is not None:
             if not any(taken):
@@ -306,8 +329,6 @@ class Selector:
             return Reason.UNSAFE_NAME, "the name is the package's own"
         if "/" not in path and fold(path) == kernel.KERNEL:
             return Reason.UNSAFE_NAME, "it looks like the kernel"
-        if path.split("/")[-2:-1] == [kernel.KERNEL] and entry.name not in kernel.SHARED:
-            return Reason.NEVER, ""
         if why := paths.refusal(path):
             return Reason.UNSAFE_NAME, why
         return None
@@ -316,21 +337,25 @@ class Selector:
         folded = name.lower()
         if folded in _CLUTTER or name.startswith("._"):
             return Reason.CLUTTER
-        if _CREDENTIALS.fullmatch(name):
+        if _is_credential(name):
             return Reason.CREDENTIAL
         if is_folder and "/" not in walnut_path and folded in _BUILD_OUTPUT:
             return Reason.BUILD_OUTPUT
         if name.startswith("."):
             return Reason.HIDDEN
-        if not is_folder and folded.endswith(".walnut"):
+        if not is_folder and _BACKUP.sub("", folded).endswith(".walnut"):
             return Reason.OLDER_PACKAGE
         return None
+
+
+def _is_credential(name: str) -> bool:
+    return any(_CREDENTIALS.fullmatch(one) for one in (name, _BACKUP.sub("", name)))
 
 
 def _names_a_credential(pattern: Pattern) -> bool:
     """Whether a pattern means credentials and does not only happen to match one: `*.pem`, but not `*.*`."""
     last = pattern.text.rstrip("/").rpartition("/")[2]
-    return _CREDENTIALS.fullmatch(re.sub(r"\[[^\]]*\]|[*?]", "x", last)) is not None
+    return _is_credential(re.sub(r"\[[^\]]*\]|[*?]", "x", last))
 
 
 def _is_link(entry: "os.DirEntry[str]") -> bool:
@@ -350,16 +375,36 @@ def _two_places(one: str, other: str) -> WalnutError:
 
 
 def unmatched(exclusions: list[Exclusion], candidates: list[str], scope: str) -> Iterator[str]:
-    """A warning for every pattern that kept nothing back (share.md §3)."""
+    """A warning for every pattern that kept nothing back, or not all that it seems to name (share.md §3).
+
+    Args:
+        exclusions: the patterns, with what they kept back.
+        candidates: the package paths that leave all the same.
+        scope: the package's.
+    """
+    protected = protected_paths(scope)
+    others = [path for path in candidates if path not in protected]
     for exclusion in exclusions:
+        pattern = exclusion.pattern
+        what = f"the pattern '{pattern.text}' ({exclusion.origin})"
+        always = sorted(path for path in protected if pattern.matches(path))
+        similar = next((path for path in others if _misses_by_case(pattern, path)), None)
         if exclusion.matched:
-            continue
-        text = exclusion.pattern.text
-        if any(exclusion.pattern.matches(path) for path in protected_paths(scope)):
-            yield f"the pattern '{text}' ({exclusion.origin}) matches only what is always in a package"
-        elif any(exclusion.pattern.matches(path) for path in candidates):
-            yield f"the pattern '{text}' ({exclusion.origin}) matches only what is generated for the package"
-        elif similar := next((p for p in candidates if exclusion.pattern.matches_ignoring_case(p)), None):
-            yield f"the pattern '{text}' ({exclusion.origin}) matches nothing; upper and lower case count: '{similar}'"
+            if always:
+                yield f"{what} does not keep back what is always in a package: {', '.join(always)}"
+            if similar:
+                yield f"{what} does not keep back '{similar}': upper and lower case count"
+        elif always:
+            yield f"{what} matches only what is always in a package"
+        elif any(map(pattern.matches, others)):
+            yield f"{what} matches only what is generated for the package"
+        elif similar:
+            yield f"{what} matches nothing; upper and lower case count: '{similar}'"
         else:
-            yield f"the pattern '{text}' ({exclusion.origin}) matches nothing"
+            yield f"{what} matches nothing"
+
+
+def _misses_by_case(pattern: Pattern, path: str) -> bool:
+    if path == path.casefold() and pattern.text == pattern.text.casefold():
+        return False
+    return pattern.matches_ignoring_case(path) and not pattern.matches(path)

@@ -10,7 +10,7 @@ from alive_p2p import safe_yaml
 from alive_p2p.errors import WalnutError
 from alive_p2p.safe_yaml import UnsafeYamlError
 from alive_p2p.sharing.reduced_key import on_one_line, quoted
-from alive_p2p.text import one_line
+from alive_p2p.text import fold, one_line
 from alive_p2p.walnut import frontmatter, kernel
 from alive_p2p.walnut.bundles import declares_pii
 from alive_p2p.walnut.key import read_sensitivity
@@ -109,10 +109,34 @@ SESSIONS = "active_sessions"
 def without_active_sessions(data: bytes, path: str) -> bytes:
     """Remove `active_sessions` from a bundle's manifest, leaving every other byte as it was (share.md §2).
 
+    Args:
+        data: the manifest.
+        path: where it lies; one that is a `companion.md` keeps its fields in its frontmatter.
+
     Raises:
         WalnutError: it is there, and cannot be removed with certainty.
     """
-    if not any(mark in data for mark in (SESSIONS.encode(), b"\\", b"\0")):
+    if fold(path.rpartition("/")[2]) != kernel.V1_BUNDLE_MANIFEST:
+        return _without_sessions(data, path)
+    block = frontmatter.read(data)
+    if block.is_present:
+        return data[: block.start] + _without_sessions(block.yaml_of(data), path) + data[block.end :]
+    if block.problem is not None and SESSIONS in _said(data).replace("\0", ""):
+        raise _uncertain(path)
+    return data
+
+
+def _said(data: bytes) -> str:
+    return data.decode("utf-8", "replace").casefold()
+
+
+def _is_sessions(name: str) -> bool:
+    return name.strip().casefold() == SESSIONS
+
+
+def _without_sessions(data: bytes, path: str) -> bytes:
+    """The same, of YAML that is nothing else."""
+    if not any(mark in _said(data) for mark in (SESSIONS, "\\", "\0")):
         return data  # an escape, or another encoding, may spell the key in another way
     try:
         text = data.decode("utf-8")
@@ -128,21 +152,21 @@ def without_active_sessions(data: bytes, path: str) -> bytes:
         covered = safe_yaml.top_level_lines(text.removeprefix("\ufeff"))
     except UnsafeYamlError:
         raise _uncertain(path) from None
-    if not isinstance(before, dict) or SESSIONS not in before:
+    found = list(filter(_is_sessions, before)) if isinstance(before, dict) else []
+    if not isinstance(before, dict) or not found:
         return data
-    if SESSIONS not in covered:
+    if not covered.keys() >= set(found):
         raise _uncertain(path)
-    first, last = covered[SESSIONS]
-    lines = split_lines(text)
-    kept = "".join(lines[:first] + lines[last + 1 :])
-    if first == 0 and text.startswith("\ufeff"):
+    gone = {line for name in found for line in range(covered[name][0], covered[name][1] + 1)}
+    kept = "".join(line for number, line in enumerate(split_lines(text)) if number not in gone)
+    if 0 in gone and text.startswith("\ufeff"):
         kept = "\ufeff" + kept
     edited = kept.encode()
     try:
         after = safe_yaml.load_mapping(edited).value
     except UnsafeYamlError:
         raise _uncertain(path) from None
-    if after != {key: value for key, value in before.items() if key != SESSIONS}:
+    if after != {name: value for name, value in before.items() if name not in found}:
         raise _uncertain(path)
     return edited
 

@@ -163,7 +163,9 @@ class Journal:
 
     @property
     def state_on_disk(self) -> State:
-        """How far it has come, as recovery would see it."""
+        """How far it has come, as recovery would see it; where staging is out of reach, nothing is certain."""
+        if not files.is_folder(self.staging):
+            return State.COMMITTING
         on_disk = Journal.read(self.staging)
         return State.PREPARED if on_disk is None else on_disk.state
 
@@ -172,7 +174,9 @@ class Journal:
         """Whether nothing is half done: by the journal on disk, or because every operation was carried out."""
         if self.state_on_disk is not State.COMMITTING:
             return True
-        return not any(files.is_taken(self.staging / operation.src) for operation in self.operations)
+        return files.is_folder(self.staging) and not any(
+            files.is_taken(self.staging / operation.src) for operation in self.operations
+        )
 
     def check_parents(self) -> None:
         """Look that no symbolic link is on the way to anything that is changed.
@@ -205,6 +209,8 @@ class Journal:
         try:
             self.take_back(done)
         except BaseException:  # noqa: BLE001  (also a second interrupt: the journal stays, and recovery finishes it)
+            if isinstance(error, OSError):
+                error = files.file_system_error(error, "change", self.target)
             raise RollbackFailedError(self.target) from error
 
     def take_back(self, done: Sequence[Operation]) -> None:

@@ -131,6 +131,20 @@ def settle(runtime: Runtime, *, place: Path | None = None, action: Action = "rec
     return tuple(found)
 
 
+def interrupted(runtime: Runtime, *, place: Path) -> tuple[Path, ...]:
+    """The walnuts at or below a place that a killed process has left something of; only looks.
+
+    Raises:
+        FileSystemError: a registration cannot be read.
+    """
+    found = []
+    for registration in abandoned(runtime):
+        if _is_at_or_below(registration.target, place) and files.is_taken(registration.staging):
+            found.append(registration.target)
+        registration.close()
+    return tuple(dict.fromkeys(found))
+
+
 def unregistered(target: Path, runtime: Runtime) -> tuple[Settlement, ...]:
     """Staging folders beside (or in) a walnut that no transaction of this home knows; they are left as they are."""
     found = []

@@ -15,10 +15,12 @@ from pathlib import Path, PurePosixPath
 from alive_p2p import files, safe_yaml
 from alive_p2p.errors import FileSystemError, WalnutError
 from alive_p2p.safe_yaml import UnsafeYamlError, Value
+from alive_p2p.text import fold
 from alive_p2p.walnut import frontmatter, kernel
 from alive_p2p.walnut.key import Sensitivity, read_sensitivity
+from alive_p2p.walnut.mentions import mentioned, says_yes
 from alive_p2p.walnut.tasks import TaskCounts, count_tasks, tasks_at
-from alive_p2p.walnut.walnut import Walnut, looks_like_walnut
+from alive_p2p.walnut.walnut import Walnut, is_kernel_copy, may_be_walnut
 
 NOT_SEARCHED = frozenset(
     [
@@ -40,7 +42,6 @@ NOT_SEARCHED = frozenset(
 _MAX_DEPTH = 32
 _PII = re.compile(rb"\bpii\b", re.IGNORECASE)
 """In YAML that cannot be parsed the word is enough."""
-_NO = frozenset(["none", "", "false", "no", "off", "0", "n", "~"])
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Bundle:
             data = files.read_bytes(self.path / self.manifest_name, limit=kernel.SMALL_FILE_LIMIT)
         except FileSystemError as error:
             return {}, b"", error.message
-        if self.manifest_name == kernel.V1_BUNDLE_MANIFEST:
+        if fold(self.manifest_name) == kernel.V1_BUNDLE_MANIFEST:
             block = frontmatter.read(data)
             return block.fields, data, block.problem
         try:
@@ -113,6 +114,16 @@ class Bundle:
         """Whether it says that it holds personal data; whatever is not plainly a no counts as a yes."""
         return declares_pii(*self._fields)
 
+    @property
+    def mentions(self) -> frozenset[str]:
+        """The words about privacy that its manifest says, whether they count or not."""
+        fields, data, problem = self._fields
+        if problem is not None:
+            return frozenset()  # there every word counts
+        if fold(self.manifest_name) == kernel.V1_BUNDLE_MANIFEST:
+            data = frontmatter.read(data).yaml_of(data)
+        return mentioned(data, fields)
+
     @cached_property
     def tasks(self) -> TaskCounts:
         """Its tasks, counted."""
@@ -129,11 +140,15 @@ def declares_pii(fields: Mapping[str, Value], data: bytes, problem: str | None) 
     """
     if problem is not None:
         return _PII.search(data.replace(b"\0", b"")) is not None
-    return any(_says_yes(value) for name, value in fields.items() if str(name).strip().casefold() == "pii")
+    return any(says_yes(value) for name, value in fields.items() if str(name).strip().casefold() == "pii")
 
 
-def _says_yes(value: Value) -> bool:
-    return bool(value) if isinstance(value, list | dict) else str(value).strip().lower() not in _NO
+_SPELLINGS = frozenset([*kernel.BUNDLE_MANIFESTS, "context.manifest.yml"])
+
+
+def is_manifest(name: str) -> bool:
+    """Whether a file of this name says what the folder around it is, in any spelling that somebody may go by."""
+    return fold(name) in _SPELLINGS
 
 
 def bundle_manifest_name(folder: Path) -> str | None:
@@ -168,9 +183,14 @@ def _discover(root: Path) -> Iterator[Bundle]:
             if relative.count("/") >= _MAX_DEPTH:
                 continue
         for name in _subfolders(folder):
-            if name.startswith(".") or name in NOT_SEARCHED or looks_like_walnut(folder / name):
+            if name.startswith(".") or name in NOT_SEARCHED or _is_its_own(folder / name):
                 continue
             pending.append(f"{relative}/{name}" if relative else name)
+
+
+def _is_its_own(folder: Path) -> bool:
+    """Whether a folder is a walnut of its own, or what is left of one: then nothing in it is a bundle of this one."""
+    return may_be_walnut(folder) or is_kernel_copy(folder)
 
 
 def _subfolders(folder: Path) -> list[str]:

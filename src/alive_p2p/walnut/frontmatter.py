@@ -38,6 +38,10 @@ class Frontmatter:
         """Whether the file has a frontmatter block, readable or not."""
         return self.start >= 0
 
+    def yaml_of(self, data: bytes) -> bytes:
+        """The YAML itself, from the bytes of the file; empty where there is no block."""
+        return data[self.start : self.end] if self.is_present else b""
+
 
 def read(data: bytes) -> Frontmatter:
     """Find and parse the frontmatter of a Markdown file. Never raises; see `Frontmatter.problem`."""

@@ -16,6 +16,9 @@ LEDGER = "_kernel/imports.json"
 SHARED = frozenset(["key.md", "log.md", "insights.md", "tasks.json", "completed.json", "config.yaml"])
 """What of a kernel can leave, by its name inside `_kernel`; everything else stays at home (format.md §6)."""
 
+GUARDED = frozenset(["key.md", "log.md", "insights.md"])
+"""What of a kernel leaves reduced or as a stub, or as the gate allows; by these a kernel of another name is known."""
+
 BUNDLE_MANIFEST = "context.manifest.yaml"
 V1_BUNDLE_MANIFEST = "companion.md"
 BUNDLE_MANIFESTS = (BUNDLE_MANIFEST, V1_BUNDLE_MANIFEST)

@@ -8,6 +8,7 @@ from alive_p2p.safe_yaml import Value
 from alive_p2p.text import nearest, one_line
 from alive_p2p.walnut import frontmatter
 from alive_p2p.walnut.frontmatter import Frontmatter
+from alive_p2p.walnut.mentions import mentioned
 
 
 class Sensitivity(IntEnum):
@@ -38,6 +39,11 @@ class Key:
     block: Frontmatter
     sensitivity: Sensitivity
     sensitivity_reason: str
+
+    @property
+    def mentions(self) -> frozenset[str]:
+        """The words about privacy that its frontmatter says, whether they count or not."""
+        return mentioned(self.block.yaml_of(self.data), self.fields) if self.block.problem is None else frozenset()
 
     @property
     def fields(self) -> Mapping[str, Value]:

@@ -25,9 +25,7 @@ def write_projection(walnut: Walnut, runtime: Runtime) -> None:
         return
     script = _plugin_script(runtime)
     if script is None:
-        files.replace_file(
-            walnut.root / kernel.NOW, project(walnut, at=runtime.timestamp(), session=runtime.session_id)
-        )
+        write_built_in_projection(walnut, runtime)
         return
     try:
         done = subprocess.run(
@@ -45,6 +43,18 @@ def write_projection(walnut: Walnut, runtime: Runtime) -> None:
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise _projection_failed(one_line(lines[-1]) if lines else f"it ended with code {done.returncode}")
+
+
+def write_built_in_projection(walnut: Walnut, runtime: Runtime) -> None:
+    """Make `now.json` anew without the plugin.
+
+    Raises:
+        FileSystemError: it could not be written; the old one is as it was.
+    """
+    if runtime.is_set("ALIVE_P2P_SKIP_REGEN"):
+        return
+    now = project(walnut, at=runtime.timestamp(), session=runtime.session_id)
+    files.replace_file(walnut.root / kernel.NOW, now)
 
 
 def _plugin_script(runtime: Runtime) -> Path | None:

@@ -1,11 +1,13 @@
 """A walnut on disk, found by its path."""
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, UsageError, WalnutError
+from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.key import Key, read_key
 from alive_p2p.walnut.world import find_world, is_world
@@ -47,11 +49,53 @@ def looks_like_walnut(path: Path) -> bool:
 
 
 def may_be_walnut(path: Path) -> bool:
-    """Whether a folder is, was, or is meant to be a walnut: something lies where its key would be, in any layout.
+    """Whether a folder is, was, or is meant to be a walnut: it has a kernel of any layout, however it is spelt.
 
     What is nested in a walnut and may be one is not taken along by accident.
     """
-    return files.is_taken(path / kernel.KEY) or files.is_taken(path / kernel.V1_CORE / "key.md")
+    return bool(_kernels_in(path))
+
+
+def is_kernel(folder: Path) -> bool:
+    """Whether a folder is a kernel: `_kernel` by its name alone, `_core` (the oldest layout) by what it holds.
+
+    Upper and lower case do not count: on many systems they are the same. A link counts, though it is never followed.
+    """
+    name = fold(folder.name)
+    return (name == kernel.KERNEL and not files.is_file(folder)) or (name == kernel.V1_CORE and _holds_history(folder))
+
+
+def is_kernel_copy(folder: Path) -> bool:
+    """Whether a folder is what somebody kept of a kernel: called like one with something behind it, `_kernel.bak`."""
+    name = fold(folder.name)
+    return name.startswith(_KERNELS) and name not in _KERNELS and _holds_history(folder)
+
+
+def keys_in(path: Path) -> list[str]:
+    """Everything in a folder that says what walnut it is: relative paths, as they are spelt; none where it is none."""
+    return [
+        f"{found}/{name}" for found in _kernels_in(path) for name in _names(path / found) if fold(name) == _KEY_NAME
+    ]
+
+
+_KERNELS = (kernel.KERNEL, kernel.V1_CORE)
+_KEY_NAME = "key.md"
+
+
+def _kernels_in(path: Path) -> list[str]:
+    return [name for name in _names(path) if fold(name) in _KERNELS and is_kernel(path / name)]
+
+
+def _holds_history(folder: Path) -> bool:
+    return any(fold(name) in kernel.GUARDED for name in _names(folder))
+
+
+def _names(folder: Path) -> list[str]:
+    """What is in a folder, in order; nothing where that cannot be seen, since nothing of it can leave then."""
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208  (names as text are all that is needed)
+    except OSError:
+        return []
 
 
 def open_walnut(path: Path, *, allow_archived: bool = False) -> Walnut:

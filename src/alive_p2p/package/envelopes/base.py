@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -176,6 +177,7 @@ def needs(what: str, hint: str) -> PackageError:
 
 
 _TAR_MAGIC_AT = 257
+_OCTAL = re.compile(rb"[ \0]*([0-7]+)[ \0]*")
 _LOOKS_LIKE = (
     (b"PK\x03\x04", "a zip file"),
     (b"PK\x05\x06", "an empty zip file"),
@@ -217,8 +219,8 @@ def recognise(head: bytes) -> Envelope:
 def _first_member(head: bytes) -> bytes:
     """The name of the first member of a tar that is not an extended header, as far as `head` reaches."""
     at = 0
-    while head[at + 156 : at + 157] in (b"x", b"g") and head[at + 124 : at + 135].strip(b" \0").isdigit():
-        size = int(head[at + 124 : at + 135].strip(b" \0"), 8)
+    while head[at + 156 : at + 157] in (b"x", b"g") and (stated := _OCTAL.fullmatch(head, at + 124, at + 135)):
+        size = int(stated[1], 8)
         at += 512 + size + -size % 512
     return head[at : at + 100].rstrip(b"\0").removeprefix(b"./")
 
