@@ -159,7 +159,7 @@ def top_level_lines(text: str) -> dict[str, tuple[int, int]]:
             if depth == 1 and key is None:
                 key, first = event.value, _marks(event)[0].line
             elif depth == 1 and key is not None:
-                covered[key] = (first, last)
+                covered[key] = (first, max(first, last))  # an empty key stands nowhere as well
                 key = None
     return covered
 

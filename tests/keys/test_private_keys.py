@@ -1,7 +1,9 @@
 """Reading private keys, and what can be done with one."""
 
+import base64
 import os
 import re
+import struct
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +13,7 @@ import pyrage
 import pytest
 from key_making import PASSPHRASE, ReadKey, asks_once, run
 
-from alive_p2p.errors import UsageError
+from alive_p2p.errors import AliveP2PError, UsageError
 from alive_p2p.keys import private as private_module
 from alive_p2p.keys.private import CannotUnwrapError, PrivateKey, generate_private_key, load_private_key
 from alive_p2p.keys.public import KeyProblem, load_public_key
@@ -343,3 +345,20 @@ def test_an_empty_passphrase_protects_nothing(rsa: PrivateKey, read_key: ReadKey
         rsa.pkcs8_pem(b"")
     with pytest.raises(KeyProblem, match="PKCS#8"):
         load_private_key(read_key("age.txt"), label="age.txt").pkcs8_pem(None)
+
+
+@pytest.mark.parametrize("rounds", [4097, 1 << 24, (1 << 32) - 1])
+def test_a_key_that_takes_for_ever_to_unlock_is_refused(rounds: int) -> None:
+    """Two bits of a file are enough to make the library work for days; nobody is asked for the passphrase first."""
+
+    def text(value: bytes) -> bytes:
+        return struct.pack(">I", len(value)) + value
+
+    public = text(b"ssh-ed25519") + text(bytes(32))
+    blob = (
+        b"openssh-key-v1\0" + text(b"aes256-ctr") + text(b"bcrypt") + text(text(bytes(16)) + struct.pack(">I", rounds))
+    )
+    blob += struct.pack(">I", 1) + text(public) + text(bytes(144))
+    block = b"-----BEGIN OPENSSH PRIVATE KEY-----\n" + base64.encodebytes(blob) + b"-----END OPENSSH PRIVATE KEY-----\n"
+    with pytest.raises(AliveP2PError, match="rounds to check"):
+        load_private_key(block, label="slow", ask=lambda _: pytest.fail("asked"))

@@ -4,10 +4,14 @@ A private key lives in memory and nowhere else: it is not printed, not logged, a
 another form is re-serialised in memory.
 """
 
+import base64
+import io
 import re
+import struct
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.keys.public import (
@@ -33,6 +37,9 @@ NEW_RSA_BITS = 4096
 """The size of a relay's key (relay.md §2)."""
 
 PSS_SALT_BYTES = 32
+
+MAX_BCRYPT_ROUNDS = 4096
+"""How slow an OpenSSH key may make its passphrase (`ssh-keygen -a`, 24 by default): this many take half a minute."""
 
 _AGE_IDENTITY = re.compile(r"AGE-SECRET-KEY-1[0-9A-Z]+", re.IGNORECASE)
 
@@ -207,6 +214,10 @@ def _unlocked(what: str, block: bytes, label: str, ask: Ask | None) -> object:
             f"the private key '{label}' has a passphrase, and nobody can be asked for it here",
             hint="run it in a terminal",
         )
+    if what == "OPENSSH PRIVATE KEY" and (rounds := _bcrypt_rounds(block)) > MAX_BCRYPT_ROUNDS:
+        raise _bad(
+            label, f"its passphrase takes {rounds:,} rounds to check, more than the {MAX_BCRYPT_ROUNDS:,} allowed"
+        )
     passphrase = ask(f"passphrase of '{label}'")
     try:
         return _foreign(what, block, passphrase)
@@ -216,6 +227,24 @@ def _unlocked(what: str, block: bytes, label: str, ask: Ask | None) -> object:
             f"this passphrase does not open the private key '{label}'",
             hint="try again; if the passphrase is right, the file is damaged or under an unusual cipher",
         ) from None
+
+
+def _bcrypt_rounds(block: bytes) -> int:
+    """How slow an OpenSSH key makes guessing its passphrase; 0 where it does not say, or says it wrongly."""
+    body = b"".join(block.splitlines()[1:-1])
+    with suppress(ValueError, struct.error):
+        blob = io.BytesIO(base64.b64decode(body))
+        blob.read(len(b"openssh-key-v1\0"))
+        _text(blob)  # the cipher
+        _text(blob)  # the key derivation
+        options = io.BytesIO(_text(blob))
+        _text(options)  # the salt
+        return int(struct.unpack(">I", options.read(4))[0])
+    return 0
+
+
+def _text(blob: BinaryIO) -> bytes:
+    return blob.read(*struct.unpack(">I", blob.read(4)))
 
 
 def _foreign(what: str, block: bytes, passphrase: bytes | None) -> object:

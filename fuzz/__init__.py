@@ -1,0 +1,1 @@
+"""Coverage-guided fuzzing: what takes bytes that somebody else wrote (docs/development.md)."""
