@@ -33,7 +33,7 @@ check: $(READY)
 	$(BIN)/python -m pytest -n auto tests/journeys/test_docs.py tests/journeys/test_help.py
 
 crash: $(READY)
-	$(BIN)/python -m pytest -n auto -m crash tests/crash
+	$(BIN)/python -m pytest -n auto -m crash tests/crash tests/attacks
 
 FUZZ_SECONDS ?= 60
 FUZZ_JOBS ?= 2
