@@ -5,7 +5,6 @@ The real program is recorded; what a disk may have kept is worked out, and made;
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from crash import strace
 from crash.lost_writes import Content, Fate, Names, Recording, fates
 from crash.power_cut import Machine, PowerCuts
 from crash.scenarios import SCENARIOS
-from crash.system_calls import quick_folder
 
 MACHINES = {
     "one-disk": Machine(),
@@ -27,17 +25,10 @@ MACHINES = {
 
 
 @pytest.fixture(autouse=True)
-def _traceable(monkeypatch: pytest.MonkeyPatch) -> None:
-    strace.require()
+def _without_waiting(_traceable: None, monkeypatch: pytest.MonkeyPatch) -> None:
     # The model says what is durable; to wait for the disk on which the model's disks are made tells nothing.
     monkeypatch.setattr(os, "fsync", lambda _: None)
     monkeypatch.setattr(files, "_flush_file_system", lambda _: True)
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Path]:
-    with quick_folder(tmp_path) as folder:
-        yield folder
 
 
 @pytest.mark.crash

@@ -1,24 +1,14 @@
 """The installed program, killed or refused by the system at every system call on files of every kind of receive."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from crash import strace
 from crash.scenarios import SCENARIOS
-from crash.system_calls import WAYS, Subject, disturb_all, quick_folder, sample
+from crash.system_calls import WAYS, Subject, disturb_all, sample
 
-
-@pytest.fixture(autouse=True)
-def _traceable() -> None:
-    strace.require()
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Path]:
-    with quick_folder(tmp_path) as folder:
-        yield folder
+pytestmark = pytest.mark.usefixtures("_traceable")
 
 
 @pytest.mark.crash

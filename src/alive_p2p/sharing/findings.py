@@ -4,16 +4,13 @@ The text is looked at in windows that lie at fixed places of the file, however i
 constant and the findings are the same for every cutting. Each window holds some bytes before and after its core:
 a secret belongs to the window in whose core it begins, and is seen whole there.
 
-What a text says is not always what its bytes say: a window is looked at again as other *views* where it has zero bytes
-or invisible characters, goes on with a table, or has text of one byte a character where there should be two.
+A window is looked at again as `views_of` reads it in other ways.
 """
 
-import bisect
 import codecs
 import hashlib
-import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -22,6 +19,7 @@ from alive_p2p.globs import Pattern
 from alive_p2p.sharing.secret_excerpts import excerpt_of, finding_id
 from alive_p2p.sharing.secret_rules import LONGEST, RULES, open_table
 from alive_p2p.sharing.secret_set import Hit, hits, triggers
+from alive_p2p.sharing.secret_views import merged, views_of
 from alive_p2p.text import escape, fold
 
 TELL_TALES = ("pricing", "invoice", "salary", "strategy", "secret", "credential", ".env")
@@ -55,14 +53,6 @@ _PDF_OBJECT = re.compile(rb"[0-9] [0-9]{1,5} obj\b")
 
 _CONTROLS = bytes({*range(1, 32), 127} - set(b"\b\t\n\v\f\r\x1b"))
 """What texts do not have. Zero bytes are none of these: by themselves they only hide a text."""
-
-_INVISIBLE = re.compile(rb"\0+|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad")
-_INVISIBLE_ONES = ("\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u2060", "\ufeff", "\u00ad")
-_INVISIBLE_BYTES = tuple(one.encode() for one in _INVISIBLE_ONES)
-_ZEROS = re.compile(rb"\0+")
-
-_TWO_IN_ONE = re.compile(rb"(?:[\xe2-\xe7][\x80-\xbf]{2}){8}")
-"""What text of one byte a character looks like (in UTF-8) after it was read as if it had two."""
 
 _SURROUNDINGS = 256
 """So many bytes around a secret have to be text where there are zero bytes."""
@@ -257,9 +247,9 @@ class FileScan:
         fired = triggers()(data)
         found = [(hit.start, hit.end, hit) for hit in self._hits(data, fired)]
         if self._is_text:
-            for view in self._views(data):
+            for view in views_of(data, wide=self._wide, heading=self._heading):
                 seen = self._hits(view.data, triggers()(view.data))
-                found = _merged(found, [(view.place(hit.start), view.place(hit.end), hit) for hit in seen])
+                found = merged(found, [(view.place(hit.start), view.place(hit.end), hit) for hit in seen])
             if (zero := data.find(b"\0", core, end)) >= 0:
                 blocks = (data[low : min(low + _HEAD, end)] for low in range(zero, end, _HEAD))
                 self.is_opaque = self.is_opaque or any(_is_binary(block) for block in blocks)
@@ -276,16 +266,6 @@ class FileScan:
     def _hits(self, data: bytes, fired: list[int]) -> list[Hit]:
         found = hits(data, fired, is_code=self._is_code, is_text=self._is_text) if fired else []
         return [hit for hit in found if not (hit.rule.in_text_only and b"\0" in hit.secret)]
-
-    def _views(self, data: bytes) -> "Iterator[_View]":
-        is_marked = not data.isascii() and any(data.find(one, 1) > 0 for one in _INVISIBLE_BYTES)
-        if is_marked or b"\0" in data:
-            yield _without(data, _INVISIBLE)
-        if self._wide and _TWO_IN_ONE.search(data):
-            yield _narrow(data, self._wide)
-        if self._heading:
-            skipped = len(self._heading)
-            yield _View(self._heading + data, lambda place: place - skipped)
 
     def _open_table(self, data: bytes, end: int, fired: list[int]) -> bytes:
         """The heading of the table that the next window goes on with."""
@@ -305,57 +285,6 @@ class FileScan:
             self._rest.update(identity.encode())
             self._rest_count += 1
             self._rest_line = self._rest_line or self._line
-
-
-# --- views --------------------------------------------------------------------------------------------------------
-
-_Found = tuple[int, int, Hit]
-
-
-@dataclass(frozen=True)
-class _View:
-    """A window read in another way, and where in the window a place of it is."""
-
-    data: bytes
-    place: Callable[[int], int]
-
-
-def _without(data: bytes, pattern: "re.Pattern[bytes]") -> _View:
-    """The text without what a person does not see in it."""
-    kept: list[int] = []  # where in the view something was left out, and how much by then
-    gone: list[int] = []
-
-    def place(position: int) -> int:
-        if not kept:
-            spans = [match.span() for match in pattern.finditer(data)]
-            gone.extend(itertools.accumulate((end - start for start, end in spans), initial=0))
-            kept.extend(start - lost for (start, _), lost in zip(spans, gone, strict=False))
-        return position + gone[bisect.bisect_right(kept, position)]
-
-    return _View(pattern.sub(b"", data), place)
-
-
-def _narrow(data: bytes, encoding: str) -> _View:
-    """The text of one byte a character in what was read as if all of it had two."""
-    lead = len(data) - len(data.lstrip(bytes(range(0x80, 0xC0))))  # the rest of a character that the window cuts
-    wide = data[lead:].decode("utf-8", "ignore").encode(encoding)
-    view = _without(wide, _ZEROS)
-
-    def place(position: int) -> int:
-        return lead + len(wide[: view.place(position) & ~1].decode(encoding, "ignore").encode())
-
-    return _View(view.data, place)
-
-
-def _merged(found: list[_Found], more: list[_Found]) -> list[_Found]:
-    """What was found, in order of place, and what overlaps none of it."""
-    starts = [start for start, _, _ in found]
-    fresh = []
-    for one in more:
-        place = bisect.bisect_left(starts, one[1])
-        if place == 0 or found[place - 1][1] <= one[0]:
-            fresh.append(one)
-    return sorted([*found, *fresh], key=lambda one: one[:2])
 
 
 # --- kinds of files -----------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from alive_p2p.sharing.secret_tables import cells_of_tables, judge_cell, tables
 from alive_p2p.sharing.secret_tokens import (
     OVER,
     PREFIXED,
@@ -27,17 +28,14 @@ from alive_p2p.sharing.secret_tokens import (
 from alive_p2p.sharing.secret_values import (
     KEY_QUALIFIERS,
     Span,
-    cells_of_tables,
     judge_assignment,
     judge_aws_secret,
     judge_basic,
     judge_below,
-    judge_cell,
     judge_curl,
     judge_flag,
     judge_login,
     judge_random,
-    tables,
 )
 
 LONGEST = 7 * 1024

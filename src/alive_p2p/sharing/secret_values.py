@@ -10,8 +10,6 @@ import binascii
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 Span = tuple[int, int]
 """Where a secret is in a text."""
@@ -157,7 +155,7 @@ _HARMLESS_TOKENS = frozenset({
 _NAME_BEFORE = re.compile(rb"[A-Za-z0-9_.-]{0,48}\Z")
 _NAME_PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z\u0080-\uffff·]+|[0-9]+")
 
-_Strength = str  # "password", "weak" (a password by a short name), "secret" (made by machines), "" (nothing)
+Strength = str  # "password", "weak" (a password by a short name), "secret" (made by machines), "" (nothing)
 
 
 def assigned_name(match: "re.Match[bytes]") -> str:
@@ -167,7 +165,8 @@ def assigned_name(match: "re.Match[bytes]") -> str:
     return ((before[0] if before else b"") + match["name"]).decode("utf-8", "replace").lstrip(".-")
 
 
-def _strength(name: str) -> _Strength:
+def strength_of(name: str) -> Strength:
+    """What the name of a variable, a field or a column promises of its value."""
     words = [piece.lower() for piece in _NAME_PIECES.findall(name.replace("mot de passe", "mot·de·passe"))]
     while len(words) > 1 and (words[-1] in _NAME_SUFFIXES or words[-1].isdigit()):
         words.pop()
@@ -185,7 +184,8 @@ def _strength(name: str) -> _Strength:
     return ""
 
 
-def _is_believable(value: bytes, strength: _Strength, *, is_variable: bool = False, is_quoted: bool = False) -> bool:
+def is_believable(value: bytes, strength: Strength, *, is_variable: bool = False, is_quoted: bool = False) -> bool:
+    """Whether a value behind a name of this strength looks like a real one, and not like a stand-in or a reference."""
     if _is_stand_in(value) or _NOT_A_VALUE.match(value):
         return False
     if b" " in value:
@@ -242,7 +242,7 @@ def judge_basic(match: "re.Match[bytes]", is_code: bool) -> Span | None:
 
 def judge_curl(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     """As `judge_login`, on a line that calls curl."""
-    return judge_login(match, is_code) if b"curl" in _line_before(match.string, match.start()) else None
+    return judge_login(match, is_code) if b"curl" in line_before(match.string, match.start()) else None
 
 
 def judge_assignment(match: "re.Match[bytes]", is_code: bool) -> Span | None:
@@ -251,11 +251,11 @@ def judge_assignment(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     separator = match["separator"].strip(b" \t*")
     if separator.endswith(b">") and separator != b"=>" and data[end : end + 2] != b"</":
         return None
-    if separator == b"|" and not _line_before(data, start).startswith(b"|"):
+    if separator == b"|" and not line_before(data, start).startswith(b"|"):
         return None
     if separator == b":" and _PATH_STEP.search(data, max(match.start() - 2, 0), match.start()):
         return None  # `AWS::ApiGateway::ApiKey`, `arn:…:secret:name`
-    strength = _strength(assigned_name(match))
+    strength = strength_of(assigned_name(match))
     if not strength or (separator.rstrip(b":").isalpha() and strength != "password"):
         return None  # "the token is …" says nothing, "the password is …" does
     is_bare = not match["open"]
@@ -265,7 +265,7 @@ def judge_assignment(match: "re.Match[bytes]", is_code: bool) -> Span | None:
         if data[start] in b"([{+":  # an expression
             return None
     is_quoted = not is_bare and data[end : end + 1] == match["open"][-1:]
-    is_secret = _is_believable(data[start:end], strength, is_variable=is_bare and is_code, is_quoted=is_quoted)
+    is_secret = is_believable(data[start:end], strength, is_variable=is_bare and is_code, is_quoted=is_quoted)
     return (start, end) if is_secret else None
 
 
@@ -280,130 +280,25 @@ def judge_below(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     """A value alone on its line, below a name with a colon, a heading, or a label that is alone on its line as well."""
     data, (start, end) = match.string, match.span("secret")
     is_assigned = match["separator"].strip(b" \t*_#`")[:1] in {b":", b"="}
-    if not is_assigned and (is_code or not _LABEL.match(_line_before(data, match.start()))):
+    if not is_assigned and (is_code or not _LABEL.match(line_before(data, match.start()))):
         return None
     if not match["open"] and (
         is_code or data[start] in b"([{+|" or data[end - 1] in b":)]}" or _PAIR.match(data[start:end])
     ):
         return None
-    strength = _strength(assigned_name(match))
-    is_secret = strength and _is_believable(data[start:end], "weak" if strength == "password" else strength)
+    strength = strength_of(assigned_name(match))
+    is_secret = strength and is_believable(data[start:end], "weak" if strength == "password" else strength)
     return (start, end) if is_secret else None
 
 
 def judge_flag(match: "re.Match[bytes]", is_code: bool) -> Span | None:
     """The same for an option of a command, whose value is never a variable."""
-    strength = _strength(assigned_name(match))
-    is_secret = _is_believable(match["secret"], strength, is_variable=False)
+    strength = strength_of(assigned_name(match))
+    is_secret = is_believable(match["secret"], strength, is_variable=False)
     return match.span("secret") if is_secret else None
 
 
-# --- tables -------------------------------------------------------------------------------------------------------
-
-_LINE = re.compile(rb"[^\r\n]{0,8192}")
-_BREAK = re.compile(rb"\r\n?|\n")
-_RULER = re.compile(rb"[ \t>]*\|?(?:[ \t]*:?-+:?[ \t]*\|)*[ \t]*(?::?-+:?)?[ \t]*\Z")
-_COLUMN_NAME = re.compile(
-    rb"[\"']?[A-Za-z\x80-\xff]{1,24}(?:[ _/-][A-Za-z\x80-\xff]{1,24}){0,3}(?:[ _-]?[0-9])?[\"']?\Z"
-)
-_CELLS = {
-    mark: re.compile(rb"(?:[ \t]*\"((?:[^\"]|\"\")*)\"[ \t]*|([^%s]*))(?:[%s]|\Z)" % (mark, mark))
-    for mark in (b"|", b",", b";", b"\t")
-}
-_CELL = re.compile(rb"[ \t\"'`*]*(?P<secret>[^\r\n]*?)[ \t\"'`*]*\Z")
-_MISFITS = 3  # lines one after the other that end a table
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table with a column of secrets: its heading lines, the secrets, and where it ends."""
-
-    heading: bytes
-    cells: "list[re.Match[bytes]]"
-    end: int
-
-
-def cells_of_tables(data: bytes, names: list[int]) -> Iterator["re.Match[bytes]"]:
-    """The secrets of all `tables`."""
-    for table in tables(data, names):
-        yield from table.cells
-
-
-def tables(data: bytes, names: list[int]) -> Iterator[Table]:
-    """The tables (Markdown, CSV) that have a column for passwords or keys; `names` are where one may be headed."""
-    done = 0
-    for name in names:
-        if name >= done:
-            low = name - len(_line_before(data, name))
-            line = _LINE.match(data, low)
-            done = line.end() if line else low
-            if line and (table := _table(data, low, done)) is not None:
-                done = max(done, table.end)  # a row is no heading
-                yield table
-
-
-def judge_cell(match: "re.Match[bytes]", is_code: bool) -> Span | None:
-    """A secret among the cells of a table; program code has none."""
-    return None if is_code else match.span("secret")
-
-
-def _table(data: bytes, start: int, end: int) -> Table | None:
-    ruler_start = _after_break(data, end)
-    ruler = _LINE.match(data, ruler_start)
-    if ruler and b"|" in ruler[0] and b"-" in ruler[0] and _RULER.match(ruler[0]):
-        mark, rows = b"|", _after_break(data, ruler.end())
-    else:
-        mark = next((mark for mark in (b"\t", b";", b",") if mark in data[start:end]), b"")
-        rows = ruler_start
-        names = data[start:end].split(mark) if mark else []
-        if not names or not all(_COLUMN_NAME.match(name) for name in names) or _is_row(data, start, mark, len(names)):
-            return None
-    columns = _cells(data, start, end, mark)
-    strengths = [_strength(data[low:high].strip(b" \t\"'`*").decode("utf-8", "replace")) for low, high in columns]
-    if not any(strengths):
-        return None
-    found: list[re.Match[bytes]] = []
-    position, misfits, last = rows, 0, rows
-    while position < len(data) and misfits < _MISFITS and (line := _LINE.match(data, position)) is not None:
-        cells = _cells(data, position, line.end(), mark) if line[0] else []
-        is_row = len(cells) == len(columns)
-        for (low, high), strength in zip(cells if is_row else [], strengths, strict=False):
-            cell = _CELL.match(data, low, high) if strength else None
-            if cell and _is_believable(cell["secret"], "weak" if strength == "password" else strength):
-                found.append(cell)
-        misfits = 0 if is_row else misfits + 1
-        last = line.end() if is_row else last
-        position = max(_after_break(data, line.end()), position + 1)
-    return Table(data[start:rows], found, last)
-
-
-def _is_row(data: bytes, start: int, mark: bytes, size: int) -> bool:
-    """Whether the line before is a row like this one, which is no heading then."""
-    before = data[max(start - 400, 0) : start].splitlines()
-    return bool(before) and before[-1].count(mark) == size - 1
-
-
-def _cells(data: bytes, start: int, end: int, mark: bytes) -> list[Span]:
-    if mark == b"|":  # the bars at both ends are none between two cells
-        while start < end and data[start] in b" \t>":
-            start += 1
-        while start < end and data[end - 1] in b" \t":
-            end -= 1
-        start += data[start : start + 1] == mark
-        end -= end > start and data[end - 1 : end] == mark
-    spans = []
-    for cell in _CELLS[mark].finditer(data, start, end):
-        spans.append(cell.span(1 if cell[1] is not None else 2))
-        if data[cell.end() - 1 : cell.end()] != mark or cell.end() == cell.start():
-            break
-    return spans
-
-
-def _after_break(data: bytes, position: int) -> int:
-    found = _BREAK.match(data, position)
-    return found.end() if found else position
-
-
-def _line_before(data: bytes, position: int) -> bytes:
+def line_before(data: bytes, position: int) -> bytes:
+    """What stands before a place on its line, up to 400 bytes of it."""
     low = max(position - 400, 0)
     return data[max(data.rfind(b"\n", low, position), data.rfind(b"\r", low, position), low - 1) + 1 : position]
