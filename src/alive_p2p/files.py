@@ -47,6 +47,13 @@ _REASONS = {
 }
 
 
+_NOT_REGULAR = ("not-a-file", "it is a pipe, a socket or a device, not a file", "move it away and run it again")
+
+
+class _NotRegularError(OSError):
+    """Something that is no file lies where a file is read."""
+
+
 def watch(watcher: Watcher | None) -> None:
     """Install (or with None remove) a function that is called before every durable operation.
 
@@ -63,9 +70,9 @@ def _about_to(operation: str, *paths: Path) -> None:
 
 def file_system_error(error: OSError, action: str, path: Path | str) -> FileSystemError:
     """Turn an `OSError` into ours: `cannot <action> <path>: <reason>`."""
-    code, reason, hint = _REASONS.get(
-        error.errno or 0, ("io-error", (error.strerror or type(error).__name__).lower(), None)
-    )
+    unknown = ("io-error", (error.strerror or type(error).__name__).lower(), None)
+    is_special = isinstance(error, _NotRegularError)
+    code, reason, hint = _NOT_REGULAR if is_special else _REASONS.get(error.errno or 0, unknown)
     return FileSystemError(code, f"cannot {action} '{path}': {reason}", hint=hint)
 
 
@@ -118,13 +125,13 @@ def open_regular(path: Path) -> BinaryIO:
     """Open a regular file for reading, never through a symbolic link and never blocking on a FIFO.
 
     Raises:
-        OSError: as `open` does, and `ELOOP`/`EINVAL` where it is a link or not a regular file.
+        OSError: as `open` does, and with `ELOOP` or `EINVAL` where it is a link or no regular file.
     """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
+            raise _NotRegularError(errno.EINVAL, "not a regular file", str(path))
         return os.fdopen(descriptor, "rb", buffering=0)
     except BaseException:
         os.close(descriptor)
@@ -186,12 +193,16 @@ def ensure_private_folder(path: Path) -> None:
     Raises:
         FileSystemError: it cannot be made.
     """
-    with translating("create", path):
+    try:
         missing = list(itertools.takewhile(lambda folder: not folder.is_dir(), (path, *path.parents)))
         for folder in reversed(missing):
             _about_to("make-folder", folder)
             folder.mkdir(mode=0o700 if folder == path else 0o777, exist_ok=True)
             flush_folder(folder.parent)
+    except OSError as error:
+        problem = file_system_error(error, "create", path)
+        problem.hint = problem.hint or "set ALIVE_HOME to a folder that can be written"
+        raise problem from error
 
 
 def create_file(path: Path, *, mode: int = 0o666) -> BinaryIO:

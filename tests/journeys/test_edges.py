@@ -223,3 +223,34 @@ def test_several_receives_at_once_leave_one_of_each(
     assert sorted(name for entry in imports[1:] for name in entry["applied_bundles"]) == [f"b{n}" for n in range(6)]
     assert (target / "_kernel" / "log.md").read_bytes().count(b"\n## ") == 7
     assert sys.version_info >= (3, 11)
+
+
+def test_the_page_does_not_take_the_place_of_the_package(program: str, home: Path, tmp_path: Path, nova: Path) -> None:
+    """`--html` and `--output` with one name are refused, also with `--force`, and the file that is there stays."""
+    (tmp_path / "one").write_bytes(b"mine")
+    for force in ("", "--force"):
+        command = f'"$A" create --scope full --walnut {nova} --yes -o one --html ./one {force}'
+        done = _shell(command, program, home, tmp_path)
+        assert done.returncode == 2
+        assert b"the page would take the place of the package" in done.stderr
+        assert (tmp_path / "one").read_bytes() == b"mine"
+
+
+@posix
+def test_a_pipe_in_the_place_of_the_ledger(program: str, home: Path, tmp_path: Path, nova: Path) -> None:
+    """It is neither waited for nor a riddle: what is wrong, and what to do."""
+    (nova / "_kernel" / "imports.json").unlink(missing_ok=True)
+    os.mkfifo(nova / "_kernel" / "imports.json")
+    done = _shell(f'"$A" create --scope full --walnut {nova} -o x.walnut --yes', program, home, tmp_path)
+    assert done.returncode == 1
+    assert b"imports.json': it is a pipe, a socket or a device, not a file" in done.stderr
+    assert b"try: move it away" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a place where nothing can be made, such as /proc")
+def test_a_home_that_cannot_be_written(program: str, tmp_path: Path, nova: Path) -> None:
+    """The error names the way out."""
+    command = f'"$A" create --scope full --walnut {nova} -o x.walnut --yes'
+    done = _shell(command, program, Path("/proc/none"), tmp_path)
+    assert done.returncode == 1
+    assert b"try: set ALIVE_HOME to a folder that can be written" in done.stderr

@@ -129,16 +129,14 @@ def test_only_a_yes_to_the_fingerprints_goes_on(
 @pytest.mark.parametrize(
     ("answer", "code", "piece"),
     [
-        (None, 2, "nobody at GitHub is called 'carla'"),
-        ((200, b""), 2, "carla publishes no key at GitHub that can be used"),
         ((200, b"<!DOCTYPE html>"), 1, "what GitHub gives as the keys of 'carla' cannot be used: it is a web page"),
         ((200, b"ssh-ed25519 AAAA\x1b[2J\n"), 1, "what GitHub gives as the keys of 'carla' cannot be used: line 1"),
         ((503, b""), 1, "the keys could not be fetched from GitHub: it answered 503"),
     ],
-    ids=["unknown", "no keys", "web page", "damaged", "down"],
+    ids=["web page", "damaged", "down"],
 )
 def test_a_host_that_gives_no_key_ends_it(
-    answer: tuple[int, bytes] | None,
+    answer: tuple[int, bytes],
     code: int,
     piece: str,
     terminal: Terminal,
@@ -148,8 +146,7 @@ def test_a_host_that_gives_no_key_ends_it(
 ) -> None:
     """Whose login and which host is said; nobody is asked whether to seal it for nothing, and no file is made."""
     address, answers = host
-    if answer is not None:
-        answers["/carla.keys"] = answer
+    answers["/carla.keys"] = answer
     child = _for_carla(terminal, world, tmp_path / "out", ALIVE_P2P_GITHUB_URL=address)
     press(child, "their name at GitHub", "carla", ENTER)
     exit_code, said = ended(child)
@@ -187,11 +184,10 @@ def test_what_cannot_be_a_login_is_told(
     """Before anybody is asked for its keys, and with what does not belong on a terminal written as escapes."""
     child = _for_carla(terminal, world, tmp_path / "out", ALIVE_P2P_GITHUB_URL="http://127.0.0.1:1")
     press(child, "their name at GitHub", typed, ENTER)
+    child.expect_exact(f"'{shown}' cannot be a login at GitHub; type another name")
+    press(child, "their name at GitHub", CTRL_C)
     code, said = ended(child)
-    error = said[said.index("error:") :]
-    assert (code, f"'{shown}' cannot be a login at GitHub" in error) == (2, True), said
-    assert "left untouched: everything" in error
-    assert "Traceback" not in said
+    assert (code, "Traceback" in said) == (130, False), said
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -326,3 +322,28 @@ def test_a_revoked_key_is_not_sealed_for_by_another_road(
     assert done.returncode != 0
     assert "the key of 'mallory' is revoked" in done.stderr
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "piece"),
+    [
+        ("carlla", "nobody at GitHub is called 'carlla'"),
+        ("empty", "empty publishes no key at GitHub that can be used"),
+    ],
+)
+def test_a_mistyped_name_is_asked_for_again(
+    typed: str, piece: str, terminal: Terminal, world: Path, tmp_path: Path, host: Host
+) -> None:
+    """At once, before any other question, and the flow goes on with the right one."""
+    address, answers = host
+    answers["/carla.keys"] = (200, public_half(make_ssh_key(tmp_path / "carla", "ed25519")))
+    answers["/empty.keys"] = (200, b"")
+    child = _for_carla(terminal, world, tmp_path / "out", ALIVE_P2P_GITHUB_URL=address)
+    press(child, "their name at GitHub", typed, ENTER)
+    child.expect_exact(f"{piece}; type another name, or stop with Ctrl-C")
+    press(child, "their name at GitHub", "carla", ENTER)
+    child.expect(r"seal it for github:carla\? \[y/N\]: ")
+    child.sendline("y")
+    press(child, "and now", ENTER)
+    code, said = ended(child)
+    assert code == 0, said

@@ -16,6 +16,7 @@ from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.envelopes.sealing import Seal
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing.gate import Outcome
+from alive_p2p.sharing.output import Destination
 from alive_p2p.sharing.pipeline import plan_share, write_share
 from alive_p2p.sharing.plan import Reason, SharePlan, ShareRequest
 from alive_p2p.sharing.stubs import without_active_sessions
@@ -108,7 +109,8 @@ def test_a_second_look_replaces_the_page_of_the_first(tmp_path: Path, runtime: R
     root = plant(tmp_path / "nova", OPEN)
     taken = plant(tmp_path / "out", {"page.html": b"mine"}) / "page.html"
     call: Any = SimpleNamespace(runtime=runtime, screen=SimpleNamespace(note=lambda _: None))
-    page = PageFile(call, ShareRequest(root, "full"), taken, force=False)
+    package = Destination(taken.parent, "nova.walnut", replaces=False)
+    page = PageFile(call, ShareRequest(root, "full"), taken, force=False, apart_from=package)
     first, second = _plan(root, runtime), _plan(root, runtime, description="as it is now")
     page.write(first)
     page.write(second)

@@ -47,9 +47,9 @@ def create(
     """
     screen = call.screen
     request = Packing(options).request(call)
-    page = PageFile(call, request, html, force=force)
+    place = check_output(request, call.runtime, output=output, force=force)
+    page = PageFile(call, request, html, force=force, apart_from=place)
     if dry_run:
-        check_output(request, call.runtime, output=output, force=force)
         plan = plan_share(request, call.runtime, wait_seconds=wait)
         screen.lines(preview_lines(plan), result=True)
         screen.document({"status": "dry-run", **plan_document(plan)})

@@ -129,19 +129,29 @@ class PageFile:
         request: what is shared.
         path: the file, or an existing folder; None where no page is wanted.
         force: replace the file that is there.
+        apart_from: where the package goes.
 
     Raises:
         AliveP2PError: it would lie inside the walnut, or it cannot be a file.
     """
 
-    def __init__(self, call: Call, request: ShareRequest, path: Path | None, *, force: bool) -> None:
+    def __init__(
+        self, call: Call, request: ShareRequest, path: Path | None, *, force: bool, apart_from: Destination
+    ) -> None:
         self._call = call
         self._place: Destination | None = None
         if path is not None:
             root = open_walnut(request.walnut).root
             name = page_name(root.name, request.scope, call.runtime.created())
             self._place = resolve_output(
-                root, name, call.runtime, output=path, force=force, what="page", option="--html"
+                root,
+                name,
+                call.runtime,
+                output=path,
+                force=force,
+                what="page",
+                option="--html",
+                apart_from=apart_from,
             )
 
     def write(self, plan: SharePlan) -> None:

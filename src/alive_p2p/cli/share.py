@@ -17,6 +17,7 @@ from alive_p2p.cli.questions import Answer, Questions
 from alive_p2p.cli.screen import short
 from alive_p2p.errors import AliveP2PError, UsageError
 from alive_p2p.globs import Pattern, pattern_for
+from alive_p2p.keys.published import fetch_published_keys
 from alive_p2p.sharing.gate import Outcome
 from alive_p2p.sharing.pipeline import check_output, plan_share, refuse_blocked, write_share
 from alive_p2p.sharing.plan import SharePlan, ShareRequest
@@ -62,8 +63,8 @@ def share(
     _for_whom(call, questions, options, to_nobody=to_nobody)
     _presets(questions, found, options)
     request = Packing(options).request(call)
-    check_output(request, call.runtime, output=output, force=force)
-    page = PageFile(call, request, html, force=force)
+    place = check_output(request, call.runtime, output=output, force=force)
+    page = PageFile(call, request, html, force=force, apart_from=place)
     plan = _agreed_plan(call, questions, request, wait, page, dry_run=dry_run)
     if plan is None:
         return
@@ -155,17 +156,26 @@ def _for_whom(call: Call, questions: Questions, options: dict[str, Any], *, to_n
     if kind == "peer":
         options["recipients"] = (name,)
     elif kind == "published":
-        options["to"] = (_login(questions),)
+        options["to"] = (_login(call, questions),)
     else:
         options["encrypt"] = kind
 
 
-def _login(questions: Questions) -> str:
+def _login(call: Call, questions: Questions) -> str:
+    """`host:login` of somebody who publishes a key there; a name that nobody has is asked for again."""
     names = {"github": "GitHub", "gitlab": "GitLab"}
     host = questions.choose("where?", [Answer(name, word) for word, name in names.items()])
-    while not (login := questions.text(f"their name at {names[host]}:")):
-        questions.tell("a name is needed; Ctrl-C stops")
-    return f"{host}:{login}"
+    while True:
+        login = questions.text(f"their name at {names[host]}:")
+        if not login:
+            questions.tell("a name is needed; Ctrl-C stops")
+            continue
+        try:
+            fetch_published_keys(f"{host}:{login}", call.runtime)
+        except UsageError as error:
+            questions.tell(f"{error.message}; type another name, or stop with Ctrl-C")
+        else:
+            return f"{host}:{login}"
 
 
 def _presets(questions: Questions, walnut: Walnut, options: dict[str, Any]) -> None:

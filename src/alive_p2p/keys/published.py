@@ -68,7 +68,12 @@ def fetch_published_keys(text: str, runtime: Runtime) -> list[PublicKey]:
     word, login = text.split(":", 1)
     host = HOSTS[word]
     if not host.login.fullmatch(login):
-        raise UsageError("bad-login", f"'{login}' cannot be a login at {host.name}", untouched="everything")
+        raise UsageError(
+            "bad-login",
+            f"'{login}' cannot be a login at {host.name}",
+            untouched="everything",
+            hint=f"write it as `{word}:LOGIN`, as in the address of their page",
+        )
     address = runtime.environ.get(host.variable) or host.address
     data = _Download(f"{address.rstrip('/')}/{login}.keys", host, login).run(runtime)
     keys = _read_keys(data, host, login)
@@ -197,7 +202,9 @@ class _Download:
     def _refused(self, code: int) -> AliveP2PError:
         if code == 404:
             what = f"nobody at {self._host.name} is called '{self._login}'"
-            return UsageError("no-such-login", what, untouched="everything")
+            return UsageError(
+                "no-such-login", what, untouched="everything", hint="ask them how their name is spelt there"
+            )
         if 300 <= code < 400:
             return self._unreachable(f"it sends us somewhere else ({code}); is '{self._login}' still their login?")
         return self._unreachable(f"it answered {code}")

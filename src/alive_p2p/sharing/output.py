@@ -59,6 +59,7 @@ def resolve_output(
     force: bool,
     what: str = "package",
     option: str = "--output",
+    apart_from: Destination | None = None,
 ) -> Destination:
     """Decide the file to write. Looks, and writes nothing.
 
@@ -71,6 +72,7 @@ def resolve_output(
         force: replace the file that `output` names.
         what: what is written, in words.
         option: the flag that names it.
+        apart_from: what else the same call writes, which must not be the same file.
 
     Raises:
         UsageError: the folder does not exist, or what is to be replaced is not a file.
@@ -101,7 +103,15 @@ def resolve_output(
     replaces = force and not is_folder
     if replaces and files.exists(output) and not files.is_link(output) and not files.is_file(output):
         raise UsageError("not-a-file", f"'{output}' is not a file, so it is not replaced", untouched="everything")
-    return Destination(Path(os.path.realpath(folder)), name, replaces)
+    place = Destination(Path(os.path.realpath(folder)), name, replaces)
+    if apart_from is not None and (place.folder, place.name) == (apart_from.folder, apart_from.name):
+        raise UsageError(
+            "same-file",
+            f"the {what} would take the place of the package: both are to be '{output}'",
+            untouched="everything",
+            hint=f"choose another place with `{option}`",
+        )
+    return place
 
 
 def _is_inside(folder: Path, root: Path) -> bool:

@@ -16,7 +16,7 @@ from alive_p2p.package.writer import ChangedError, Piece, write_package
 from alive_p2p.runtime import Runtime, parse_timestamp
 from alive_p2p.sharing.contents import stamp_of
 from alive_p2p.sharing.gate import GateError, ruling_on
-from alive_p2p.sharing.output import default_name, resolve_output
+from alive_p2p.sharing.output import Destination, default_name, resolve_output
 from alive_p2p.sharing.plan import PlannedFile, Reason, SharePlan, ShareRequest, ShareResult
 from alive_p2p.sharing.planning import Planner, check_request
 from alive_p2p.sharing.sent import record, refuse_unrecordable
@@ -137,15 +137,15 @@ def plan_name(plan: SharePlan) -> str:
     return default_name(plan.root.name, plan.manifest.scope, plan.manifest.created)
 
 
-def check_output(request: ShareRequest, runtime: Runtime, *, output: Path | None, force: bool) -> None:
-    """Refuse an output that cannot be used before anything is read for it.
+def check_output(request: ShareRequest, runtime: Runtime, *, output: Path | None, force: bool) -> Destination:
+    """Where the package will go; an output that cannot be used is refused before anything is read for it.
 
     Raises:
         AliveP2PError: as `write_share` would.
     """
     root = open_walnut(request.walnut).root
     name = default_name(root.name, request.scope, runtime.created())
-    resolve_output(root, name, runtime, output=output, force=force)
+    return resolve_output(root, name, runtime, output=output, force=force)
 
 
 def share(
