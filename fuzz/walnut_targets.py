@@ -8,13 +8,14 @@ from alive_p2p import safe_yaml
 from alive_p2p.receiving.migration import LEFTOVERS, TASKS_MD, convert_tasks, migrate_task_lists
 from alive_p2p.safe_yaml import RELAXED, UnsafeYamlError
 from alive_p2p.sharing.reduced_key import KEPT_FIELDS, REDUCED_MARK, reduced_key
-from alive_p2p.sharing.stubs import SESSIONS, manifest_from_companion, without_active_sessions
+from alive_p2p.sharing.stubs import manifest_from_companion
 from alive_p2p.transactions.journal import JOURNAL, Journal
 from alive_p2p.walnut import frontmatter
 from alive_p2p.walnut.key import read_key
 from alive_p2p.walnut.ledger import Ledger
 from alive_p2p.walnut.log import ImportRecord, has_entry, has_import, with_entry
 from alive_p2p.walnut.markdown import Fence, line_ending, split_lines
+from alive_p2p.walnut.sessions import SESSIONS, without_active_sessions
 from alive_p2p.walnut.tasks import count_tasks, read_tasks
 from fuzz.surroundings import Target, certain, folder, placed
 

@@ -19,8 +19,8 @@ from alive_p2p.sharing.gate import Outcome
 from alive_p2p.sharing.output import Destination
 from alive_p2p.sharing.pipeline import plan_share, write_share
 from alive_p2p.sharing.plan import Reason, SharePlan, ShareRequest
-from alive_p2p.sharing.stubs import without_active_sessions
 from alive_p2p.walnut.bundles import discover
+from alive_p2p.walnut.sessions import without_active_sessions
 from alive_p2p.walnut.walnut import Walnut
 from worlds import KEY, LOG, MARK, NOVA, OPEN_KEY, bytes_in, make_world, plant, tree_of
 

@@ -19,10 +19,10 @@ from alive_p2p.sharing.stubs import (
     log_stub,
     manifest_from_companion,
     primer,
-    without_active_sessions,
 )
 from alive_p2p.walnut import frontmatter
 from alive_p2p.walnut.key import read_key
+from alive_p2p.walnut.sessions import without_active_sessions
 
 AT = "2026-04-07T10:15:00Z"
 ANY_NAME = st.text(st.characters(), max_size=30)

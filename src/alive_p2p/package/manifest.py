@@ -134,6 +134,12 @@ class Manifest:
         return value if isinstance(value, str) else None
 
     @property
+    def based_on(self) -> tuple[str, ...]:
+        """The import ids of the packages it was made from, as far as its sender knows them (receive.md §5)."""
+        value = self.fields.get("based_on")
+        return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+    @property
     def bundles(self) -> tuple[str, ...]:
         """The bundle names inside; only with scope `bundle`."""
         return tuple(self.fields.get("bundles", ()))

@@ -24,12 +24,13 @@ from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.bundles import Bundle, is_manifest
 from alive_p2p.walnut.key import Sensitivity, read_key
+from alive_p2p.walnut.sessions import without_active_sessions
 from alive_p2p.walnut.walnut import Walnut, is_kernel
 
 _SKELETON = "empty-skeleton"
 _STUB = "baseline-stub"
 _KEY = "key-reduced"
-_PRIMER = "package-readme"
+PRIMER = "package-readme"
 _SESSIONS = "sessions-removed"
 _GENERATED = "generated-manifest"
 
@@ -113,7 +114,7 @@ class Contents:
         if len(data) > kernel.SMALL_FILE_LIMIT:
             raise WalnutError("file-too-large", f"'{candidate.walnut_path}' is too large to be a bundle's manifest")
         self._refuse_unjudged(candidate, data)
-        edited = stubs.without_active_sessions(data, candidate.walnut_path)
+        edited = without_active_sessions(data, candidate.walnut_path)
         if edited != data:
             self.substitutions[candidate.path] = _SESSIONS
         return self._generated(candidate.path, edited, candidate)
@@ -261,7 +262,7 @@ class Contents:
         if self._key_form(key.sensitivity) == "reduced":
             key = read_key(reduced_key(key, self.walnut.name))  # what stays out of the one file stays out of the other
         text = stubs.primer(self.walnut.name, key.text_field("goal"), self.request.scope, bundles, self.created)
-        self.substitutions[free[0]] = _PRIMER
+        self.substitutions[free[0]] = PRIMER
         # What it says of the walnut is the key's; a secret in a goal is one finding and not two.
         return [self._generated(free[0], text, told_of=kernel.KEY)]
 

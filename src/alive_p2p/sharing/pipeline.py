@@ -19,6 +19,7 @@ from alive_p2p.sharing.gate import GateError, ruling_on
 from alive_p2p.sharing.output import Destination, default_name, resolve_output
 from alive_p2p.sharing.plan import PlannedFile, Reason, SharePlan, ShareRequest, ShareResult
 from alive_p2p.sharing.planning import Planner, check_request
+from alive_p2p.sharing.remembering import remember
 from alive_p2p.sharing.sent import record, refuse_unrecordable
 from alive_p2p.transactions.recovery import settled_lock
 from alive_p2p.walnut import kernel
@@ -95,12 +96,13 @@ def write_share(
                 )
             if plan.new_walnut_id:
                 _record_walnut_id(plan)
+            forgotten = remember(plan, runtime)
             final = destination.publish(pending)
     with files.translating("read", final):
         size = final.stat().st_size
     result = ShareResult(final, size, plan, plan.warnings)
-    warning = record(result, runtime)
-    return result if warning is None else replace(result, warnings=(*result.warnings, warning))
+    told = [one for one in (forgotten, record(result, runtime)) if one is not None]
+    return replace(result, warnings=(*result.warnings, *told))
 
 
 def refuse_blocked(plan: SharePlan, *, agreed: bool) -> None:

@@ -12,7 +12,7 @@ from alive_p2p.package.paths import bundle_name_refusal
 from alive_p2p.package.signature import sign
 from alive_p2p.runtime import PLUGIN_VERSION, Runtime
 from alive_p2p.sharing.audience import audience_of
-from alive_p2p.sharing.contents import Contents
+from alive_p2p.sharing.contents import PRIMER, Contents
 from alive_p2p.sharing.findings import Scanner
 from alive_p2p.sharing.gate import WALNUT, Decision, KeyForm, Part, Question, decide, key_form
 from alive_p2p.sharing.landscape import Landscape
@@ -23,6 +23,7 @@ from alive_p2p.sharing.plan import (
     SharePlan,
     ShareRequest,
 )
+from alive_p2p.sharing.remembering import groups_here
 from alive_p2p.sharing.scanning import gather
 from alive_p2p.sharing.selection import Exclusion, Selection, Selector, unmatched
 from alive_p2p.text import breaks_the_line, nearest, one_line
@@ -31,6 +32,7 @@ from alive_p2p.walnut.bundles import Bundle, containing, discover, top_level
 from alive_p2p.walnut.key import UNKNOWN, Sensitivity
 from alive_p2p.walnut.ledger import BrokenLedgerError, Ledger
 from alive_p2p.walnut.preferences import Preferences
+from alive_p2p.walnut.states import based_on, read_sent
 from alive_p2p.walnut.walnut import Walnut
 
 _PER_PEER = "(per-peer)"
@@ -371,6 +373,8 @@ class Planner:
         }
         if self.request.scope == "bundle":
             fields["bundles"] = sorted(bundles)
+        if earlier := self._based_on(present, bundles):
+            fields["based_on"] = list(earlier)
         fields |= {
             "files": [{"path": one.entry.path, "sha256": one.entry.sha256, "size": one.entry.size} for one in present],
             "executables": sorted(one.entry.path for one in present if one.is_executable),
@@ -380,6 +384,15 @@ class Planner:
         manifest = Manifest.build(fields, self.limits)
         key = self.request.signing_key
         return manifest if key is None else sign(manifest, key)
+
+    def _based_on(self, present: list[PlannedFile], bundles: list[str]) -> tuple[str, ...]:
+        """What this was made from, so that a receiver who knows it can tell our changes from theirs."""
+        if self.request.scope == "snapshot":
+            return ()
+        primer = next((p for p, reason in self.contents.substitutions.items() if reason == PRIMER), None)
+        groups = groups_here(self.walnut.root, present, bundles, primer)
+        held = {name: group.hashes for name, group in groups.items()}
+        return based_on(self.ledger, read_sent(self.walnut.root), held)
 
 
 def _unknown_bundle(name: str, bundles: list[Bundle], sharable: list[str]) -> UsageError:

@@ -191,7 +191,7 @@ class Selector:
     def _note_kernel_leftovers(self) -> None:
         """Say what of the walnut's own kernel stays, also under a name that only looks like one that goes."""
         for entry in self._entries_of_kernel(kernel.KERNEL):
-            if entry.name not in kernel.SHARED:
+            if entry.name not in kernel.SHARED and f"{kernel.KERNEL}/{entry.name}" != kernel.PRIVATE:
                 self._leave(f"{kernel.KERNEL}/{entry.name}", Reason.NEVER)
 
     def _entries_of_kernel(self, folder: str) -> list["os.DirEntry[str]"]:

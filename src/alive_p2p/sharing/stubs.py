@@ -6,15 +6,11 @@ Everything here is a pure function and gives the same bytes for the same inputs.
 import re
 from collections.abc import Sequence
 
-from alive_p2p import safe_yaml
-from alive_p2p.errors import WalnutError
-from alive_p2p.safe_yaml import UnsafeYamlError
 from alive_p2p.sharing.reduced_key import on_one_line, quoted
-from alive_p2p.text import fold, one_line
+from alive_p2p.text import one_line
 from alive_p2p.walnut import frontmatter, kernel
 from alive_p2p.walnut.bundles import declares_pii
 from alive_p2p.walnut.key import read_sensitivity
-from alive_p2p.walnut.markdown import split_lines
 
 
 def log_stub(walnut: str, created: str, session: str, sender: str) -> bytes:
@@ -101,83 +97,6 @@ def manifest_from_companion(companion: bytes, bundle: str) -> bytes:
     if declares_pii(fields, companion, block.problem):
         lines.append("pii: true")
     return ("\n".join(lines) + "\n").encode()
-
-
-SESSIONS = "active_sessions"
-
-
-def without_active_sessions(data: bytes, path: str) -> bytes:
-    """Remove `active_sessions` from a bundle's manifest, leaving every other byte as it was (share.md §2).
-
-    Args:
-        data: the manifest.
-        path: where it lies; one that is a `companion.md` keeps its fields in its frontmatter.
-
-    Raises:
-        WalnutError: it is there, and cannot be removed with certainty.
-    """
-    if fold(path.rpartition("/")[2]) != kernel.V1_BUNDLE_MANIFEST:
-        return _without_sessions(data, path)
-    block = frontmatter.read(data)
-    if block.is_present:
-        return data[: block.start] + _without_sessions(block.yaml_of(data), path) + data[block.end :]
-    if block.problem is not None and SESSIONS in _said(data).replace("\0", ""):
-        raise _uncertain(path)
-    return data
-
-
-def _said(data: bytes) -> str:
-    return data.decode("utf-8", "replace").casefold()
-
-
-def _is_sessions(name: str) -> bool:
-    return name.strip().casefold() == SESSIONS
-
-
-def _without_sessions(data: bytes, path: str) -> bytes:
-    """The same, of YAML that is nothing else."""
-    if not any(mark in _said(data) for mark in (SESSIONS, "\\", "\0")):
-        return data  # an escape, or another encoding, may spell the key in another way
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise WalnutError(
-            "not-utf-8",
-            f"'{path}' is not UTF-8, so nobody can tell what it says",
-            untouched="everything",
-            hint="save it as UTF-8, or leave the bundle out",
-        ) from None
-    try:
-        before = safe_yaml.load_mapping(data).value
-        covered = safe_yaml.top_level_lines(text.removeprefix("\ufeff"))
-    except UnsafeYamlError:
-        raise _uncertain(path) from None
-    found = list(filter(_is_sessions, before)) if isinstance(before, dict) else []
-    if not isinstance(before, dict) or not found:
-        return data
-    if not covered.keys() >= set(found):
-        raise _uncertain(path)
-    gone = {line for name in found for line in range(covered[name][0], covered[name][1] + 1)}
-    kept = "".join(line for number, line in enumerate(split_lines(text)) if number not in gone)
-    if 0 in gone and text.startswith("\ufeff"):
-        kept = "\ufeff" + kept
-    edited = kept.encode()
-    try:
-        after = safe_yaml.load_mapping(edited).value
-    except UnsafeYamlError:
-        raise _uncertain(path) from None
-    if after != {name: value for name, value in before.items() if name not in found}:
-        raise _uncertain(path)
-    return edited
-
-
-def _uncertain(path: str) -> WalnutError:
-    return WalnutError(
-        "active-sessions",
-        f"'{path}' lists active sessions in a way that cannot be taken out safely",
-        untouched="everything",
-        hint=f"remove `{SESSIONS}` from that file, or leave the bundle out",
-    )
 
 
 EMPTY_KERNEL_FILES = {kernel.TASKS: kernel.EMPTY_TASKS, kernel.COMPLETED: kernel.EMPTY_COMPLETED}

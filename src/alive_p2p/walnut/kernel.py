@@ -12,6 +12,8 @@ COMPLETED = "_kernel/completed.json"
 CONFIG = "_kernel/config.yaml"
 NOW = "_kernel/now.json"
 LEDGER = "_kernel/imports.json"
+PRIVATE = "_kernel/.p2p"
+"""Our own bookkeeping: what was sent, and what undo needs. Never leaves."""
 
 SHARED = frozenset(["key.md", "log.md", "insights.md", "tasks.json", "completed.json", "config.yaml"])
 """What of a kernel can leave, by its name inside `_kernel`; everything else stays at home (format.md §6)."""

@@ -11,11 +11,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alive_p2p.errors import WalnutError
+from alive_p2p.walnut import kernel
 from alive_p2p.walnut.agent_files import rearmed
+from alive_p2p.walnut.tasks import Tasks
 
 LIVE_CONTEXT = "."
 """The ledger's name for what a full package brings beside its bundles."""
 
+LISTS_KEPT = 4
+"""Of how many earlier receives of a bundle the files stay listed: undo goes three back, and needs the one before."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -40,7 +46,12 @@ class InstalledFile:
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One receive. `raw` is the entry as stored; the other attributes are read from it, tolerantly."""
+    """One receive. `raw` is the entry as stored; the other attributes are read from it, tolerantly.
+
+    Besides what receive.md §5 names: `based_on` is what the package said it was made from; `comparable` the hash
+    without its sessions of every manifest that came with some, by its path here; `tasks` what task files held, by
+    group and path; `made` the hash of what a receive wrote itself, by its path here.
+    """
 
     raw: Mapping[str, Any]
     import_id: str
@@ -52,25 +63,44 @@ class LedgerEntry:
     source_key_sha256: str | None
     bundle_digests: Mapping[str, str]
     files: Mapping[str, Mapping[str, InstalledFile]]
+    based_on: tuple[str, ...] = ()
+    comparable: Mapping[str, str] = field(default_factory=dict)
+    tasks: Mapping[str, Mapping[str, Tasks]] = field(default_factory=dict)
+    made: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_raw(cls, raw: Mapping[str, Any]) -> "LedgerEntry":
         """Read an entry; fields of an unexpected type count as absent."""
+        renames = _text_map(raw.get("bundle_renames"))
         return cls(
             raw=raw,
             import_id=_text(raw.get("import_id")) or "",
             scope=_text(raw.get("scope")) or "",
             created=_text(raw.get("created")) or "",
             applied_bundles=tuple(n for n in _list(raw.get("applied_bundles")) if isinstance(n, str)),
-            bundle_renames=_text_map(raw.get("bundle_renames")),
+            bundle_renames=renames,
             source_walnut_id=_text(raw.get("source_walnut_id")),
             source_key_sha256=_text(raw.get("source_key_sha256")),
             bundle_digests=_text_map(raw.get("bundle_digests")),
             files={
-                bundle: {path: InstalledFile(*row) for path, row in _map(rows).items() if _is_row(row)}
+                bundle: {
+                    path: row
+                    for path, value in _map(rows).items()
+                    if (row := _row(value, path, bundle, renames.get(bundle, bundle))) is not None
+                }
                 for bundle, rows in _map(raw.get("files")).items()
             },
+            based_on=tuple(one for one in _list(raw.get("based_on")) if isinstance(one, str)),
+            comparable=_text_map(raw.get("comparable")),
+            tasks={group: _tasks_map(held) for group, held in _map(raw.get("tasks")).items()},
+            made=_text_map(raw.get("made")),
         )
+
+    @property
+    def origin(self) -> str:
+        """Who it came from: the key that signed, or else the name that the package gave."""
+        signer = _map(self.raw.get("signer"))
+        return _text(signer.get("pubkey_id")) or _text(self.raw.get("sender")) or "unknown"
 
     def folder_of(self, bundle: str) -> str:
         """The folder a bundle of the package was put into by this receive."""
@@ -120,8 +150,23 @@ class Ledger:
         return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
     def with_entry(self, raw: Mapping[str, Any]) -> "Ledger":
-        """The same ledger with one more receive."""
-        return Ledger(self.walnut_id, (*self.entries, LedgerEntry.from_raw(raw)), self.extra)
+        """The same ledger with one more receive; what older receives listed of the same bundles is forgotten."""
+        groups = _map(raw.get("files"))
+        left = dict.fromkeys(groups, LISTS_KEPT)
+        older: list[LedgerEntry] = []
+        for entry in reversed(self.entries):
+            old = {name for name in entry.files if left.get(name, 1) == 0}
+            for name in entry.files.keys() & left.keys() - old:
+                left[name] -= 1
+            older.append(_without_lists(entry, old) if old else entry)
+        return Ledger(self.walnut_id, (*reversed(older), LedgerEntry.from_raw(raw)), self.extra)
+
+    def without_entry(self, raw: Mapping[str, Any]) -> "Ledger":
+        """The same ledger without one receive, the last of its kind if there are several."""
+        for index in range(len(self.entries) - 1, -1, -1):
+            if dict(self.entries[index].raw) == dict(raw):
+                return Ledger(self.walnut_id, self.entries[:index] + self.entries[index + 1 :], self.extra)
+        return self
 
     def with_walnut_id(self, walnut_id: str) -> "Ledger":
         """The same ledger of a walnut with this id."""
@@ -185,5 +230,35 @@ def _text_map(value: object) -> dict[str, str]:
     return {k: v for k, v in _map(value).items() if isinstance(v, str)}
 
 
-def _is_row(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 3 and all(isinstance(item, str) for item in value)
+def _tasks_map(value: object) -> dict[str, Tasks]:
+    return {
+        path: {identity: task for identity, task in _map(tasks).items() if isinstance(task, dict)}
+        for path, tasks in _map(value).items()
+    }
+
+
+def _row(value: object, path: str, bundle: str, folder: str) -> InstalledFile | None:
+    """One file: `[sha256, installed, installed_sha256]`, or only the hash where the file was put as it came."""
+    if isinstance(value, str):
+        if _SHA256.fullmatch(value) is None:
+            return None
+        return InstalledFile(value, usual_place(path, bundle, folder), value)
+    if isinstance(value, list) and len(value) == 3 and all(isinstance(item, str) for item in value):
+        return InstalledFile(*value)
+    return None
+
+
+def usual_place(path: str, bundle: str, folder: str) -> str:
+    """Where a file of a package is put in a walnut, if nothing else is said: in the folder its bundle has here."""
+    for prefix in (f"{bundle}/", f"{kernel.V2_CONTAINER}/{bundle}/"):
+        if path.startswith(prefix):
+            return f"{folder}/{path.removeprefix(prefix)}"
+    return path
+
+
+def _without_lists(entry: LedgerEntry, groups: set[str]) -> LedgerEntry:
+    """An entry that keeps what was received and forgets which files those were."""
+    lists = {
+        name: {k: v for k, v in _map(entry.raw.get(name)).items() if k not in groups} for name in ("files", "tasks")
+    }
+    return LedgerEntry.from_raw({**entry.raw, **{name: held for name, held in lists.items() if name in entry.raw}})

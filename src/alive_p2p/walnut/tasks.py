@@ -1,6 +1,7 @@
 """Task files: `{"tasks": [{"id", "title", "status", "priority", …}]}`, read tolerantly."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,12 @@ from typing import Any
 from alive_p2p import files
 from alive_p2p.errors import FileSystemError
 from alive_p2p.walnut import kernel
+
+Tasks = Mapping[str, Mapping[str, Any]]
+"""The tasks of one file by their id."""
+
+_MOST_BYTES = 1 << 20
+"""A task file above this is not remembered; an update merges it without knowing what it was."""
 
 _DONE = frozenset(["done", "completed", "complete", "closed", "cancelled"])
 
@@ -75,3 +82,35 @@ def tasks_at(path: Path) -> list[dict[str, Any]]:
         return read_tasks(data) if data is not None else []
     except (FileSystemError, ValueError):
         return []
+
+
+def lists_tasks(path: str) -> bool:
+    """Whether a file of this name is merged by task (receive.md §5)."""
+    return path.rpartition("/")[2] in {"tasks.json", "completed.json"}
+
+
+def items_of(document: object, path: str) -> list[Any] | None:
+    """The list in a task file: `tasks`, or `completed` in a `completed.json`; None where there is none."""
+    if not isinstance(document, dict):
+        return None
+    items = document.get("completed" if path.endswith("completed.json") else "tasks")
+    return items if isinstance(items, list) else None
+
+
+def remembered(path: Path) -> Tasks | None:
+    """The tasks of a file by their id, for updates to come; None where it is no task file that has them.
+
+    Raises:
+        FileSystemError: it cannot be read.
+    """
+    data = files.read_bytes(path, limit=kernel.SMALL_FILE_LIMIT)
+    if len(data) > _MOST_BYTES:
+        return None
+    try:
+        items = items_of(json.loads(data), path.name)
+    except (ValueError, RecursionError):
+        return None
+    if items is None:
+        return None
+    tasks = [one for one in items if isinstance(one, dict) and isinstance(one.get("id"), str)]
+    return {task["id"]: task for task in tasks}
