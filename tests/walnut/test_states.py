@@ -33,6 +33,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     first, second = sent(1), sent(2, "b", onto=(identity(1),))
     tasks = {"review": {"tasks.json": {"t001": {"id": "t001", "title": "ü"}}}}
     first = SentState(first.ids, first.at, first.based_on, first.groups, tasks)
+    second = SentState(second.ids, second.at, second.based_on, second.groups, {"review": {}})
     write(tmp_path, second, first)
     assert read_sent(tmp_path) == [first, second]
     state = first.of("review")
