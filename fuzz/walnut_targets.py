@@ -224,7 +224,7 @@ def journal(data: bytes) -> None:
     assert read is not None
     assert read.target.is_absolute()
     for operation in read.operations:
-        for path in (operation.src, operation.dst, *([operation.rest] if operation.rest is not None else [])):
+        for path in filter(None, (operation.src, operation.dst, operation.rest)):
             assert not path.startswith("/")
             assert ".." not in path.split("/")
     with certain("a journal that was read cannot be written and read again"):

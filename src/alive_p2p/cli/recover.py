@@ -9,10 +9,16 @@ from alive_p2p import files
 from alive_p2p.cli.options import FOLDER, Call, common
 from alive_p2p.cli.screen import field_line, plural, short
 from alive_p2p.errors import UsageError
-from alive_p2p.transactions.journal import Journal
+from alive_p2p.transactions.journal import Journal, Kind
 from alive_p2p.transactions.recovery import Outcome, Settlement, adopt, settle, unregistered
 
 _SHOWN = 20
+_VERBS = {
+    Kind.PLACE: "put in place",
+    Kind.SUBSTITUTE: "replace",
+    Kind.REMOVE: "remove",
+    Kind.DROP: "remove, if empty",
+}
 
 
 @click.command(
@@ -72,7 +78,7 @@ def _adopt(call: Call, place: Path | None, staging: Path) -> None:
     def approve(journal: Journal) -> None:
         call.screen.note(f"what '{folder.name}' would do to '{journal.target}'")
         for operation in journal.operations[:_SHOWN]:
-            verb = "replace" if operation.replaces else "put in place"
+            verb = _VERBS[operation.kind]
             call.screen.note(field_line(verb, short(operation.dst, 200)))
         if len(journal.operations) > _SHOWN:
             call.screen.note(f"  and {plural(len(journal.operations) - _SHOWN, 'more change')}")

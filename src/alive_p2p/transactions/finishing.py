@@ -10,7 +10,7 @@ from typing import Any
 
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, FileSystemError
-from alive_p2p.transactions.journal import Journal, Operation, TargetChangedError, hash_of
+from alive_p2p.transactions.journal import Journal, Kind, Operation, TargetChangedError, drop, hash_of
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.ledger import Ledger
 from alive_p2p.walnut.log import ImportRecord, has_entry, with_entry
@@ -32,7 +32,7 @@ def finish(journal: Journal) -> str | None:
     """
     journal.check_parents()
     with files.translating("finish the change of", journal.target):
-        blocked = next((one for one in journal.operations if not _can_be_done(journal, one)), None)
+        blocked = _first_blocked(journal)
         if blocked is not None:
             _take_back(journal, blocked)
             return f"'{blocked.dst}' is in its way"
@@ -42,11 +42,34 @@ def finish(journal: Journal) -> str | None:
     return None
 
 
+def _first_blocked(journal: Journal) -> Operation | None:
+    """The first operation that cannot be carried out, counting as gone what earlier ones remove."""
+    vacated: set[str] = set()
+    for operation in journal.operations:
+        if operation.dst not in vacated and not _can_be_done(journal, operation):
+            return operation
+        is_left = files.is_taken(journal.target / operation.dst)
+        if is_left and operation.kind in {Kind.REMOVE, Kind.DROP} and not _is_all_done_at(journal, operation.dst):
+            vacated.add(operation.dst)
+    return None
+
+
+def _is_all_done_at(journal: Journal, path: str) -> bool:
+    """Whether what is put in place at a path is there already, so that it is not what is to be removed."""
+    placed = [one for one in journal.operations if one.dst == path and one.src is not None]
+    return bool(placed) and all(journal.is_done(one) for one in placed)
+
+
 def _can_be_done(journal: Journal, operation: Operation) -> bool:
-    source, target = journal.staging / operation.src, journal.target / operation.dst
-    if not files.is_taken(source) or not files.is_taken(target):
+    target = journal.target / operation.dst
+    if operation.kind is Kind.DROP or not files.is_taken(target):
         return True
-    if operation.replaces:
+    if operation.kind is Kind.REMOVE:
+        return _is_all_done_at(journal, operation.dst) or hash_of(target) == operation.old_sha256
+    source = journal.source_of(operation)
+    if not files.is_taken(source):
+        return True
+    if operation.kind is Kind.SUBSTITUTE:
         is_known = hash_of(target) in {operation.old_sha256, operation.new_sha256}
         return is_known or (operation.dst in journal.records and _takes_records(target, operation.dst))
     return _is_half_renamed(source, target)
@@ -71,10 +94,19 @@ def _is_half_renamed(source: Path, target: Path) -> bool:
 
 
 def _do(journal: Journal, operation: Operation) -> None:
-    source, target = journal.staging / operation.src, journal.target / operation.dst
+    target = journal.target / operation.dst
+    if operation.kind in {Kind.REMOVE, Kind.DROP}:
+        if not files.is_taken(target) or _is_all_done_at(journal, operation.dst):
+            return
+        if operation.kind is Kind.DROP:
+            drop(target)
+        elif hash_of(target) == operation.old_sha256:
+            files.remove_file(target)
+        return
+    source = journal.source_of(operation)
     if not files.is_taken(source):
         return  # it was done
-    if not operation.replaces:
+    if operation.kind is Kind.PLACE:
         _place(source, target)
         return
     now = hash_of(target)
@@ -113,11 +145,7 @@ def _add_record(target: Path, path: str, record: Mapping[str, Any]) -> None:
 def _take_back(journal: Journal, blocked: Operation) -> None:
     """Put everything back that was done, after having looked that all of it can be."""
     for operation in journal.operations:
-        source, target = journal.staging / operation.src, journal.target / operation.dst
-        if files.is_taken(source):
-            continue
-        can = os.path.lexists(target) and (operation.rest is None or hash_of(target) == operation.new_sha256)
-        if not can:
+        if not _can_be_taken_back(journal, operation):
             raise InTheWayError(
                 "in-the-way",
                 f"'{blocked.dst}' is in its way, and '{operation.dst}' was changed meanwhile",
@@ -126,3 +154,17 @@ def _take_back(journal: Journal, blocked: Operation) -> None:
         journal.take_back(journal.operations)
     except TargetChangedError as error:
         raise InTheWayError("in-the-way", f"'{blocked.dst}' is in its way, and {error.message}") from None
+
+
+def _can_be_taken_back(journal: Journal, operation: Operation) -> bool:
+    target = journal.target / operation.dst
+    if operation.kind is Kind.DROP:
+        return True
+    if operation.kind is Kind.REMOVE:
+        is_ours = not files.is_taken(target) or hash_of(target) == operation.old_sha256
+        return is_ours or _is_all_done_at(journal, operation.dst)
+    if files.is_taken(journal.source_of(operation)):
+        return True  # it never happened
+    if operation.kind is Kind.PLACE:
+        return os.path.lexists(target)
+    return hash_of(target) == operation.new_sha256

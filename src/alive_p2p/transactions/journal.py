@@ -1,8 +1,9 @@
 """The journal of a change to an existing walnut: what will be renamed, written down before it is (receive.md §7).
 
-Everything that is put in place lies complete and flushed in staging first. Each operation is one rename, and
-doing it again changes nothing. `committing` on disk is the moment from which the change has happened: recovery
-finishes it forward (`recovery`). Until then the walnut is untouched.
+Everything that is put in place lies complete and flushed in staging first, and so does another link to whatever
+gives way. Each operation is one rename or one removal, and doing it again changes nothing. `committing` on disk is
+the moment from which the change has happened: recovery finishes it forward (`recovery`). Until then the walnut is
+untouched.
 """
 
 import json
@@ -30,36 +31,53 @@ class State(Enum):
     DONE = "done"
 
 
+class Kind(Enum):
+    """What an operation does; told by which of its fields are given."""
+
+    PLACE = "place"
+    """A file or folder of staging is renamed to where nothing is."""
+    SUBSTITUTE = "substitute"
+    """A file of staging is renamed over an older version, of which staging holds another link."""
+    REMOVE = "remove"
+    """A file, of which staging holds another link, is removed."""
+    DROP = "drop"
+    """A folder is removed if it is empty by then."""
+
+
 @dataclass(frozen=True)
 class Operation:
-    """One rename.
+    """One step.
 
     Attributes:
-        src: path inside staging.
+        src: path inside staging; None where nothing is put in place.
         dst: path inside the target.
         new_sha256: the hash of a file that is put in place; None for a folder.
-        old_sha256: the hash of the version it replaces; None where nothing may be there.
-        rest: path inside staging where the old version rests; None where nothing is replaced.
+        old_sha256: the hash of the version that gives way; None where nothing may be there.
+        rest: path inside staging where the old version rests, from before the first step; None where none does.
     """
 
-    src: str
+    src: str | None
     dst: str
     new_sha256: str | None = None
     old_sha256: str | None = None
     rest: str | None = None
 
     @property
-    def replaces(self) -> bool:
-        """Whether something is there already and gives way."""
-        return self.old_sha256 is not None
+    def kind(self) -> Kind:
+        """What it does."""
+        if self.src is None:
+            return Kind.DROP if self.rest is None else Kind.REMOVE
+        return Kind.PLACE if self.rest is None else Kind.SUBSTITUTE
 
     def is_sound(self) -> bool:
         """Whether its paths stay inside staging and target, and its hashes come together."""
         hashes: tuple[object, ...] = (self.new_sha256, self.old_sha256)
+        inside = [self.dst, *(path for path in (self.src, self.rest) if path is not None)]
         return (
-            all(_is_inside(path) for path in (self.src, self.dst, *([] if self.rest is None else [self.rest])))
+            all(_is_inside(path) for path in inside)
             and all(one is None or (isinstance(one, str) and len(one) == 64) for one in hashes)
             and (self.old_sha256 is None) == (self.rest is None)
+            and (self.src is not None or self.new_sha256 is None)
         )
 
 
@@ -174,9 +192,15 @@ class Journal:
         """Whether nothing is half done: by the journal on disk, or because every operation was carried out."""
         if self.state_on_disk is not State.COMMITTING:
             return True
-        return files.is_folder(self.staging) and not any(
-            files.is_taken(self.staging / operation.src) for operation in self.operations
-        )
+        return files.is_folder(self.staging) and all(self.is_done(operation) for operation in self.operations)
+
+    def is_done(self, operation: Operation) -> bool:
+        """Whether an operation was carried out. Raises `OSError`."""
+        if operation.src is not None:
+            return not files.is_taken(self.staging / operation.src)
+        if operation.kind is Kind.REMOVE:
+            return hash_of(self.target / operation.dst) != operation.old_sha256
+        return True  # a folder that stays is no harm
 
     def check_parents(self) -> None:
         """Look that no symbolic link is on the way to anything that is changed.
@@ -192,18 +216,29 @@ class Journal:
                     raise FileSystemError("symbolic-link", f"'{path}' is a symbolic link", untouched="everything")
 
     def _carry_out(self, operation: Operation) -> None:
-        source, target = self.staging / operation.src, self.target / operation.dst
-        if not operation.replaces:
-            files.rename_exclusive(source, target)
-            return
-        if hash_of(target) != operation.old_sha256:
+        target = self.target / operation.dst
+        if operation.kind is Kind.PLACE:
+            files.rename_exclusive(self.source_of(operation), target)
+        elif operation.kind is Kind.DROP:
+            drop(target)
+        elif hash_of(target) != operation.old_sha256:
             raise TargetChangedError(target)
-        files.replace(source, target)
+        elif operation.kind is Kind.SUBSTITUTE:
+            files.replace(self.source_of(operation), target)
+        else:
+            files.remove_file(target)
+
+    def source_of(self, operation: Operation) -> Path:
+        """Where in staging that lies which an operation puts in place."""
+        if operation.src is None:
+            raise ValueError("it puts nothing in place")
+        return self.staging / operation.src
 
     def flush_folders(self) -> None:
         """Make the new names durable. Raises `OSError`."""
         for folder in sorted({(self.target / operation.dst).parent for operation in self.operations}):
-            files.flush_folder(folder)
+            if files.is_folder(folder):  # it may have been dropped
+                files.flush_folder(folder)
 
     def _roll_back(self, done: list[Operation], error: BaseException) -> None:
         try:
@@ -222,25 +257,64 @@ class Journal:
             OSError: as above.
         """
         for operation in reversed(done):
-            source, target = self.staging / operation.src, self.target / operation.dst
-            if files.is_taken(source):
-                continue  # this one never happened
-            if operation.rest is None:
-                files.rename_exclusive(target, source)
-            elif hash_of(target) == operation.new_sha256:
-                files.replace(self.staging / operation.rest, target)
-            else:
-                raise TargetChangedError(target)
+            self._take_back_one(operation)
         self.flush_folders()
         replace(self, state=State.PREPARED).write()  # recovery would discard it now
 
+    def _take_back_one(self, operation: Operation) -> None:
+        """Undo one step, so that a kill at any instant of this leaves it either done or not done."""
+        target = self.target / operation.dst
+        if operation.kind is Kind.DROP:
+            if not files.is_taken(target):
+                files.make_folder(target)
+        elif operation.kind is Kind.REMOVE:
+            if not files.is_taken(target):
+                files.rename_exclusive(self._another_link(operation), target)
+            elif hash_of(target) != operation.old_sha256:
+                raise TargetChangedError(target)
+        elif operation.kind is Kind.PLACE:
+            if not files.is_taken(self.source_of(operation)):
+                files.rename_exclusive(target, self.source_of(operation))
+        elif operation.kind is Kind.SUBSTITUTE:
+            self._take_back_substitute(operation, target)
+
+    def _take_back_substitute(self, operation: Operation, target: Path) -> None:
+        now, source = hash_of(target), self.source_of(operation)
+        if now not in {operation.new_sha256, operation.old_sha256}:
+            if files.is_taken(source):
+                return  # this one never happened
+            raise TargetChangedError(target)
+        if not files.is_taken(source):  # what says that it is not done comes first
+            files.rename_exclusive(_link_beside(target, source), source)
+        if now == operation.new_sha256:
+            files.replace(self._another_link(operation), target)
+
+    def _another_link(self, operation: Operation) -> Path:
+        """One more link to the old version: the one that rests stays, for whoever has to begin again."""
+        rest = self.staging / str(operation.rest)
+        return _link_beside(rest, rest)
+
+
+def _link_beside(path: Path, name: Path) -> Path:
+    """Another link to a file, at a name beside `name`."""
+    link = name.with_name(f"{name.name}.back")
+    if files.is_taken(link):
+        files.remove_file(link)
+    files.link_or_copy(path, link)
+    return link
+
 
 def hash_of(path: Path) -> str | None:
-    """The SHA-256 of a file, or None where there is none. Raises `OSError`."""
-    try:
-        return files.hash_file(path)[0]
-    except FileNotFoundError:
+    """The SHA-256 of a file, or None where there is none, or something else. Raises `OSError`."""
+    if files.is_link(path) or not files.is_file(path):
         return None
+    return files.hash_file(path)[0]
+
+
+def drop(folder: Path) -> None:
+    """Remove a folder if it is one, and empty. Raises `OSError`."""
+    if files.is_folder(folder) and not files.is_link(folder) and not any(folder.iterdir()):
+        files.remove_empty_folder(folder)
 
 
 def _is_inside(path: object) -> bool:
@@ -279,3 +353,13 @@ def place(src: str, dst: str, new_sha256: str | None = None) -> Operation:
 def substitute(src: str, dst: str, *, new_sha256: str, old_sha256: str, rest: str) -> Operation:
     """An operation that puts a file where an older version is, which rests in staging meanwhile."""
     return Operation(src, dst, new_sha256, old_sha256, rest)
+
+
+def remove(dst: str, *, old_sha256: str, rest: str) -> Operation:
+    """An operation that removes a file, of which staging holds another link."""
+    return Operation(None, dst, None, old_sha256, rest)
+
+
+def drop_folder(dst: str) -> Operation:
+    """An operation that removes a folder from which everything has gone."""
+    return Operation(None, dst)

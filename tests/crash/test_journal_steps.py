@@ -1,0 +1,174 @@
+"""A journal stopped after any of its steps: finished it is all there, taken back it is all as before."""
+
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alive_p2p import files
+from alive_p2p.errors import FileSystemError
+from alive_p2p.transactions.finishing import finish
+from alive_p2p.transactions.journal import (
+    Journal,
+    Operation,
+    State,
+    drop_folder,
+    place,
+    remove,
+    substitute,
+)
+
+_OLD = [None, b"old one\n", b"old two\n"]
+_NEW = [None, b"new one\n", b"new two\n"]
+_PATHS = ["keep.md", "draft.md", "a/x", "a/y", "b/c/z", "f", "f/g"]
+
+
+@st.composite
+def _trees(draw: st.DrawFn) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """What is there before and after; `f` can be a file before and a folder after, or the other way round."""
+    before = {path: one for path in _PATHS if (one := draw(st.sampled_from(_OLD))) is not None}
+    after = {path: one for path in _PATHS if (one := draw(st.sampled_from(_NEW))) is not None}
+    for tree in (before, after):
+        if "f" in tree:
+            tree.pop("f/g", None)
+    return {"stays.md": b"stays\n", **before}, {"stays.md": b"stays\n", **after}
+
+
+def _plant(root: Path, tree: dict[str, bytes]) -> None:
+    for path, content in tree.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(content)
+
+
+def _tree(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def _prepare(base: Path, before: dict[str, bytes], after: dict[str, bytes]) -> Journal:
+    target, staging = base / "walnut", base / "staging"
+    for folder in (target, staging, staging / "rest"):
+        folder.mkdir()
+    _plant(target, before)
+    changed = {path: content for path, content in after.items() if before.get(path) != content}
+    _plant(staging / "new", changed)
+    removes: list[Operation] = []
+    others: list[Operation] = []
+    gone = {path for path in before if path not in after}
+    for number, path in enumerate(sorted(before)):
+        if before[path] == after.get(path):
+            continue
+        (staging / "rest" / str(number)).hardlink_to(target / path)
+        old = files.sha256(before[path])
+        if path in gone:
+            removes.append(remove(path, old_sha256=old, rest=f"rest/{number}"))
+        else:
+            new = files.sha256(after[path])
+            step = substitute(f"new/{path}", path, new_sha256=new, old_sha256=old, rest=f"rest/{number}")
+            others.append(step)
+    above = {parent for path in gone for parent in _parents(path)}
+    drops = sorted((one for one in above if not any(p.startswith(f"{one}/") for p in after)), key=lambda one: -len(one))
+    places = {
+        next((up for up in _parents(path) if up in {*gone, *drops} or not (target / up).exists()), path)
+        for path in after
+        if path not in before
+    }
+    others += [place(f"new/{path}", path) for path in sorted(places)]
+    return Journal(staging, target, "0" * 64, (*removes, *map(drop_folder, drops), *others))
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:end]) for end in range(1, len(parts))]
+
+
+def _each_stop(before: dict[str, bytes], after: dict[str, bytes]) -> int:
+    base = Path(tempfile.mkdtemp())
+    try:
+        return len(_prepare(base, before, after).operations)
+    finally:
+        shutil.rmtree(base)
+
+
+def _stopped(base: Path, before: dict[str, bytes], after: dict[str, bytes], steps: int) -> Journal:
+    journal = replace(_prepare(base, before, after), state=State.COMMITTING)
+    journal.write()
+    for operation in journal.operations[:steps]:
+        journal._carry_out(operation)
+    return journal
+
+
+@given(_trees())
+def test_whatever_step_it_stopped_after(trees: tuple[dict[str, bytes], dict[str, bytes]]) -> None:
+    """Forwards it becomes the new tree, backwards the old one; doing either twice changes nothing more."""
+    before, after = trees
+    for steps in range(_each_stop(before, after) + 1):
+        for direction in ("forwards", "backwards"):
+            with tempfile.TemporaryDirectory() as name:
+                journal = _stopped(Path(name), before, after, steps)
+                read = Journal.read(journal.staging)
+                assert read == journal
+                if direction == "forwards":
+                    assert finish(journal) is None
+                    assert finish(journal) is None
+                    assert _tree(journal.target) == after
+                    assert journal.is_over
+                else:
+                    journal.take_back(journal.operations)
+                    journal.take_back(journal.operations)
+                    assert _tree(journal.target) == before
+                    assert journal.state_on_disk is State.PREPARED
+
+
+@given(_trees(), st.sampled_from(_PATHS), st.data())
+def test_what_somebody_writes_meanwhile_is_never_lost(
+    trees: tuple[dict[str, bytes], dict[str, bytes]], path: str, data: st.DataObject
+) -> None:
+    """Between the stop and the recovery somebody writes a file: it is there afterwards, whatever else is decided."""
+    before, after = trees
+    steps = data.draw(st.integers(0, _each_stop(before, after)))
+    with tempfile.TemporaryDirectory() as name:
+        journal = _stopped(Path(name), before, after, steps)
+        place_of_edit = journal.target / path
+        if place_of_edit.is_dir() or any(parent.is_file() for parent in place_of_edit.parents):
+            return
+        place_of_edit.parent.mkdir(parents=True, exist_ok=True)
+        place_of_edit.unlink(missing_ok=True)
+        place_of_edit.write_bytes(b"written meanwhile\n")
+        with suppress(FileSystemError):
+            finish(journal)
+        assert b"written meanwhile\n" in _tree(journal.target).values()
+
+
+@given(_trees())
+def test_it_is_carried_out_whole(trees: tuple[dict[str, bytes], dict[str, bytes]]) -> None:
+    """And says so."""
+    before, after = trees
+    with tempfile.TemporaryDirectory() as name:
+        journal = _prepare(Path(name), before, after)
+        journal.commit()
+        assert _tree(journal.target) == after
+        assert journal.state_on_disk is State.DONE
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"src": "../x", "dst": "a"},
+        {"src": "x", "dst": "/a"},
+        {"src": "x", "dst": "a/../../b"},
+        {"src": "x", "dst": "a", "old_sha256": "0" * 64},
+        {"src": "x", "dst": "a", "old_sha256": "0" * 64, "rest": "../r"},
+        {"src": "x", "dst": "a", "new_sha256": "0"},
+        {"src": None, "dst": "a", "new_sha256": "0" * 64},
+        {"src": 3, "dst": "a"},
+        {"src": "x\0", "dst": "a"},
+    ],
+)
+def test_what_leaves_its_folders_is_not_sound(fields: dict[str, str]) -> None:
+    """A journal that says so is not obeyed."""
+    assert not Operation(**fields).is_sound()  # type: ignore[arg-type]
