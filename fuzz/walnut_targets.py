@@ -5,12 +5,12 @@ import re
 import shutil
 
 from alive_p2p import safe_yaml
-from alive_p2p.receiving.migration import LEFTOVERS, TASKS_MD, convert_tasks, migrate_task_lists
+from alive_p2p.receiving.migration import LEFTOVERS, convert_tasks, migrate_task_lists
 from alive_p2p.safe_yaml import RELAXED, UnsafeYamlError
 from alive_p2p.sharing.reduced_key import KEPT_FIELDS, REDUCED_MARK, reduced_key
 from alive_p2p.sharing.stubs import manifest_from_companion
 from alive_p2p.transactions.journal import JOURNAL, Journal
-from alive_p2p.walnut import frontmatter
+from alive_p2p.walnut import frontmatter, kernel
 from alive_p2p.walnut.key import read_key
 from alive_p2p.walnut.ledger import Ledger
 from alive_p2p.walnut.log import ImportRecord, has_entry, has_import, with_entry
@@ -269,13 +269,13 @@ def tasks_migration(data: bytes) -> None:
 
 def _migrate_on_disk(data: bytes) -> None:
     tree = folder() / "tree"
-    placed(f"tree/review/{TASKS_MD}", data)
+    placed(f"tree/review/{kernel.V2_BUNDLE_TASKS}", data)
     try:
         with certain("a task list cannot be migrated"):
             result = migrate_task_lists(tree, ["review"])
         here = {path.name: path.read_bytes() for path in (tree / "review").iterdir()}
         if not result.actions:
-            assert here == {TASKS_MD: data}
+            assert here == {kernel.V2_BUNDLE_TASKS: data}
             return
         expected = convert_tasks(data.decode("utf-8"), "review")
         assert json.loads(here.pop("tasks.json"))["tasks"] == list(expected.tasks)

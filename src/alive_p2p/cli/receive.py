@@ -7,10 +7,12 @@ from typing import Any
 
 import click
 
+from alive_p2p.cli.changes import TOLD, change_lines, count_changes, overwritten
 from alive_p2p.cli.credentials import PassphraseFrom
 from alive_p2p.cli.opening import credentials, find_signer, opening_options
 from alive_p2p.cli.options import FOLDER, Call, common, limit_options, wait_option
 from alive_p2p.cli.screen import field_line, human_size, plural, short
+from alive_p2p.errors import UsageError
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.signature import Outcome, Verdict
 from alive_p2p.receiving import inspection
@@ -18,6 +20,7 @@ from alive_p2p.receiving.hidden_text import HiddenText
 from alive_p2p.receiving.pipeline import preview
 from alive_p2p.receiving.pipeline import receive as run_receive
 from alive_p2p.receiving.plan import Fate, Lineage, MigrationResult, ReceivePlan, ReceiveRequest, ReceiveResult
+from alive_p2p.text import escape
 
 _RECEIVE_EPILOG = """\b
 Examples:
@@ -33,10 +36,13 @@ Examples:
 @click.option("--scope", type=click.Choice(["full", "bundle", "snapshot"]), help="Refuse a package of another scope.")
 @click.option("--bundle", "bundles", multiple=True, metavar="NAME", help="Only this bundle; repeatable.")
 @click.option("--rename", is_flag=True, help="Put a bundle whose name is taken under another name.")
+@click.option("--update", is_flag=True, help="Merge what changed into what came before, file by file.")
+@click.option("--allow-older", is_flag=True, help="With --update: go back to an older package.")
 @click.option("--into-other-walnut", is_flag=True, help="Add bundles to a walnut they do not come from.")
 @click.option("--verify-signature", is_flag=True, help="Refuse it without a valid signature of a known peer.")
 @click.option("--trust-agent-files", is_flag=True, help="Install what agents obey as it is; from known peers only.")
 @click.option("--source-layout", type=click.Choice(["v2", "v3"]), hidden=True)
+@click.option("--diff", is_flag=True, help="With --dry-run --update: show what changes in text files.")
 @click.option("--dry-run", is_flag=True, help="Show what would happen, and change nothing.")
 @opening_options
 @limit_options
@@ -47,6 +53,7 @@ def receive(
     /,
     *,
     dry_run: bool,
+    diff: bool,
     wait: float,
     passphrase_env: str | None,
     passphrase_file: Path | None,
@@ -59,6 +66,8 @@ def receive(
     Everything is checked before the first byte is written. A full package or a snapshot becomes a new walnut, by
     default in the world's inbox; bundles are added to the walnut they come from.
     """
+    if diff and not dry_run:
+        raise UsageError("diff-without-dry-run", "`--diff` goes with `--dry-run`")
     opened_with = credentials(call, PassphraseFrom(passphrase_env, passphrase_file), private_key)
     request = ReceiveRequest(
         wait_seconds=wait,
@@ -70,8 +79,9 @@ def receive(
     screen = call.screen
     progress = screen.progress("checking")
     if dry_run:
-        plan = preview(request, call.runtime, progress=progress)
-        screen.lines(preview_lines(plan), result=True)
+        plan = preview(request, call.runtime, progress=progress, with_differences=diff)
+        screen.lines(preview_lines(plan, every_change=True), result=True)
+        screen.lines([escape(line) for line in plan.differences], result=True)
         screen.document({**receive_document(plan), "status": "dry-run"})
         call.finish(plan.warnings)
         return
@@ -95,9 +105,12 @@ def _show(call: Call, result: ReceiveResult) -> None:
         names = [fate.folder for fate in plan.applied]
         if names:
             screen.say(field_line("bundles", short(", ".join(names))))
-        count = _files_installed(plan)
-        screen.say(field_line("scope", f"{plan.manifest.scope}, {plural(count, 'file')}"))
+        if plan.updates:
+            screen.say(field_line("changes", count_changes(plan.changes)))
+        else:
+            screen.say(field_line("scope", f"{plan.manifest.scope}, {plural(_files_installed(plan), 'file')}"))
         screen.say(field_line("import id", plan.manifest.import_id[:16]))
+        screen.lines(change_lines([one for one in plan.changes if one.fate in TOLD], every=True), result=False)
         for path in plan.installation.renamed_agent_files:
             screen.note(f"  kept inert: '{path}' (an agent would obey it under its own name)")
         screen.lines(hidden_lines(plan.hidden), result=False)
@@ -122,14 +135,20 @@ _LINEAGE = {
 
 _FATES = {
     Fate.APPLY: "new",
+    Fate.UPDATE: "updated",
     Fate.ALREADY_APPLIED: "here already",
     Fate.SAME_CONTENT: "here already, with the same content",
     Fate.NOT_REQUESTED: "not asked for",
 }
 
 
-def preview_lines(plan: ReceivePlan) -> list[str]:
-    """What a receive would do, for a person (receive.md §12)."""
+def preview_lines(plan: ReceivePlan, *, every_change: bool = False) -> list[str]:
+    """What a receive would do, for a person (receive.md §12).
+
+    Args:
+        plan: what would be done.
+        every_change: list every file that an update touches, and not only the first of them.
+    """
     manifest = plan.manifest
     lines = [
         f"would receive '{short(manifest.walnut, 80)}' into {plan.target}",
@@ -138,7 +157,7 @@ def preview_lines(plan: ReceivePlan) -> list[str]:
         field_line("target", _LINEAGE[plan.lineage]),
         field_line("sensitivity", manifest.sensitivity or "not stated"),
         field_line("files", f"{plural(_files_installed(plan), 'file')}, {human_size(manifest.total_size)}"),
-        field_line("overwrites", "nothing"),
+        field_line("overwrites", overwritten(plan.changes)),
     ]
     for name, text in (("description", manifest.description), ("note", manifest.note)):
         if text:
@@ -148,6 +167,8 @@ def preview_lines(plan: ReceivePlan) -> list[str]:
         for fate in plan.bundles:
             arrow = f" → {fate.folder}" if fate.is_renamed else ""
             lines.append(f"  {fate.name}{arrow}: {_FATES[fate.fate]}")
+    if plan.changes:
+        lines += ["", f"files: {count_changes(plan.changes)}", *change_lines(plan.changes, every=every_change)]
     if plan.installation.migrated_bundles:
         lines += ["", "brought forward from an older layout"]
         lines += [f"  bundles/{name} → {name}" for name in plan.installation.migrated_bundles]
@@ -210,6 +231,7 @@ def receive_document(plan: ReceivePlan, result: ReceiveResult | None = None) -> 
         "signature": plan.verdict.outcome.value,
         "signer": {"name": plan.verdict.signer, "pubkey_id": plan.verdict.pubkey_id},
         "sender": manifest.sender,
+        "changes": [{"path": c.path, "fate": c.fate.value, "beside": c.beside} for c in plan.changes],
         "bundles": [{"name": f.name, "folder": f.folder, "fate": f.fate.value} for f in plan.bundles],
         "lineage": plan.lineage.value,
         "dropped": [asdict(one) for one in plan.installation.dropped],

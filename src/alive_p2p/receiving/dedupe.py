@@ -1,6 +1,6 @@
 """What of a package is here already, and under which names the rest goes (receive.md §5)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from alive_p2p.errors import UsageError, WalnutError
 from alive_p2p.package.entries import bundle_digest
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.paths import MAX_SEGMENT_BYTES
+from alive_p2p.receiving.layout import bundle_names, files_of_bundle, folder_in_package
 from alive_p2p.receiving.plan import BundleFate, Fate, Installation
 from alive_p2p.receiving.targets import TargetState
 from alive_p2p.text import fold, nearest
@@ -41,8 +42,18 @@ def decide_bundles(
     *,
     rename: bool,
     today: datetime,
+    updatable: Mapping[str, str] | None = None,
 ) -> tuple[BundleFate, ...]:
-    """What happens to each bundle of a bundle package.
+    """What happens to each bundle of a package.
+
+    Args:
+        manifest: the package's.
+        installation: where its files go.
+        state: the walnut.
+        requested: the bundles that are wanted.
+        rename: put one whose name is taken under another.
+        today: for that name.
+        updatable: the folders here of the bundles that can be updated, by name; None where no update is asked for.
 
     Raises:
         WalnutError: names are taken and `rename` is not given; every one of them is listed.
@@ -50,13 +61,17 @@ def decide_bundles(
     fates: dict[str, BundleFate] = {}
     conflicts: list[str] = []
     taken: set[str] = set()
-    for name in manifest.bundles:
+    names = bundle_names(manifest, installation)
+    for name in names:
         if name not in requested:
             fates[name] = BundleFate(name, name, Fate.NOT_REQUESTED)
             continue
         known = already_here(manifest, name, state)
         if known is not None:
             fates[name] = known
+            continue
+        if updatable is not None and name in updatable:
+            fates[name] = BundleFate(name, updatable[name], Fate.UPDATE)
             continue
         folder = folder_in_package(installation, name)
         place = occupied(state.walnut.root, folder)
@@ -76,17 +91,11 @@ def decide_bundles(
             f"{len(conflicts)} bundle{'s' if len(conflicts) > 1 else ''} of the package would take a name that is"
             f" in use: {', '.join(conflicts)}",
             untouched="everything",
-            hint="`--rename` puts them beside the ones that are there",
+            hint="`--rename` puts them beside the ones that are there"
+            if updatable is not None
+            else "`--update` merges what changed into what came before; `--rename` puts them beside it",
         )
-    return tuple(fates[name] for name in manifest.bundles)
-
-
-def folder_in_package(installation: Installation, bundle: str) -> str:
-    """The folder that a bundle of the package is unpacked to, before any renaming."""
-    for path in (f"{bundle}/{kernel.BUNDLE_MANIFEST}", f"{kernel.V2_CONTAINER}/{bundle}/{kernel.BUNDLE_MANIFEST}"):
-        if path in installation.names:
-            return installation.names[path].split("/")[0]
-    return bundle
+    return tuple(fates[name] for name in names)
 
 
 def already_here(manifest: Manifest, name: str, state: TargetState) -> BundleFate | None:
@@ -151,14 +160,6 @@ def _is_same_content(manifest: Manifest, installation: Installation, name: str, 
 
 def _hashes(manifest: Manifest) -> Mapping[str, str]:
     return {entry.path: entry.sha256 for entry in manifest.files}
-
-
-def files_of_bundle(installation: Installation, name: str) -> Iterable[tuple[str, str]]:
-    """The files and empty folders of a bundle: package path, and path inside the bundle's folder."""
-    folder = folder_in_package(installation, name) + "/"
-    for path, final in installation.names.items():
-        if final.startswith(folder):
-            yield path, final.removeprefix(folder)
 
 
 def _free_name(root: Path, folder: str, taken: set[str], today: datetime) -> str:

@@ -15,6 +15,7 @@ from alive_p2p.receiving.plan import Dropped, Installation
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.agent_files import disarmed
+from alive_p2p.walnut.ledger import LIVE_CONTEXT
 
 _KERNEL_FILES = frozenset(
     ["key.md", "log.md", "insights.md", "tasks.json", "completed.json", "config.yaml", "links.yaml", "people.yaml"]
@@ -22,6 +23,8 @@ _KERNEL_FILES = frozenset(
 _KERNEL_DROPPED = frozenset(["now.json", "imports.json", "_generated"])
 _DROPPED_ANYWHERE = frozenset([".alive", ".walnut", ".git", "__macosx"])
 _IMPORTED = "-imported"
+_WORK = frozenset([kernel.TASKS, kernel.COMPLETED])
+_SKELETON = "empty-skeleton"
 
 
 def plan_installation(
@@ -258,3 +261,51 @@ def bundles_in(installation: Installation) -> list[str]:
     suffix = "/" + kernel.BUNDLE_MANIFEST
     found = (final.removesuffix(suffix) for final in installation.names.values() if final.endswith(suffix))
     return sorted(name for name in found if "/" not in name and bundle_name_refusal(name) is None)
+
+
+def folder_in_package(installation: Installation, bundle: str) -> str:
+    """The folder that a bundle of the package is unpacked to, before any renaming."""
+    for path in (f"{bundle}/{kernel.BUNDLE_MANIFEST}", f"{kernel.V2_CONTAINER}/{bundle}/{kernel.BUNDLE_MANIFEST}"):
+        if path in installation.names:
+            return installation.names[path].split("/")[0]
+    return bundle
+
+
+def files_of_bundle(installation: Installation, name: str) -> Iterable[tuple[str, str]]:
+    """The files and empty folders of a bundle: package path, and path inside the bundle's folder."""
+    folder = folder_in_package(installation, name) + "/"
+    for path, final in installation.names.items():
+        if final.startswith(folder):
+            yield path, final.removeprefix(folder)
+
+
+def bundle_names(manifest: Manifest, installation: Installation) -> tuple[str, ...]:
+    """The bundles of a package, as the ledger names them."""
+    return manifest.bundles if manifest.scope == "bundle" else tuple(bundles_in(installation))
+
+
+def groups_of(manifest: Manifest, installation: Installation) -> dict[str, list[tuple[str, str]]]:
+    """What the ledger lists and an update merges: per bundle, for the live context, and for the kernel's tasks.
+
+    Returns:
+        Per group the files: package path, and path inside the group's folder.
+    """
+    if manifest.scope == "snapshot":
+        return {}
+    listed = {entry.path for entry in manifest.files}
+    names = bundle_names(manifest, installation)
+    groups = {
+        name: [(path, rest) for path, rest in files_of_bundle(installation, name) if path in listed] for name in names
+    }
+    if manifest.scope == "bundle":
+        return groups
+    rest: dict[str, list[tuple[str, str]]] = {LIVE_CONTEXT: [], kernel.KERNEL: []}
+    for path, final in installation.names.items():
+        top, _, inside = final.partition("/")
+        if path not in listed or (top in groups and inside):
+            continue
+        if top != kernel.KERNEL:
+            rest[LIVE_CONTEXT].append((path, final))
+        elif final in _WORK and manifest.substitutions.get(path) != _SKELETON:
+            rest[kernel.KERNEL].append((path, inside))
+    return groups | {name: held for name, held in rest.items() if held}

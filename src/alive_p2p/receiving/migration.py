@@ -15,7 +15,6 @@ from alive_p2p.receiving.plan import MigrationResult
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.markdown import Fence, split_lines
 
-TASKS_MD = "tasks.md"
 LEFTOVERS = "tasks.md.migrated"
 
 _TASK = re.compile(r"[ \t]*[-*][ \t]+\[([ ~xX])\][ \t]+(\S.*)")
@@ -74,7 +73,7 @@ def migrate_task_lists(tree: Path, bundles: list[str]) -> MigrationResult:
     warnings: list[str] = []
     converted = 0
     for bundle in bundles:
-        source = tree / bundle / TASKS_MD
+        source = tree / bundle / kernel.V2_BUNDLE_TASKS
         if not files.is_file(source) or files.is_link(source):
             continue
         if files.is_taken(tree / bundle / kernel.BUNDLE_TASKS):
@@ -84,7 +83,7 @@ def migrate_task_lists(tree: Path, bundles: list[str]) -> MigrationResult:
         try:
             result = convert_tasks(data.decode("utf-8"), bundle)
         except UnicodeDecodeError:
-            warnings.append(f"'{bundle}/{TASKS_MD}' is not UTF-8 and stays as it is")
+            warnings.append(f"'{bundle}/{kernel.V2_BUNDLE_TASKS}' is not UTF-8 and stays as it is")
             continue
         if not result.tasks:
             continue  # prose that only happens to be called so
@@ -93,15 +92,20 @@ def migrate_task_lists(tree: Path, bundles: list[str]) -> MigrationResult:
             continue
         _write(tree / bundle, result)
         converted += len(result.tasks)
-        actions.append(f"{bundle}/{TASKS_MD}: {len(result.tasks)} tasks to tasks.json")
+        actions.append(f"{bundle}/{kernel.V2_BUNDLE_TASKS}: {len(result.tasks)} tasks to tasks.json")
     return MigrationResult(tuple(actions), tuple(warnings), (), converted)
 
 
-def _write(folder: Path, result: ConvertedTasks) -> None:
+def task_file(result: ConvertedTasks) -> bytes:
+    """The `tasks.json` of converted tasks."""
     text = json.dumps({"tasks": list(result.tasks)}, indent=2, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "replace")
+
+
+def _write(folder: Path, result: ConvertedTasks) -> None:
     mode = files.default_mode(executable=False)
     with files.translating("convert the tasks in", folder):
-        files.write_new(folder / kernel.BUNDLE_TASKS, text.encode("utf-8", "replace"), mode=mode)
+        files.write_new(folder / kernel.BUNDLE_TASKS, task_file(result), mode=mode)
         if result.leftovers:
             files.write_new(folder / LEFTOVERS, result.leftovers.encode("utf-8"), mode=mode)
-        files.remove_file(folder / TASKS_MD)
+        files.remove_file(folder / kernel.V2_BUNDLE_TASKS)

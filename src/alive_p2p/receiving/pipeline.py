@@ -5,7 +5,7 @@ a new walnut appears by one rename, and an existing one is changed by a journal 
 """
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from alive_p2p.package.reader import Contents, PackageReader, Progress
 from alive_p2p.package.signature import Outcome, Verdict
 from alive_p2p.package.signature import check as check_signature
 from alive_p2p.receiving import dedupe, targets
+from alive_p2p.receiving.differences import differences
 from alive_p2p.receiving.hidden_text import HiddenText
-from alive_p2p.receiving.layout import bundles_in, plan_installation
+from alive_p2p.receiving.layout import bundle_names, bundles_in, groups_of, plan_installation
 from alive_p2p.receiving.looking import Looking
 from alive_p2p.receiving.migration import migrate_task_lists
 from alive_p2p.receiving.plan import (
@@ -29,12 +30,19 @@ from alive_p2p.receiving.plan import (
     ReceiveRequest,
     ReceiveResult,
 )
+from alive_p2p.receiving.staged import names_in_staging
+from alive_p2p.receiving.targets import TargetState
 from alive_p2p.receiving.transaction import Transaction, changed_meanwhile
+from alive_p2p.receiving.updates import GroupUpdate, folder_here, known_states, plan_group
 from alive_p2p.runtime import PLUGIN_VERSION, Runtime
+from alive_p2p.text import one_line
 from alive_p2p.transactions.recovery import interrupted, settle, settled_lock
 from alive_p2p.transactions.staging import Staging
+from alive_p2p.walnut import kernel
+from alive_p2p.walnut.ledger import LIVE_CONTEXT
 from alive_p2p.walnut.preferences import load_preferences
 from alive_p2p.walnut.regeneration import write_built_in_projection, write_projection
+from alive_p2p.walnut.states import read_sent
 from alive_p2p.walnut.walnut import Walnut
 from alive_p2p.walnut.world import find_world
 
@@ -64,23 +72,23 @@ def receive(
     _check_request(request, runtime)
     surroundings = _surroundings(request, runtime)
     with PackageReader(runtime.cwd / request.package, surroundings.limits, request.credentials) as package:
-        contents, hidden = _check(package, progress)
+        checked = _check(package, progress)
         notes = _settle_first(request, runtime)
-        plan = replace(decide(request, contents, surroundings, runtime), hidden=hidden)
+        plan = replace(decide(request, checked, surroundings, runtime), hidden=checked.hidden)
         plan = replace(plan, warnings=(*notes, *plan.warnings))
         if plan.is_noop:
             return ReceiveResult("noop", plan, warnings=plan.warnings)
         if approve is not None:
             approve(plan)
         with Staging(plan.target, runtime) as staging:
-            package.unpack(contents, staging.tree, _names_in_staging(plan), progress)
+            package.unpack(checked.contents, staging.tree, names_in_staging(plan), progress)
             migration = _migrate(plan, staging)
             with settled_lock(plan.target, "receive", runtime, wait_seconds=request.wait_seconds) as more:
-                again = decide(request, contents, surroundings, runtime)
+                again = decide(request, checked, surroundings, runtime)
                 if again.outcome != plan.outcome:
                     raise changed_meanwhile(plan.target)
                 transaction = Transaction(again, staging, runtime)
-                warnings = transaction.run_new() if plan.manifest.scope != "bundle" else transaction.run_bundles()
+                warnings = transaction.run_new() if plan.makes_walnut else transaction.run_existing()
                 try:
                     warnings += _regenerate(plan, runtime)
                 except BaseException:  # an interrupt: the receive has happened, so its projection is made all the same
@@ -91,8 +99,20 @@ def receive(
     return ReceiveResult("warn" if warnings else "ok", plan, shown, tuple(warnings))
 
 
-def preview(request: ReceiveRequest, runtime: Runtime, *, progress: Progress | None = None) -> ReceivePlan:
+def preview(
+    request: ReceiveRequest,
+    runtime: Runtime,
+    *,
+    progress: Progress | None = None,
+    with_differences: bool = False,
+) -> ReceivePlan:
     """Check a package and decide what receiving it would do; writes nothing.
+
+    Args:
+        request: what would be received.
+        runtime: the surroundings.
+        progress: called with bytes done and bytes in all.
+        with_differences: show what an update changes in text files, line by line.
 
     Raises:
         AliveP2PError: as `receive` does.
@@ -100,8 +120,10 @@ def preview(request: ReceiveRequest, runtime: Runtime, *, progress: Progress | N
     _check_request(request, runtime)
     surroundings = _surroundings(request, runtime)
     with PackageReader(runtime.cwd / request.package, surroundings.limits, request.credentials) as package:
-        contents, hidden = _check(package, progress)
-        plan = replace(decide(request, contents, surroundings, runtime), hidden=hidden)
+        checked = _check(package, progress)
+        plan = replace(decide(request, checked, surroundings, runtime), hidden=checked.hidden)
+        if with_differences:
+            plan = replace(plan, differences=differences(package, checked.contents, plan))
         return replace(plan, warnings=(*_interrupted_before(request, runtime), *plan.warnings))
 
 
@@ -127,14 +149,31 @@ def _settle_first(request: ReceiveRequest, runtime: Runtime) -> tuple[str, ...]:
     return tuple(note for one in settlements for note in one.notes)
 
 
-def _check(package: PackageReader, progress: Progress | None) -> tuple[Contents, tuple[HiddenText, ...]]:
+@dataclass(frozen=True)
+class _Checked:
+    """A checked package, and what was seen in it on the way."""
+
+    contents: Contents
+    hidden: tuple[HiddenText, ...]
+    comparable: Mapping[str, str]
+
+
+def _check(package: PackageReader, progress: Progress | None) -> _Checked:
     looking = Looking()
-    return package.check(progress, looking.watch), looking.found()
+    contents = package.check(progress, looking.watch)
+    return _Checked(contents, looking.found(), looking.comparable)
 
 
 def _check_request(request: ReceiveRequest, runtime: Runtime) -> None:
     if request.source_layout is not None and not runtime.is_testing:
         raise UsageError("testing-only", "`--source-layout` is for tests; it needs ALIVE_P2P_TESTING=1")
+    if request.update and request.rename:
+        raise UsageError(
+            "update-or-rename",
+            "`--update` changes what is here and `--rename` puts it beside that; only one of them is possible",
+        )
+    if request.allow_older and not request.update:
+        raise UsageError("older-without-update", "`--allow-older` goes with `--update`")
 
 
 @dataclass(frozen=True)
@@ -160,7 +199,7 @@ def _surroundings(request: ReceiveRequest, runtime: Runtime) -> Surroundings:
 # --- deciding -------------------------------------------------------------------------------------------------
 
 
-def decide(request: ReceiveRequest, contents: Contents, surroundings: Surroundings, runtime: Runtime) -> ReceivePlan:
+def decide(request: ReceiveRequest, checked: _Checked, surroundings: Surroundings, runtime: Runtime) -> ReceivePlan:
     """Steps 3 to 5: what is here already, which layout it has, whether the target takes it (receive.md §3–§5, §8).
 
     Looks at the target and changes nothing; called once for the preview and once more under the lock.
@@ -168,7 +207,7 @@ def decide(request: ReceiveRequest, contents: Contents, surroundings: Surroundin
     Raises:
         AliveP2PError: a rule is broken.
     """
-    manifest = contents.manifest
+    contents, manifest = checked.contents, checked.contents.manifest
     if request.scope is not None and request.scope != manifest.scope:
         raise UsageError(
             "other-scope", f"the package has scope {manifest.scope}, not {request.scope}", untouched="everything"
@@ -209,7 +248,10 @@ def decide(request: ReceiveRequest, contents: Contents, surroundings: Surroundin
         broken_ledger=None,
         limits=surroundings.limits,
         warnings=warnings,
+        comparable=checked.comparable,
     )
+    if request.update:
+        return _decide_update(base, request, runtime)
     if manifest.scope == "bundle":
         return _decide_bundles(base, request, runtime)
     return _decide_new(base, request, runtime)
@@ -277,6 +319,81 @@ def _decide_bundles(plan: ReceivePlan, request: ReceiveRequest, runtime: Runtime
     fates = dedupe.decide_bundles(
         plan.manifest, plan.installation, state, requested, rename=request.rename, today=today
     )
+    return _into_walnut(plan, state, lineage, fates)
+
+
+def _decide_update(plan: ReceivePlan, request: ReceiveRequest, runtime: Runtime) -> ReceivePlan:
+    """What of a package of any scope but a snapshot changes what is here, file by file (receive.md §5)."""
+    manifest = plan.manifest
+    if manifest.scope == "snapshot":
+        raise UsageError(
+            "snapshot-update",
+            "a snapshot holds only key and insights, which an update leaves alone",
+            untouched="everything",
+            hint="ask for a package of scope full or bundle",
+        )
+    every = bundle_names(manifest, plan.installation)
+    requested = dedupe.requested_bundles(manifest, request.bundles) if manifest.scope == "bundle" else every
+    state = targets.resolve_bundle_target(manifest, request.target, runtime)
+    override = request.into_other_walnut or runtime.is_set("ALIVE_P2P_ALLOW_CROSS_WALNUT")
+    lineage = targets.require_lineage(manifest, state, override=override)
+    root = state.walnut.root
+    sent = read_sent(root)
+    groups = groups_of(manifest, plan.installation)
+    known = {name: known_states(state.ledger, sent, name) for name in groups}
+    folders = {name: folder for name in groups if (folder := folder_here(root, known[name])) is not None}
+    fates = dedupe.decide_bundles(
+        manifest, plan.installation, state, requested, rename=False, today=runtime.now(), updatable=folders
+    )
+    updated = {fate.name: fate.folder for fate in fates if fate.fate is Fate.UPDATE}
+    applied = {name for entry in state.ledger.of_import(manifest.import_id) for name in entry.files}
+    beside_bundles = {LIVE_CONTEXT: "", kernel.KERNEL: kernel.KERNEL}
+    updated |= {name: folder for name, folder in beside_bundles.items() if name in groups and name not in applied}
+    updates = tuple(
+        plan_group(
+            root,
+            manifest,
+            name,
+            groups[name],
+            known[name],
+            folder,
+            comparable=plan.comparable,
+            day=f"{runtime.now():%Y%m%d}",
+            origin=plan.verdict.pubkey_id or one_line(manifest.sender) or "unknown",
+            is_older_wanted=request.allow_older,
+        )
+        for name, folder in updated.items()
+    )
+    decided = _into_walnut(plan, state, lineage, fates, updates)
+    return replace(decided, warnings=(*decided.warnings, *_not_sent_any_more(decided, state)))
+
+
+def _not_sent_any_more(plan: ReceivePlan, state: TargetState) -> tuple[str, ...]:
+    """Bundles that earlier full packages brought and this one does not; an update leaves them as they are."""
+    if plan.manifest.scope != "full":
+        return ()
+    before = {
+        name: entry.folder_of(name)
+        for entry in state.ledger.entries
+        if entry.scope == "full" and entry.source_walnut_id in {None, plan.manifest.walnut_id}
+        for name in entry.applied_bundles
+    }
+    now = {fate.name for fate in plan.bundles}
+    return tuple(
+        f"the bundle '{folder}' is not in the package any more; yours stays"
+        for name, folder in sorted(before.items())
+        if name not in now and files.is_folder(plan.target / folder)
+    )
+
+
+def _into_walnut(
+    plan: ReceivePlan,
+    state: TargetState,
+    lineage: Lineage,
+    fates: tuple[BundleFate, ...],
+    updates: tuple[GroupUpdate, ...] = (),
+) -> ReceivePlan:
+    """The plan of a receive into a walnut that is there."""
     adopted = plan.manifest.walnut_id if lineage in {Lineage.SAME_KEY_HASH, Lineage.SAME_KEY} else None
     warnings = plan.warnings
     if state.broken_ledger is not None:
@@ -284,8 +401,9 @@ def _decide_bundles(plan: ReceivePlan, request: ReceiveRequest, runtime: Runtime
     return replace(
         plan,
         target=state.walnut.root,
-        is_noop=not any(fate.fate is Fate.APPLY for fate in fates),
+        is_noop=not updates and not any(fate.fate in {Fate.APPLY, Fate.UPDATE} for fate in fates),
         bundles=fates,
+        updates=updates,
         lineage=lineage,
         walnut_id=state.ledger.walnut_id or adopted,
         broken_ledger=state.broken_ledger,
@@ -309,26 +427,15 @@ def _version_warning(wanted: str | None) -> tuple[str, ...]:
 # --- staging --------------------------------------------------------------------------------------------------
 
 
-def _names_in_staging(plan: ReceivePlan) -> dict[str, str]:
-    """Where each wanted file is unpacked, below `tree`: for bundles under the folder they will have."""
-    if plan.manifest.scope != "bundle":
-        return dict(plan.installation.names)
-    return {
-        path: f"{fate.folder}/{rest}"
-        for fate in plan.applied
-        for path, rest in dedupe.files_of_bundle(plan.installation, fate.name)
-    }
-
-
 def _migrate(plan: ReceivePlan, staging: Staging) -> MigrationResult:
-    folders = [fate.folder for fate in plan.applied]
+    folders = [fate.folder for fate in plan.added]
     result = migrate_task_lists(staging.tree, folders)
     return replace(result, bundles_migrated=plan.installation.migrated_bundles)
 
 
 def _regenerate(plan: ReceivePlan, runtime: Runtime) -> list[str]:
     """Step 12, after the commit. A new walnut has its projection already, unless a plugin brings its own."""
-    if plan.manifest.scope != "bundle" and not runtime.environ.get("CLAUDE_PLUGIN_ROOT"):
+    if plan.makes_walnut and not runtime.environ.get("CLAUDE_PLUGIN_ROOT"):
         return []
     try:
         write_projection(Walnut(plan.target), runtime)

@@ -14,6 +14,7 @@ from alive_p2p.package.limits import Limits
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.signature import Signer, Verdict
 from alive_p2p.receiving.hidden_text import HiddenText
+from alive_p2p.receiving.updates import FileChange, GroupUpdate
 
 
 def nobody(_pubkey_id: str) -> Signer | None:
@@ -31,6 +32,8 @@ class ReceiveRequest:
         scope: the scope the package has to have, or None.
         bundles: of a bundle package, only these; empty for all.
         rename: put a bundle whose name is taken under another name.
+        update: merge what changed into what earlier packages brought.
+        allow_older: with `update`, go back to a package that is older than what was applied last.
         into_other_walnut: add bundles to a walnut they do not come from.
         source_layout: treat the package as of this layout; for tests only.
         max_files, max_bytes: limits for this command, or None for those of the preferences.
@@ -46,6 +49,8 @@ class ReceiveRequest:
     scope: str | None = None
     bundles: tuple[str, ...] = ()
     rename: bool = False
+    update: bool = False
+    allow_older: bool = False
     into_other_walnut: bool = False
     source_layout: str | None = None
     max_files: int | None = None
@@ -71,6 +76,7 @@ class Fate(Enum):
     """What happens to a bundle of the package."""
 
     APPLY = "apply"
+    UPDATE = "update"
     ALREADY_APPLIED = "already-applied"
     SAME_CONTENT = "same-content"
     NOT_REQUESTED = "not-requested"
@@ -137,6 +143,9 @@ class ReceivePlan:
         limits: the limits that were applied.
         warnings: what a person should know.
         hidden: hidden instructions in what arrives, by file and line.
+        updates: what an update does to what is here, bundle by bundle.
+        comparable: the hash without its sessions of every manifest that comes with some, by its path there.
+        differences: what changes in text files, as unified diffs; only in a preview that asks for them.
     """
 
     package: Path
@@ -152,16 +161,34 @@ class ReceivePlan:
     limits: Limits
     warnings: tuple[str, ...] = ()
     hidden: tuple[HiddenText, ...] = ()
+    updates: tuple[GroupUpdate, ...] = ()
+    comparable: Mapping[str, str] = field(default_factory=dict)
+    differences: tuple[str, ...] = ()
 
     @property
-    def outcome(self) -> tuple[Path, bool, tuple[BundleFate, ...]]:
-        """What a person decided on: the target, whether anything is to be done, and what becomes of each bundle."""
-        return self.target, self.is_noop, self.bundles
+    def outcome(self) -> tuple[object, ...]:
+        """What a person decided on: where, whether anything is to be done, and what becomes of bundles and files."""
+        return self.target, self.is_noop, self.bundles, self.changes
 
     @property
     def applied(self) -> tuple[BundleFate, ...]:
-        """The bundles that are put in place."""
+        """The bundles that are put in place or updated."""
+        return tuple(bundle for bundle in self.bundles if bundle.fate in {Fate.APPLY, Fate.UPDATE})
+
+    @property
+    def added(self) -> tuple[BundleFate, ...]:
+        """The bundles that are put in place whole."""
         return tuple(bundle for bundle in self.bundles if bundle.fate is Fate.APPLY)
+
+    @property
+    def changes(self) -> tuple[FileChange, ...]:
+        """What an update does, file by file."""
+        return tuple(change for one in self.updates for change in one.changes)
+
+    @property
+    def makes_walnut(self) -> bool:
+        """Whether a new walnut appears."""
+        return self.lineage is Lineage.NEW
 
 
 @dataclass(frozen=True)

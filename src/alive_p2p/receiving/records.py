@@ -4,15 +4,16 @@ from pathlib import Path
 from typing import Any
 
 from alive_p2p import files
-from alive_p2p.receiving.dedupe import digest_of, files_of_bundle
-from alive_p2p.receiving.layout import bundles_in
-from alive_p2p.receiving.migration import TASKS_MD
+from alive_p2p.receiving.dedupe import digest_of
+from alive_p2p.receiving.layout import bundle_names, bundles_in, groups_of
 from alive_p2p.receiving.plan import ReceivePlan
+from alive_p2p.receiving.staged import content_of, names_in_staging
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import one_line
 from alive_p2p.walnut import kernel
-from alive_p2p.walnut.ledger import LIVE_CONTEXT
+from alive_p2p.walnut.ledger import LIVE_CONTEXT, usual_place
 from alive_p2p.walnut.log import ImportRecord
+from alive_p2p.walnut.tasks import Tasks, lists_tasks, remembered
 
 
 def import_record(plan: ReceivePlan, applied: list[str], at: str, runtime: Runtime) -> ImportRecord:
@@ -42,13 +43,16 @@ def ledger_entry(plan: ReceivePlan, tree: Path, at: str) -> dict[str, Any]:
     """
     manifest = plan.manifest
     groups = _groups(plan)
-    return {
+    names = names_in_staging(plan)
+    bundles = [name for name in groups if name not in {LIVE_CONTEXT, kernel.KERNEL}]
+    rows = {name: _rows(plan, names, tree, pairs) for name, pairs in groups.items()}
+    entry: dict[str, Any] = {
         "import_id": manifest.import_id,
         "format_version": manifest.format_version,
         "source_layout": manifest.source_layout or plan.installation.layout,
         "scope": manifest.scope,
-        "package_bundles": list(manifest.bundles) or [name for name in groups if name != LIVE_CONTEXT],
-        "applied_bundles": [name for name in groups if name != LIVE_CONTEXT],
+        "package_bundles": list(bundle_names(manifest, plan.installation)),
+        "applied_bundles": bundles,
         "bundle_renames": {fate.name: fate.folder for fate in plan.applied if fate.is_renamed},
         "sender": one_line(manifest.sender),
         "created": manifest.created,
@@ -60,50 +64,79 @@ def ledger_entry(plan: ReceivePlan, tree: Path, at: str) -> dict[str, Any]:
             "status": plan.verdict.outcome.value,
             "name": plan.verdict.signer,
         },
-        "bundle_digests": {name: digest_of(manifest, name) for name in groups if name != LIVE_CONTEXT},
-        "files": {name: _rows(plan, tree, pairs) for name, pairs in groups.items()},
+        "bundle_digests": {name: digest_of(manifest, name) for name in bundles},
     }
+    if manifest.based_on:
+        entry["based_on"] = list(manifest.based_on)
+    sessions = {
+        row[1]: plan.comparable[path] for held in rows.values() for path, row in held.items() if path in plan.comparable
+    }
+    if sessions:
+        entry["comparable"] = sessions
+    folders = {name: _home(name) for name in rows} | {fate.name: fate.folder for fate in plan.applied}
+    tasks = {name: held for name in rows if (held := _tasks(names, tree, rows[name], folders[name]))}
+    if tasks:
+        entry["tasks"] = tasks
+    entry["files"] = {
+        name: {path: _compact(row, path, name, folders[name]) for path, row in held.items()}
+        for name, held in rows.items()
+    }
+    return entry
 
 
 def _groups(plan: ReceivePlan) -> dict[str, list[tuple[str, str]]]:
-    """Per applied bundle (and for live context) the files: package path, and path in the walnut."""
-    if plan.manifest.scope == "bundle":
-        return {
-            fate.name: [(path, f"{fate.folder}/{rest}") for path, rest in files_of_bundle(plan.installation, fate.name)]
-            for fate in plan.applied
-        }
-    if plan.manifest.scope == "snapshot":
-        return {}
-    bundles = bundles_in(plan.installation)
-    groups: dict[str, list[tuple[str, str]]] = {name: [] for name in bundles}
-    live: list[tuple[str, str]] = []
-    for path, final in plan.installation.names.items():
-        root = final.split("/")[0]
-        if root != kernel.KERNEL:
-            groups.get(root, live).append((path, final))
-    if live:
-        groups[LIVE_CONTEXT] = live
-    return groups
+    """Per group that is applied the files: package path, and path in the walnut."""
+    inside = groups_of(plan.manifest, plan.installation)
+    if plan.makes_walnut:
+        return {name: [(path, _joined(_home(name), rest)) for path, rest in held] for name, held in inside.items()}
+    added = {fate.name: [(path, f"{fate.folder}/{rest}") for path, rest in inside[fate.name]] for fate in plan.added}
+    return added | {group.name: sorted(group.places.items()) for group in plan.updates}
 
 
-def _rows(plan: ReceivePlan, tree: Path, pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+def _home(group: str) -> str:
+    return "" if group == LIVE_CONTEXT else group
+
+
+def _joined(folder: str, rest: str) -> str:
+    return f"{folder}/{rest}" if folder else rest
+
+
+def _rows(plan: ReceivePlan, names: dict[str, str], tree: Path, pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    """Per file its hash in the package, where it is (or would be), and its hash as it is (or would be) put there."""
     listed = {entry.path: entry.sha256 for entry in plan.manifest.files}
     rows: dict[str, list[str]] = {}
     for path, place in pairs:
-        final = place
-        if path not in listed:
-            continue  # an empty folder
-        installed = listed[path]
-        if final.endswith("/" + TASKS_MD) and not files.is_file(tree / final):
-            final = final.removesuffix(TASKS_MD) + kernel.BUNDLE_TASKS  # what the task list was converted to
-            with files.translating("read", tree / final):
-                installed = files.hash_file(tree / final)[0]
+        content = content_of(path, names, tree)
+        final, installed = place, listed[path]
+        if content is not None and content.name == kernel.BUNDLE_TASKS != path.rpartition("/")[2]:
+            final = place.removesuffix(kernel.V2_BUNDLE_TASKS)  # what the task list was converted to
+            final = place if final == place else final + kernel.BUNDLE_TASKS
+            with files.translating("read", content):
+                installed = files.hash_file(content)[0]
         rows[path] = [listed[path], final, installed]
     return rows
 
 
+def _tasks(names: dict[str, str], tree: Path, rows: dict[str, list[str]], folder: str) -> dict[str, Tasks]:
+    """What task files held, by their path inside the folder of the group."""
+    found: dict[str, Tasks] = {}
+    for path, (_, place, _) in rows.items():
+        content = content_of(path, names, tree)
+        if not lists_tasks(place) or content is None or not files.is_file(content):
+            continue
+        if (tasks := remembered(content)) is not None:
+            found[place.removeprefix(f"{folder}/")] = tasks
+    return found
+
+
+def _compact(row: list[str], path: str, group: str, folder: str) -> str | list[str]:
+    """Only the hash, for a file that was put where it usually is, as it came."""
+    sha256, place, installed = row
+    return sha256 if installed == sha256 and place == usual_place(path, group, folder) else row
+
+
 def applied_names(plan: ReceivePlan) -> list[str]:
-    """The names, as they are now, of the bundles a receive puts in place."""
-    if plan.manifest.scope == "bundle":
-        return [fate.folder for fate in plan.applied]
-    return bundles_in(plan.installation)
+    """The names, as they are now, of the bundles a receive puts in place or updates."""
+    if plan.makes_walnut:
+        return bundles_in(plan.installation)
+    return [fate.folder for fate in plan.applied]

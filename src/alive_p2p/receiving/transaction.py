@@ -11,6 +11,7 @@ from typing import Any
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, FileSystemError, WalnutError
 from alive_p2p.receiving import records
+from alive_p2p.receiving.applying import Changes, forget_oldest
 from alive_p2p.receiving.plan import ReceivePlan
 from alive_p2p.runtime import Runtime
 from alive_p2p.transactions.journal import (
@@ -146,8 +147,8 @@ class Transaction:
 
     # -- bundles into an existing one --------------------------------------------------------------------------
 
-    def run_bundles(self) -> list[str]:
-        """Rename the log, the ledger and the bundles into place by a journal.
+    def run_existing(self) -> list[str]:
+        """Change a walnut by a journal: its log, its ledger, new bundles, and what an update changes.
 
         Returns:
             The warnings.
@@ -157,12 +158,15 @@ class Transaction:
             FileSystemError: the disk refused; everything was put back.
             RollbackFailedError: it could not be put back; recovery finishes it.
         """
+        changes = Changes(self.plan, self.staging, self.at)
+        prepared = changes.operations()
         for _ in range(_ATTEMPTS):
-            self.warnings.clear()
+            self.warnings[:] = changes.warnings
             self._records.clear()
             # First what may have been edited since it was read: if it was, nothing else has happened yet.
             operations = [*self._log_operations(), *self._ledger_operations()]
-            operations += [place(f"{TREE}/{fate.folder}", fate.folder) for fate in self.plan.applied]
+            operations += prepared
+            operations += [place(f"{TREE}/{fate.folder}", fate.folder) for fate in self.plan.added]
             import_id = self.plan.manifest.import_id
             journal = Journal(self.staging.path, self.plan.target, import_id, tuple(operations), dict(self._records))
             try:
@@ -170,6 +174,7 @@ class Transaction:
             except TargetChangedError:
                 self._clear_prepared()
                 continue
+            forget_oldest(self.plan.target)
             return self.warnings
         raise changed_meanwhile(self.plan.target)
 

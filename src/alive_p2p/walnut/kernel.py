@@ -25,6 +25,7 @@ BUNDLE_MANIFEST = "context.manifest.yaml"
 V1_BUNDLE_MANIFEST = "companion.md"
 BUNDLE_MANIFESTS = (BUNDLE_MANIFEST, V1_BUNDLE_MANIFEST)
 BUNDLE_TASKS = "tasks.json"
+V2_BUNDLE_TASKS = "tasks.md"
 
 V2_CONTAINER = "bundles"
 V1_CORE = "_core"

@@ -1,0 +1,171 @@
+"""Merging two versions of a task file, task by task and field by field (receive.md §5).
+
+Pure functions over bytes. Nothing that either side wrote is lost: where both changed the same, ours stays and theirs
+becomes a task of its own that names the one it disagrees with.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alive_p2p import files
+from alive_p2p.walnut.tasks import Tasks, items_of
+
+CONFLICTS_WITH = "conflicts_with"
+"""The field in which a task that was added because of a conflict names the task that it disagrees with."""
+
+Task = Mapping[str, Any]
+_NOTHING = object()
+_NUMBERED = re.compile(r"(?P<stem>.*?)(?P<number>[0-9]{1,9})", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class MergedTasks:
+    """What came out of it.
+
+    Attributes:
+        data: the file; the very bytes of one side where that says it all.
+        conflicts: the ids of tasks that both sides changed differently.
+    """
+
+    data: bytes
+    conflicts: tuple[str, ...] = ()
+
+
+def merge_tasks(ours: bytes, theirs: bytes, bases: Sequence[Tasks], path: str) -> MergedTasks | None:
+    """Merge two versions of a task file.
+
+    Args:
+        ours: the version here.
+        theirs: the version of the package.
+        bases: what it held in the states that both sides know; none where nothing is known.
+        path: its path, whose name says whether it lists tasks or completed ones.
+
+    Returns:
+        The merged file; None where one of the two is no list of tasks with ids of their own.
+    """
+    mine, yours = _read(ours, path), _read(theirs, path)
+    if mine is None or yours is None:
+        return None
+    our_document, our_tasks = mine
+    their_document, their_tasks = yours
+    if _contents(our_tasks) == _contents(their_tasks):  # only ids or order differ: one side wins, the same on both
+        return MergedTasks(min(ours, theirs, key=files.sha256))
+    merge = _Merge(our_tasks, their_tasks, bases)
+    merged = merge.run()
+    document = {**their_document, **our_document, _list_name(our_document, path): merged}
+    if merged == list(our_tasks.values()) and document == our_document:
+        return MergedTasks(ours, tuple(merge.conflicts))
+    if merged == list(their_tasks.values()) and document == their_document:
+        return MergedTasks(theirs, tuple(merge.conflicts))
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return MergedTasks(text.encode("utf-8", "backslashreplace"), tuple(merge.conflicts))
+
+
+def _read(data: bytes, path: str) -> tuple[dict[str, Any], dict[str, Task]] | None:
+    try:
+        document = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+    items = items_of(document, path)
+    if items is None or not all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in items):
+        return None
+    tasks = {one["id"]: one for one in items}
+    return (document, tasks) if len(tasks) == len(items) else None
+
+
+def _list_name(document: Mapping[str, Any], path: str) -> str:
+    return "completed" if path.endswith("completed.json") and "completed" in document else "tasks"
+
+
+def _content(task: Task) -> str:
+    """What a task says, whatever it is called."""
+    said = {name: value for name, value in task.items() if name not in {"id", CONFLICTS_WITH}}
+    return json.dumps(said, sort_keys=True)
+
+
+def _contents(tasks: Mapping[str, Task]) -> list[str]:
+    return sorted(map(_content, tasks.values()))
+
+
+class _Merge:
+    def __init__(self, ours: Mapping[str, Task], theirs: Mapping[str, Task], bases: Sequence[Tasks]) -> None:
+        self.ours = ours
+        self.theirs = theirs
+        self.bases = bases
+        self.conflicts: list[str] = []
+        self._used = ours.keys() | theirs.keys() | {identity for base in bases for identity in base}
+        self._merged: list[Task] = []
+        self._added: list[Task] = []
+
+    def run(self) -> list[Task]:
+        for identity, task in self.ours.items():
+            if identity in self.theirs:
+                self._both(identity, task, self.theirs[identity])
+            elif not self._is_removed(identity, task):
+                self._merged.append(task)
+        for identity, task in self.theirs.items():
+            if identity not in self.ours and not self._is_removed(identity, task):
+                self._added.append(task)
+        return self._merged + self._added
+
+    def _is_removed(self, identity: str, left: Task) -> bool:
+        """Whether a task that only one side has was removed by the other, and not changed since by the one."""
+        known = [base[identity] for base in self.bases if identity in base]
+        return any(left == one for one in known)
+
+    def _both(self, identity: str, ours: Task, theirs: Task) -> None:
+        known = [base[identity] for base in self.bases if identity in base]
+        if ours == theirs:
+            self._merged.append(ours)
+        elif not known and ours.get("title") != theirs.get("title"):
+            self._merged.append(ours)  # both were made under the same id: they are two
+            self._add(theirs, {})
+        else:
+            merged, is_conflict = _merge_fields(ours, theirs, known)
+            self._merged.append(merged)
+            if is_conflict:
+                self.conflicts.append(identity)
+                self._add(theirs, {CONFLICTS_WITH: identity})
+
+    def _add(self, task: Task, more: Task) -> None:
+        """Add a task of theirs under the next free id, unless it says what one that is there says already."""
+        said = _content(task)
+        every = (*self.ours.values(), *(one for key, one in self.theirs.items() if key != task["id"]), *self._added)
+        if any(_content(one) == said for one in every):
+            return
+        identity = _next_id(task["id"], self._used)
+        self._used.add(identity)
+        self._added.append({**task, "id": identity, **more})
+
+
+def _merge_fields(ours: Task, theirs: Task, known: Sequence[Task]) -> tuple[Task, bool]:
+    merged: dict[str, Any] = {}
+    is_conflict = False
+    for name in [*ours, *(one for one in theirs if one not in ours)]:
+        mine, yours = ours.get(name, _NOTHING), theirs.get(name, _NOTHING)
+        was = [one.get(name, _NOTHING) for one in known]
+        value = mine
+        if mine != yours:
+            is_unchanged_here, is_unchanged_there = mine in was, yours in was
+            if is_unchanged_here and not is_unchanged_there:
+                value = yours
+            elif not is_unchanged_there or is_unchanged_here:
+                is_conflict = True
+        if value is not _NOTHING:
+            merged[name] = value
+    return merged, is_conflict
+
+
+def _next_id(wanted: str, used: set[str]) -> str:
+    """The next free id in the manner of one that is taken: `t-007` after `t-006`."""
+    match = _NUMBERED.fullmatch(wanted)
+    stem, width = (match["stem"], len(match["number"])) if match else (f"{wanted}-", 1)
+    numbers = [
+        int(found["number"])
+        for one in used
+        if (found := _NUMBERED.fullmatch(one)) is not None and found["stem"] == stem
+    ]
+    return f"{stem}{max(numbers, default=1) + 1:0{width}d}"
