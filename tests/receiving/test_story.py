@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from alive_p2p.receiving.pipeline import receive
@@ -132,7 +132,10 @@ def _make(base: Path, make_runtime: Callable[..., Runtime]) -> Story:
 
 
 @settings(
-    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking a whole story takes longer than reading it
 )
 @given(rounds=st.lists(_round, min_size=1, max_size=10))
 def test_ten_rounds(make_runtime: Callable[..., Runtime], rounds: list[Any]) -> None:

@@ -56,8 +56,8 @@ def test_an_id_that_is_new_on_both_sides_is_two_tasks() -> None:
     assert [(one["id"], one["title"]) for one in merged(ours, theirs, base)] == [
         ("t-001", "a"),
         ("t-002", "ours"),
-        ("t-004", "theirs"),
         ("t-003", "x"),
+        ("t-004", "theirs"),
     ]
 
 
@@ -89,6 +89,14 @@ def test_what_is_no_list_of_tasks_is_not_merged(broken: bytes) -> None:
 def test_tasks_with_one_id_twice_are_not_merged() -> None:
     """Which of them is meant cannot be told."""
     assert merge_tasks(listing(task("t"), task("t", "b")), listing(), [], "tasks.json") is None
+
+
+def test_an_id_that_was_used_again() -> None:
+    """What stood under it stays, wherever the other side has put it."""
+    base = [task("t-001", "first")]
+    ours = listing(task("t-001", "first"), task("t-002", "second"))
+    theirs = listing(task("t-002", "first"), task("t-001", "third"))
+    assert {one["title"] for one in merged(ours, theirs, base)} == {"first", "second", "third"}
 
 
 _tasks = st.lists(

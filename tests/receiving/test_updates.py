@@ -315,7 +315,7 @@ def test_a_snapshot_updates_nothing(pair: Pair, tmp_path: Path, runtime: Runtime
 def test_what_the_sender_leaves_out_is_not_removed(pair: Pair, tmp_path: Path, runtime: Runtime) -> None:
     """An exclusion is no removal."""
     package = pack(
-        pair.alice, tmp_path / "x.walnut", runtime, scope="bundle", bundles=(REVIEW,), exclusions=("**/dose.csv",)
+        pair.alice, tmp_path / "x.walnut", runtime, scope="bundle", bundles=(REVIEW,), excludes=("**/dose.csv",)
     )
     result = receive(pair.request(package, pair.ben), runtime)
     assert fates(result.plan)[f"{REVIEW}/raw/dose.csv"] is FileFate.KEEP_UNSENT

@@ -98,7 +98,7 @@ class _Merge:
         self.conflicts: list[str] = []
         self._used = ours.keys() | theirs.keys() | {identity for base in bases for identity in base}
         self._merged: list[Task] = []
-        self._added: list[Task] = []
+        self._wanted: list[tuple[Task, Task]] = []  # tasks of theirs to be added under another id, and more fields
 
     def run(self) -> list[Task]:
         for identity, task in self.ours.items():
@@ -108,8 +108,10 @@ class _Merge:
                 self._merged.append(task)
         for identity, task in self.theirs.items():
             if identity not in self.ours and not self._is_removed(identity, task):
-                self._added.append(task)
-        return self._merged + self._added
+                self._merged.append(task)
+        for task, more in self._wanted:
+            self._add(task, more)
+        return self._merged
 
     def _is_removed(self, identity: str, left: Task) -> bool:
         """Whether a task that only one side has was removed by the other, and not changed since by the one."""
@@ -122,23 +124,22 @@ class _Merge:
             self._merged.append(ours)
         elif not known and ours.get("title") != theirs.get("title"):
             self._merged.append(ours)  # both were made under the same id: they are two
-            self._add(theirs, {})
+            self._wanted.append((theirs, {}))
         else:
             merged, is_conflict = _merge_fields(ours, theirs, known)
             self._merged.append(merged)
             if is_conflict:
                 self.conflicts.append(identity)
-                self._add(theirs, {CONFLICTS_WITH: identity})
+                self._wanted.append((theirs, {CONFLICTS_WITH: identity}))
 
     def _add(self, task: Task, more: Task) -> None:
-        """Add a task of theirs under the next free id, unless it says what one that is there says already."""
+        """Add a task of theirs under the next free id, unless one that comes out of the merge says the same."""
         said = _content(task)
-        every = (*self.ours.values(), *(one for key, one in self.theirs.items() if key != task["id"]), *self._added)
-        if any(_content(one) == said for one in every):
+        if any(_content(one) == said for one in self._merged):
             return
         identity = _next_id(task["id"], self._used)
         self._used.add(identity)
-        self._added.append({**task, "id": identity, **more})
+        self._merged.append({**task, "id": identity, **more})
 
 
 def _merge_fields(ours: Task, theirs: Task, known: Sequence[Task]) -> tuple[Task, bool]:

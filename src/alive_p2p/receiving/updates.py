@@ -368,7 +368,8 @@ class GroupPlanner:
     def _put_beside(self, path: str) -> None:
         one = self._theirs[path]
         for lying in self._family_here(family(path)):
-            is_there = lying != path and self._look(lying)[1] == one.sha256
+            gives_way = self._fates.get(lying) in {FileFate.REPLACE, FileFate.REMOVE, FileFate.MERGE}
+            is_there = lying != path and not gives_way and self._look(lying)[1] == one.sha256
             if is_there and self._fates[path] is FileFate.CONFLICT:
                 self._fates[path], self._beside[path] = FileFate.KNOWN_CONFLICT, lying
                 return
