@@ -17,7 +17,6 @@ from alive_p2p.errors import AliveP2PError
 from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceiveResult
 from alive_p2p.transactions.recovery import settle
-from alive_p2p.walnut import kernel
 from crash.scenarios import MADE_HERE, SCENARIOS, Place, Prepared
 
 MOST = 400
@@ -129,8 +128,7 @@ def _check_warned(place: Place, ends: dict[str, dict[str, str]]) -> None:
     wrong = [path for path in {*state, *new} if state.get(path) != new.get(path) and not path.startswith(MADE_HERE)]
     if wrong:
         raise AssertionError(f"with a warning: {sorted(wrong)}")
-    log = place.walnut / kernel.LOG
-    if log.exists() and log.read_bytes().count(b"Imported package") > 1:
+    if place.is_logged_twice():
         raise AssertionError("with a warning: the log has the entry twice")
     if left := place.left_over():
         raise AssertionError(f"left over, with a warning: {left}")

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceiveRequest
 from alive_p2p.runtime import Runtime
 from worlds import NOVA, craft, pack, plant
@@ -23,9 +24,11 @@ _VARYING = [
     (re.compile(rb"\d{4}-\d\d-\d\dT\d\d:?\d\d:?\d\dZ"), b"<moment>"),
     (re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"), b"<id>"),
     (re.compile(rb"-imported-\d{8}"), b"-imported-<day>"),
+    (re.compile(rb"\.theirs-\d{8}"), b".theirs-<day>"),
+    (re.compile(rb"\d{8}T\d{6}Z"), b"<moment>"),
     (re.compile(rb"\ncreated: \d{4}-\d\d-\d\d\n"), b"\ncreated: <day>\n"),
 ]
-MADE_HERE = ("_kernel/log.md", "_kernel/imports.json", "_kernel/now.json")
+MADE_HERE = ("_kernel/log.md", "_kernel/imports.json", "_kernel/now.json", "_kernel/.p2p/undo/")
 ENVIRON = {"ALIVE_SESSION_ID": "spring", "GH_USER": "ben"}
 
 
@@ -83,6 +86,12 @@ class Place:
     def _name(self, path: Path) -> str:
         return _fixed(os.fsencode(path.relative_to(self.walnut))).decode("utf-8", "surrogateescape")
 
+    def is_logged_twice(self) -> bool:
+        """Whether the log has an entry of one package more than once."""
+        log = self.walnut / "_kernel" / "log.md"
+        entries = re.findall(rb"import_id: ([0-9a-f]+)", log.read_bytes()) if log.exists() else []
+        return len(entries) != len(set(entries))
+
     def left_over(self) -> list[str]:
         """What no finished or recovered receive leaves: staging, temporary files, registrations."""
         found = [
@@ -103,6 +112,7 @@ class Scenario:
         name: for the test's id.
         make_package: makes the package at a path.
         before: the target's tree; None where there is none yet.
+        earlier: receives at the target what came before and edits it; given the folder with the packages.
         options: of the request.
     """
 
@@ -110,6 +120,7 @@ class Scenario:
     make_package: Callable[[Path, Runtime], Path]
     before: dict[str, bytes] | None
     options: dict[str, Any] = field(default_factory=dict)
+    earlier: Callable[[Path, Place], None] | None = None
 
     def prepare(self, folder: Path) -> "Prepared":
         """Make the package and the beginning, once."""
@@ -122,6 +133,9 @@ class Scenario:
         (beginning / "home").mkdir()
         if self.before is not None:
             plant(beginning / "place" / "nova", self.before)
+        if self.earlier is not None:
+            self.earlier(folder, Place(beginning, package))
+            shutil.rmtree(beginning / "home" / ".alive", ignore_errors=True)
         return Prepared(self, package, beginning)
 
 
@@ -157,6 +171,47 @@ def _crafted(tree: dict[str, bytes], **fields: Any) -> Callable[[Path, Runtime],
     return lambda path, _: craft(path, tree, **fields)
 
 
+_CHANGED: dict[str, bytes | None] = {
+    "shielding-review/draft.md": b"# changed there\n",
+    "shielding-review/notes.md": b"changed there\n",
+    "shielding-review/tasks.json": b'{"tasks": [{"id": "t-001", "title": "measure"}, {"id": "t-002", "title": "b"}]}\n',
+    "shielding-review/raw/dose.csv": None,
+    "shielding-review/new/deep/plan.md": b"new\n",
+    "shielding-review/raw.md": b"new\n",
+}
+_BEFORE = {
+    **NOVA,
+    "shielding-review/notes.md": b"notes\n",
+    "shielding-review/tasks.json": b'{"tasks": [{"id": "t-001", "title": "look"}]}\n',
+}
+_EDITED_HERE = {
+    "shielding-review/notes.md": b"changed here\n",
+    "shielding-review/tasks.json": b'{"tasks": [{"id": "t-001", "title": "look", "status": "done"}]}\n',
+    "mine.md": b"mine\n",
+}
+
+
+def _sent_again(**options: Any) -> Callable[[Path, Runtime], Path]:
+    """Make the package of an update, and the one that came before it beside it."""
+
+    def make(path: Path, runtime: Runtime) -> Path:
+        walnut = plant(path.with_name("source") / "nova", _BEFORE)
+        pack(walnut, path.with_name("earlier.walnut"), runtime)
+        for name, content in _CHANGED.items():
+            if content is None:
+                (walnut / name).unlink()
+            else:
+                plant(walnut, {name: content})
+        return pack(walnut, path, runtime, **options)
+
+    return make
+
+
+def _receive_earlier(folder: Path, place: Place) -> None:
+    receive(ReceiveRequest(folder / "earlier.walnut", target=place.walnut), place.runtime())
+    plant(place.walnut, _EDITED_HERE)
+
+
 _BUNDLES = _packed(NOVA, scope="bundle", bundles=("launch-window", "shielding-review"), key="full")
 _LEDGER = b'{"walnut_id": "0b8ff5c0-9f3c-4f52-8c3b-0a4f9f6a9d11", "imports": []}\n'
 _OLD = {
@@ -175,6 +230,14 @@ SCENARIOS = {
         Scenario("bundles-with-a-ledger", _BUNDLES, {**_KERNEL, "_kernel/imports.json": _LEDGER, "mine.md": b"mine"}),
         Scenario("bundles-beside-a-broken-ledger", _BUNDLES, {**_KERNEL, "_kernel/imports.json": b"{broken"}),
         Scenario("bundles-renamed", _BUNDLES, {**_KERNEL, "launch-window/mine.md": b"mine"}, {"rename": True}),
+        Scenario(
+            "update",
+            _sent_again(scope="bundle", bundles=("shielding-review",)),
+            None,
+            {"update": True},
+            _receive_earlier,
+        ),
+        Scenario("update-of-everything", _sent_again(scope="full"), None, {"update": True}, _receive_earlier),
         Scenario("bundle-of-an-old-layout", _crafted(_OLD, scope="bundle", bundles=["alpha"]), _KERNEL),
     ]
 }

@@ -228,7 +228,7 @@ class Subject:
             return PARTIAL_PROJECTION
         if wrong:
             raise AssertionError(f"it says it is done, and is not: {wrong}; {ended.errors}")
-        if self._times_in_log() > 1:
+        if self.place.is_logged_twice():
             raise AssertionError("the log has the entry twice")
         if self.place.left_over():
             recovered = self.run("recover")

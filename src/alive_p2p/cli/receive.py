@@ -168,7 +168,7 @@ def preview_lines(plan: ReceivePlan, *, every_change: bool = False) -> list[str]
             arrow = f" → {fate.folder}" if fate.is_renamed else ""
             lines.append(f"  {fate.name}{arrow}: {_FATES[fate.fate]}")
     if plan.changes:
-        lines += ["", f"files: {count_changes(plan.changes)}", *change_lines(plan.changes, every=every_change)]
+        lines += ["", f"changes: {count_changes(plan.changes)}", *change_lines(plan.changes, every=every_change)]
     if plan.installation.migrated_bundles:
         lines += ["", "brought forward from an older layout"]
         lines += [f"  bundles/{name} → {name}" for name in plan.installation.migrated_bundles]
