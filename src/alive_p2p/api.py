@@ -161,6 +161,8 @@ def receive(
     scope: Scope | None = None,
     bundles: Sequence[str] = (),
     rename: bool = False,
+    update: bool = False,
+    allow_older: bool = False,
     into_other_walnut: bool = False,
     max_files: int | None = None,
     max_bytes: int | None = None,
@@ -180,6 +182,8 @@ def receive(
         scope: refuse a package of another scope.
         bundles: of a bundle package, only these.
         rename: put a bundle whose name is taken under another name.
+        update: merge what changed into what earlier packages brought.
+        allow_older: with `update`, go back to a package that is older than what was applied last.
         into_other_walnut: add bundles to a walnut they do not come from.
         max_files: raises (or lowers) the limit of files and empty folders.
         max_bytes: raises (or lowers) the limit of content, in bytes.
@@ -201,6 +205,8 @@ def receive(
         scope=scope,
         bundles=tuple(bundles),
         rename=rename,
+        update=update,
+        allow_older=allow_older,
         into_other_walnut=into_other_walnut,
         max_files=max_files,
         max_bytes=max_bytes,

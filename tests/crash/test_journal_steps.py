@@ -1,5 +1,6 @@
 """A journal stopped after any of its steps: finished it is all there, taken back it is all as before."""
 
+import json
 import shutil
 import tempfile
 from contextlib import suppress
@@ -14,6 +15,8 @@ from alive_p2p import files
 from alive_p2p.errors import FileSystemError
 from alive_p2p.transactions.finishing import finish
 from alive_p2p.transactions.journal import (
+    JOURNAL,
+    BrokenJournalError,
     Journal,
     Operation,
     State,
@@ -153,6 +156,87 @@ def test_it_is_carried_out_whole(trees: tuple[dict[str, bytes], dict[str, bytes]
         journal.commit()
         assert _tree(journal.target) == after
         assert journal.state_on_disk is State.DONE
+
+
+def test_committing_is_on_disk_before_anything_changes(tmp_path: Path) -> None:
+    """Whoever looks from the first change to the last sees a journal that says so, whole."""
+    before, after = {"a": b"old\n", "b": b"gone\n"}, {"a": b"new\n", "c/d": b"more\n"}
+    journal = _prepare(tmp_path, before, after)
+    seen: list[object] = []
+
+    def look(_operation: str, paths: tuple[Path, ...]) -> None:
+        if any(journal.target in path.parents for path in paths):
+            seen.append(Journal.read(journal.staging))
+
+    files.watch(look)
+    try:
+        journal.commit()
+    finally:
+        files.watch(None)
+    assert seen
+    assert set(map(repr, seen)) == {repr(replace(journal, state=State.COMMITTING))}
+
+
+def test_a_step_that_fails_takes_the_others_back(tmp_path: Path) -> None:
+    """The disk refuses one of them: everything is as before, and the journal says that nothing happened."""
+    before, after = {"a": b"old\n", "b": b"gone\n"}, {"a": b"new\n", "c/d": b"more\n"}
+    journal = _prepare(tmp_path, before, after)
+
+    def refuse(operation: str, paths: tuple[Path, ...]) -> None:
+        if operation == "rename" and paths[-1] == journal.target / "c":
+            raise OSError(28, "No space left on device")
+
+    files.watch(refuse)
+    try:
+        with pytest.raises(FileSystemError, match="change") as caught:
+            journal.commit()
+    finally:
+        files.watch(None)
+    assert str(journal.target) in str(caught.value)
+    assert _tree(journal.target) == before
+    assert journal.state_on_disk is State.PREPARED
+    assert journal.is_over
+
+
+def test_a_link_on_the_way_is_not_followed(tmp_path: Path) -> None:
+    """At whatever depth it lies; a link that is itself what gives way is another matter."""
+    journal = _prepare(tmp_path, {"a/b/x": b"old\n"}, {"a/b/x": b"new\n"})
+    journal.check_parents()
+    shutil.move(journal.target / "a" / "b", tmp_path / "elsewhere")
+    (journal.target / "a" / "b").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    with pytest.raises(FileSystemError, match="symbolic link"):
+        journal.commit()
+    assert (tmp_path / "elsewhere" / "x").read_bytes() == b"old\n"
+
+
+def test_a_link_at_the_end_of_the_way_is_no_link_on_the_way(tmp_path: Path) -> None:
+    """What is put in place beside one does not go through it."""
+    journal = _prepare(tmp_path, {"a/x": b"old\n"}, {"a/x": b"new\n"})
+    (journal.target / "a" / "x").unlink()
+    (journal.target / "a" / "x").symlink_to(tmp_path)
+    journal.check_parents()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 2},
+        {"target": "relative"},
+        {"import_id": 3},
+        {"records": []},
+        {"records": {"_kernel/log.md": 1}},
+        {"state": "other"},
+        {"operations": [{"src": "../x", "dst": "a", "new_sha256": None, "old_sha256": None, "rest": None}]},
+    ],
+)
+def test_a_journal_that_is_wrong_in_one_thing_is_not_read(tmp_path: Path, change: dict[str, object]) -> None:
+    """Nothing of it is obeyed."""
+    journal = _prepare(tmp_path, {"a": b"old\n"}, {"a": b"new\n"})
+    journal.write()
+    document = json.loads((journal.staging / JOURNAL).read_bytes())
+    (journal.staging / JOURNAL).write_text(json.dumps({**document, **change}), encoding="utf-8")
+    with pytest.raises(BrokenJournalError):
+        Journal.read(journal.staging)
 
 
 @pytest.mark.parametrize(

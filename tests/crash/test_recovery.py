@@ -378,3 +378,93 @@ def test_the_watcher_sees_every_step_of_a_recovery(half: Place) -> None:
     finally:
         files.watch(None)
     assert {"rename", "flush-folder", "replace", "remove-tree", "remove"} <= set(seen)
+
+
+def test_one_that_is_busy_or_elsewhere_does_not_hide_another(tmp_path: Path) -> None:
+    """Two walnuts with half a receive each: both are settled, or only the one that was asked for."""
+    first, second = (_interrupted(tmp_path / name, HALF) for name in ("one", "two"))
+    for registration in (second.home / ".alive" / "transactions").iterdir():
+        registration.rename(first.home / ".alive" / "transactions" / registration.name)
+    runtime = first.runtime()
+    assert recovery.interrupted(runtime, place=second.walnut) == (second.walnut,)
+    (settled,) = settle(runtime, place=second.walnut)
+    assert (settled.target, settled.outcome) == (second.walnut, Outcome.FINISHED)
+    assert (first.walnut / "launch-window").is_dir()
+    assert not (first.walnut / "shielding-review").exists()
+    (settled,) = settle(runtime)
+    assert settled.target == first.walnut
+
+
+def test_all_that_was_settled_is_told(tmp_path: Path) -> None:
+    """Not only the last of them."""
+    first, second = (_interrupted(tmp_path / name, HALF) for name in ("one", "two"))
+    for registration in (second.home / ".alive" / "transactions").iterdir():
+        registration.rename(first.home / ".alive" / "transactions" / registration.name)
+    assert {one.target for one in settle(first.runtime())} == {first.walnut, second.walnut}
+
+
+def test_what_has_begun_nothing_cannot_be_adopted(tmp_path: Path) -> None:
+    """Staging without a journal says of no change."""
+    place = _interrupted(tmp_path, UNPACKED)
+    for one in (place.home / ".alive" / "transactions").iterdir():
+        one.unlink()
+    with pytest.raises(UsageError, match="no change that had begun"):
+        adopt(_staging(place), place.runtime(), lambda _: None)
+
+
+def test_a_link_to_staging_is_not_adopted(half: Place, tmp_path: Path) -> None:
+    """It may lead anywhere by the time it is followed."""
+    for one in (half.home / ".alive" / "transactions").iterdir():
+        one.unlink()
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / _staging(half).name
+    link.symlink_to(_staging(half), target_is_directory=True)
+    with pytest.raises(UsageError, match="not a folder that a receive has left"):
+        adopt(link, half.runtime(), lambda _: None)
+
+
+def test_staging_of_another_walnut_is_not_reported_here(half: Place) -> None:
+    """Its journal names the walnut that it is for."""
+    for one in (half.home / ".alive" / "transactions").iterdir():
+        one.unlink()
+    other = half.walnut.parent / "other"
+    other.mkdir()
+    (found,) = unregistered(half.walnut, half.runtime())
+    assert (found.target, found.outcome, found.place) == (half.walnut, Outcome.FOREIGN, _staging(half))
+    assert unregistered(other, half.runtime()) == ()
+
+
+def test_a_ledger_that_lost_its_id_gets_it_again(tmp_path: Path) -> None:
+    """Somebody put an empty ledger there after the kill; one that has an id keeps its own."""
+    moment = "operation == 'replace' and paths[1].name == 'log.md'"
+    place = _interrupted(tmp_path / "empty", moment, "bundles-with-a-ledger")
+    ledger = place.walnut / "_kernel" / "imports.json"
+    walnut_id = ledger_of(place.walnut)["walnut_id"]
+    ledger.write_bytes(b'{"imports": []}')
+    settle(place.runtime())
+    assert ledger_of(place.walnut)["walnut_id"] == walnut_id
+    place = _interrupted(tmp_path / "other", moment, "bundles-with-a-ledger")
+    ledger = place.walnut / "_kernel" / "imports.json"
+    ledger.write_bytes(b'{"walnut_id": "11111111-2222-4333-8444-555555555555", "imports": []}')
+    settle(place.runtime())
+    assert ledger_of(place.walnut)["walnut_id"] == "11111111-2222-4333-8444-555555555555"
+
+
+def test_a_ledger_that_was_broken_meanwhile_stays(tmp_path: Path) -> None:
+    """Nothing can be added to it, so the change is taken back."""
+    place = _interrupted(tmp_path, "operation == 'replace' and paths[1].name == 'log.md'", "bundles-with-a-ledger")
+    (place.walnut / "_kernel" / "imports.json").write_bytes(b"{mine")
+    (settled,) = settle(place.runtime())
+    assert settled.outcome is Outcome.TAKEN_BACK
+    assert (place.walnut / "_kernel" / "imports.json").read_bytes() == b"{mine"
+
+
+def test_whether_it_was_complete_is_told_apart(tmp_path: Path) -> None:
+    """A new walnut that is there, and one that is not."""
+    there = _interrupted(tmp_path / "there", "operation == 'remove-tree'", "full")
+    (settled,) = settle(there.runtime())
+    assert settled.outcome is (Outcome.COMPLETE if there.walnut.is_dir() else Outcome.DISCARDED)
+    assert there.walnut.is_dir()
+    absent = _interrupted(tmp_path / "absent", UNPACKED, "full")
+    (settled,) = settle(absent.runtime())
+    assert settled.outcome is Outcome.DISCARDED
