@@ -79,7 +79,10 @@ class Call:
     def describe(self, root: Path) -> str:
         """The call with names that do not differ from run to run, for telling runs apart and for messages."""
         shown = [path.removeprefix(f"{root}/") for path in self.paths]
-        shown = [re.sub(r"[0-9a-f]{16}", "*", re.sub(r"\d{4}-\d\d-\d\dT\d+Z|-\d{8}\b", "@", one)) for one in shown]
+        shown = [
+            re.sub(r"[0-9a-f]{16}", "*", re.sub(r"\d{4}-\d\d-\d\dT\d+Z|\d{8}T\d{6}Z|-\d{8}\b", "@", one))
+            for one in shown
+        ]
         kind = " to write" if self.name == "openat" and self.may_write else ""
         return f"{self.name}({', '.join(shown)}){kind}"
 

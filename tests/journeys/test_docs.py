@@ -40,6 +40,14 @@ def test_a_block_works_as_printed(page: str, block: str, program: str, home: Pat
     if "nova-station-bundle-2026-04-07.walnut" in block:
         # The example's date is not today's, so the package is called as it is there.
         block = block.replace("--walnut nova-station", "--walnut nova-station -o nova-station-bundle-2026-04-07.walnut")
+    if "review-2.walnut" in block:
+        first, copy = ventures / "first.walnut", home / "other-world" / "nova"
+        run("create", "--yes", "--scope", "full", "--walnut", nova, "-o", first)
+        run("receive", "--yes", first, "--target", copy)
+        (copy / "shielding-review" / "draft.md").write_bytes(b"changed there\n")
+        output = ("-o", ventures / "review-2.walnut")
+        run("create", "--yes", "--scope", "bundle", "--bundle", "shielding-review", "--walnut", copy, *output)
+        first.unlink()
     stand_in = home / "bin" / "alive-p2p"
     stand_in.parent.mkdir()
     stand_in.write_text(
