@@ -214,10 +214,13 @@ class Changes:
 
 
 def forget_oldest(walnut: Path) -> None:
-    """Keep no more than the last few of what was displaced. The walnut's lock is held by the caller."""
+    """Keep no more than the last few of what was displaced. The walnut's lock is held by the caller.
+
+    The receive has happened by then, so what cannot be forgotten now is forgotten the next time.
+    """
     folder = walnut / UNDO_FOLDER
     if files.is_link(walnut / kernel.PRIVATE) or files.is_link(folder) or not files.is_folder(folder):
         return
-    for old in sorted(path for path in folder.iterdir() if files.is_folder(path))[:-UNDO_KEPT]:
-        with suppress(OSError):
+    with suppress(OSError):
+        for old in sorted(path for path in folder.iterdir() if files.is_folder(path))[:-UNDO_KEPT]:
             files.remove_tree(old)
