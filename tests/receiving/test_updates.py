@@ -12,7 +12,7 @@ from alive_p2p.receiving.pipeline import preview, receive
 from alive_p2p.receiving.plan import Fate, ReceivePlan, ReceiveRequest, ReceiveResult
 from alive_p2p.receiving.threeway import FileFate
 from alive_p2p.runtime import Runtime
-from worlds import NOVA, ledger_of, nothing_left, pack, plant, tree_of
+from worlds import NOVA, craft, ledger_of, nothing_left, pack, plant, tree_of
 
 REVIEW = "shielding-review"
 
@@ -326,3 +326,75 @@ def test_the_ledger_stays_small(pair: Pair) -> None:
     """One hash per file, where it lies as it came."""
     rows = ledger_of(pair.ben)["imports"][0]["files"][REVIEW]  # type: ignore[index]
     assert all(isinstance(row, str) for row in rows.values())
+
+
+def test_a_task_file_that_is_none_is_put_beside(pair: Pair) -> None:
+    """Nothing of it is merged, and nothing is lost."""
+    ours, theirs = pair.ben / REVIEW / "tasks.json", pair.alice / REVIEW / "tasks.json"
+    theirs.write_bytes(b'{"tasks": [{"id": "t-001", "title": "x"}]}')
+    ours.write_bytes(b"{broken")
+    result = pair.to_ben()
+    assert ours.read_bytes() == b"{broken"
+    assert (pair.ben / REVIEW / "tasks.theirs-20260407.json").read_bytes() == theirs.read_bytes()
+    assert any("put beside it" in warning for warning in result.warnings)
+
+
+def test_a_link_or_a_folder_in_the_way_stays(pair: Pair, tmp_path: Path) -> None:
+    """What it leads to is not touched; theirs goes beside it."""
+    (tmp_path / "outside.md").write_bytes(b"outside\n")
+    (pair.ben / REVIEW / "draft.md").unlink()
+    (pair.ben / REVIEW / "draft.md").symlink_to(tmp_path / "outside.md")
+    (pair.ben / REVIEW / "new.md").mkdir()
+    (pair.ben / REVIEW / "new.md" / "mine.md").write_bytes(b"mine\n")
+    (pair.ben / REVIEW / "folder").symlink_to(tmp_path, target_is_directory=True)
+    plant(pair.alice, {f"{REVIEW}/draft.md": b"new\n", f"{REVIEW}/new.md": b"file\n", f"{REVIEW}/folder/x.md": b"x\n"})
+    pair.to_ben()
+    assert (tmp_path / "outside.md").read_bytes() == b"outside\n"
+    assert not (tmp_path / "x.md").exists()
+    assert (pair.ben / REVIEW / "draft.md").is_symlink()
+    assert (pair.ben / REVIEW / "draft.theirs-20260407.md").read_bytes() == b"new\n"
+    assert (pair.ben / REVIEW / "new.theirs-20260407.md").read_bytes() == b"file\n"
+    assert (pair.ben / REVIEW / "new.md" / "mine.md").read_bytes() == b"mine\n"
+    assert (pair.ben / REVIEW / "folder.theirs-20260407" / "x.md").read_bytes() == b"x\n"
+
+
+def test_what_agents_obey_never_takes_the_place_of_ours(pair: Pair) -> None:
+    """Ours stays under its name; theirs is inert, also when it changes."""
+    plant(pair.ben, {f"{REVIEW}/CLAUDE.md": b"mine\n"})
+    for number in range(2):
+        plant(pair.alice, {f"{REVIEW}/CLAUDE.md": b"obey %d\n" % number})
+        pair.to_ben()
+        assert (pair.ben / REVIEW / "CLAUDE.md").read_bytes() == b"mine\n"
+        inert = sorted(path.name for path in (pair.ben / REVIEW).glob("CLAUDE*") if path.name != "CLAUDE.md")
+        assert any((pair.ben / REVIEW / name).read_bytes() == b"obey %d\n" % number for name in inert)
+        assert all(name.endswith(".received") or ".received" in name for name in inert), inert
+
+
+def test_a_task_list_of_an_older_layout(pair: Pair, tmp_path: Path, runtime: Runtime) -> None:
+    """What became `tasks.json` here is merged with what its `tasks.md` says now; other lines are kept."""
+    fields = {"bundles": ["alpha"], "source": {"walnut": "nova"}}
+
+    def package(name: str, text: bytes, day: int) -> Path:
+        tree = {
+            "_kernel/key.md": NOVA["_kernel/key.md"],
+            "alpha/context.manifest.yaml": b"goal: x\n",
+            "alpha/tasks.md": text,
+        }
+        created = f"2026-04-{day:02}T00:00:00Z"
+        return craft(tmp_path / name, tree, scope="bundle", created=created, **fields)
+
+    first = package("1.walnut", b"- [ ] one\n", 1)
+    receive(ReceiveRequest(first, target=pair.ben, into_other_walnut=True), runtime)
+    ours = pair.ben / "alpha" / "tasks.json"
+    edited = json.loads(ours.read_bytes())
+    edited["tasks"].append({"id": "t-009", "title": "mine"})
+    ours.write_text(json.dumps(edited), encoding="utf-8")
+    second = package("2.walnut", b"- [x] one\n- [ ] two\na remark\n", 2)
+    receive(pair.request(second, pair.ben, into_other_walnut=True), runtime)
+    tasks = {one["title"]: one for one in json.loads(ours.read_bytes())["tasks"]}
+    assert tasks.keys() == {"one", "two", "mine"}
+    assert tasks["one"]["status"] == "done"
+    assert (pair.ben / "alpha" / "tasks.md.migrated").read_bytes() == b"a remark\n"
+    third = package("3.walnut", b"- [x] one\n- [ ] two\na remark\n- [ ] three\n", 3)
+    receive(pair.request(third, pair.ben, into_other_walnut=True), runtime)
+    assert {one["title"] for one in json.loads(ours.read_bytes())["tasks"]} == {"one", "two", "mine", "three"}

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from alive_p2p.cli.screen import plural, short
+from alive_p2p.receiving.group_update import FileChange
 from alive_p2p.receiving.threeway import FileFate
-from alive_p2p.receiving.updates import FileChange
 
 _SHOWN = 12
 

@@ -23,6 +23,9 @@ FORMAT_VERSION = "2.1.0"
 
 Fields = Mapping[str, Any]
 
+SKELETON = "empty-skeleton"
+"""Why a kernel file that the sender does not have is in a package: it is empty (format.md §6)."""
+
 
 @dataclass(frozen=True)
 class Manifest:

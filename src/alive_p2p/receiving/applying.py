@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from alive_p2p import files
+from alive_p2p.package.paths import ancestors
+from alive_p2p.receiving.group_update import FileChange, is_converted
 from alive_p2p.receiving.migration import LEFTOVERS, convert_tasks, task_file
 from alive_p2p.receiving.plan import ReceivePlan
 from alive_p2p.receiving.staged import THEIRS
 from alive_p2p.receiving.task_merging import merge_tasks
 from alive_p2p.receiving.threeway import FileFate, beside
-from alive_p2p.receiving.updates import FileChange, is_converted, parents_of
 from alive_p2p.transactions.journal import Operation, drop_folder, place, remove, substitute
 from alive_p2p.transactions.staging import TREE, Staging
 from alive_p2p.walnut import kernel
@@ -173,7 +174,7 @@ class Changes:
         self._add(path)
 
     def _write(self, path: str, data: bytes) -> None:
-        for parent in parents_of(path):
+        for parent in ancestors(path):
             if not files.is_taken(self.tree / parent):
                 files.make_folder(self.tree / parent, files.default_mode(executable=True))
         files.write_new(self.tree / path, data, mode=files.default_mode(executable=False))
@@ -182,7 +183,7 @@ class Changes:
 
     def _root_of(self, path: str, gone: set[str]) -> str:
         """What is renamed to make a path appear: the outermost folder that is not there, or the file itself."""
-        for parent in parents_of(path):
+        for parent in ancestors(path):
             if parent in gone or not files.is_taken(self.target / parent):
                 return parent
         return path

@@ -42,7 +42,7 @@ def _diff(ours: Path, theirs: Path, path: str) -> list[str]:
 
 
 def _text(path: Path) -> list[str] | None:
-    if not files.is_file(path):
+    if files.is_link(path) or not files.is_file(path):
         return None
     with files.translating("read", path):
         if path.stat().st_size > _MOST_BYTES:

@@ -11,10 +11,10 @@ from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.reader import PackageReader, Progress
 from alive_p2p.package.signature import Outcome, Signer, Verdict
 from alive_p2p.package.signature import check as check_signature
+from alive_p2p.receiving.deciding import refuse_signature
 from alive_p2p.receiving.hidden_text import HiddenText
 from alive_p2p.receiving.layout import plan_installation
 from alive_p2p.receiving.looking import Looking
-from alive_p2p.receiving.pipeline import refuse_signature
 from alive_p2p.receiving.plan import nobody
 
 

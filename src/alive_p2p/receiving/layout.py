@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from alive_p2p.errors import PackageError
 from alive_p2p.package import paths
-from alive_p2p.package.manifest import Manifest
+from alive_p2p.package.manifest import SKELETON, Manifest
 from alive_p2p.package.paths import bundle_name_refusal
 from alive_p2p.receiving.plan import Dropped, Installation
 from alive_p2p.text import fold
@@ -23,8 +23,6 @@ _KERNEL_FILES = frozenset(
 _KERNEL_DROPPED = frozenset(["now.json", "imports.json", "_generated"])
 _DROPPED_ANYWHERE = frozenset([".alive", ".walnut", ".git", "__macosx"])
 _IMPORTED = "-imported"
-_WORK = frozenset([kernel.TASKS, kernel.COMPLETED])
-_SKELETON = "empty-skeleton"
 
 
 def plan_installation(
@@ -306,6 +304,6 @@ def groups_of(manifest: Manifest, installation: Installation) -> dict[str, list[
             continue
         if top != kernel.KERNEL:
             rest[LIVE_CONTEXT].append((path, final))
-        elif final in _WORK and manifest.substitutions.get(path) != _SKELETON:
+        elif final in kernel.WORK and manifest.substitutions.get(path) != SKELETON:
             rest[kernel.KERNEL].append((path, inside))
     return groups | {name: held for name, held in rest.items() if held}

@@ -13,8 +13,8 @@ from alive_p2p.package.envelopes.base import Credentials
 from alive_p2p.package.limits import Limits
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.signature import Signer, Verdict
+from alive_p2p.receiving.group_update import FileChange, GroupUpdate
 from alive_p2p.receiving.hidden_text import HiddenText
-from alive_p2p.receiving.updates import FileChange, GroupUpdate
 
 
 def nobody(_pubkey_id: str) -> Signer | None:

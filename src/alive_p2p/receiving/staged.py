@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from alive_p2p import files
+from alive_p2p.receiving.group_update import GroupUpdate, is_converted
 from alive_p2p.receiving.layout import files_of_bundle
 from alive_p2p.receiving.plan import ReceivePlan
 from alive_p2p.receiving.threeway import TAKES, FileFate
-from alive_p2p.receiving.updates import GroupUpdate, is_converted
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.tasks import lists_tasks
 
@@ -58,5 +59,5 @@ def content_of(path: str, names: dict[str, str], tree: Path) -> Path | None:
     staged = tree / names[path]
     if staged.name == kernel.V2_BUNDLE_TASKS:
         converted = staged.with_name(kernel.BUNDLE_TASKS)
-        return converted if converted.exists() else staged
+        return converted if files.is_file(converted) else staged
     return staged

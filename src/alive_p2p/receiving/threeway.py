@@ -44,8 +44,6 @@ class FileFate(Enum):
 
 TAKES = frozenset([FileFate.ADD, FileFate.REPLACE])
 """Fates with which a file of the package is put in place."""
-QUIET = frozenset([FileFate.SAME, FileFate.KEEP])
-"""Fates with which nothing happens and nobody needs to be told."""
 
 
 def fate_of(path: str, ours: Version, theirs: Version, bases: Sequence[State]) -> FileFate:

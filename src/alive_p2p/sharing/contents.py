@@ -11,6 +11,7 @@ from alive_p2p import files
 from alive_p2p.errors import WalnutError
 from alive_p2p.package import paths
 from alive_p2p.package.entries import FileEntry
+from alive_p2p.package.manifest import SKELETON
 from alive_p2p.package.writer import ChangedError
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing import stubs
@@ -27,7 +28,6 @@ from alive_p2p.walnut.key import Sensitivity, read_key
 from alive_p2p.walnut.sessions import without_active_sessions
 from alive_p2p.walnut.walnut import Walnut, is_kernel
 
-_SKELETON = "empty-skeleton"
 _STUB = "baseline-stub"
 _KEY = "key-reduced"
 PRIMER = "package-readme"
@@ -239,7 +239,7 @@ class Contents:
     def _work(self, path: str) -> PlannedFile:
         if (real := self._kernel_file(path)) is not None:
             return real
-        self.substitutions[path] = _SKELETON
+        self.substitutions[path] = SKELETON
         return self._generated(path, stubs.EMPTY_KERNEL_FILES[path])
 
     def _kernel_file(self, path: str) -> PlannedFile | None:

@@ -12,14 +12,12 @@ from alive_p2p.walnut.ledger import LIVE_CONTEXT
 from alive_p2p.walnut.states import SentState, read_sent, write_sent
 from alive_p2p.walnut.tasks import Tasks, lists_tasks, remembered
 
-_WORK = frozenset([kernel.TASKS, kernel.COMPLETED])
-
 
 def group_of(path: str, bundles: Iterable[str]) -> str | None:
     """The group that a file of a package belongs to; None for what no update touches."""
     top = path.partition("/")[0]
     if top == kernel.KERNEL:
-        return kernel.KERNEL if path in _WORK else None
+        return kernel.KERNEL if path in kernel.WORK else None
     return top if top in set(bundles) and "/" in path else LIVE_CONTEXT
 
 

@@ -18,6 +18,9 @@ PRIVATE = "_kernel/.p2p"
 SHARED = frozenset(["key.md", "log.md", "insights.md", "tasks.json", "completed.json", "config.yaml"])
 """What of a kernel can leave, by its name inside `_kernel`; everything else stays at home (format.md §6)."""
 
+WORK = frozenset([TASKS, COMPLETED])
+"""What of a kernel an update merges, task by task (receive.md §5)."""
+
 GUARDED = frozenset(["key.md", "log.md", "insights.md"])
 """What of a kernel leaves reduced or as a stub, or as the gate allows; by these a kernel of another name is known."""
 

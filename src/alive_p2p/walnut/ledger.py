@@ -50,7 +50,7 @@ class LedgerEntry:
 
     Besides what receive.md §5 names: `based_on` is what the package said it was made from; `comparable` the hash
     without its sessions of every manifest that came with some, by its path here; `tasks` what task files held, by
-    group and path; `made` the hash of what a receive wrote itself, by its path here.
+    group and path.
     """
 
     raw: Mapping[str, Any]
@@ -66,7 +66,6 @@ class LedgerEntry:
     based_on: tuple[str, ...] = ()
     comparable: Mapping[str, str] = field(default_factory=dict)
     tasks: Mapping[str, Mapping[str, Tasks]] = field(default_factory=dict)
-    made: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_raw(cls, raw: Mapping[str, Any]) -> "LedgerEntry":
@@ -93,7 +92,6 @@ class LedgerEntry:
             based_on=tuple(one for one in _list(raw.get("based_on")) if isinstance(one, str)),
             comparable=_text_map(raw.get("comparable")),
             tasks={group: _tasks_map(held) for group, held in _map(raw.get("tasks")).items()},
-            made=_text_map(raw.get("made")),
         )
 
     @property
@@ -160,13 +158,6 @@ class Ledger:
                 left[name] -= 1
             older.append(_without_lists(entry, old) if old else entry)
         return Ledger(self.walnut_id, (*reversed(older), LedgerEntry.from_raw(raw)), self.extra)
-
-    def without_entry(self, raw: Mapping[str, Any]) -> "Ledger":
-        """The same ledger without one receive, the last of its kind if there are several."""
-        for index in range(len(self.entries) - 1, -1, -1):
-            if dict(self.entries[index].raw) == dict(raw):
-                return Ledger(self.walnut_id, self.entries[:index] + self.entries[index + 1 :], self.extra)
-        return self
 
     def with_walnut_id(self, walnut_id: str) -> "Ledger":
         """The same ledger of a walnut with this id."""
