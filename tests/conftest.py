@@ -4,14 +4,13 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from alive_p2p.runtime import Runtime
+from worlds import Clock
 
 settings.register_profile(
     "default",
@@ -42,19 +41,6 @@ def fixtures() -> Path:
     if not FIXTURES.is_dir():
         pytest.skip("the shared fixtures are not beside this checkout")
     return FIXTURES
-
-
-MOMENT = datetime(2026, 4, 7, 10, 15, tzinfo=UTC)
-
-
-@dataclass
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    moment: datetime = MOMENT
-
-    def __call__(self) -> datetime:
-        return self.moment
 
 
 @pytest.fixture

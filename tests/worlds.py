@@ -7,6 +7,8 @@ import os
 import stat
 import tarfile
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from alive_p2p.runtime import Runtime
@@ -61,6 +63,19 @@ NOVA: dict[str, bytes] = {
     "engineering/ring.md": b"# Ring\n",
     "notes.md": b"a note\n",
 }
+
+
+MOMENT = datetime(2026, 4, 7, 10, 15, tzinfo=UTC)
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    moment: datetime = MOMENT
+
+    def __call__(self) -> datetime:
+        return self.moment
 
 
 def plant(root: Path, tree: Mapping[str, bytes]) -> Path:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from alive_p2p.api import inspect, receive, share, verify
+    from alive_p2p.api import inspect, receive, share, undo, verify
     from alive_p2p.errors import AliveP2PError
     from alive_p2p.package.envelopes.base import Credentials
     from alive_p2p.receiving.inspection import PackageInfo, Verification
     from alive_p2p.receiving.plan import ReceivePlan, ReceiveResult
+    from alive_p2p.receiving.undo_plan import UndoPlan
+    from alive_p2p.receiving.undoing import UndoResult
     from alive_p2p.runtime import Runtime
     from alive_p2p.sharing.plan import SharePlan, ShareResult
 
@@ -27,20 +29,25 @@ __all__ = [
     "Runtime",
     "SharePlan",
     "ShareResult",
+    "UndoPlan",
+    "UndoResult",
     "Verification",
     "__version__",
     "inspect",
     "receive",
     "share",
+    "undo",
     "verify",
 ]
 
 _HOMES = {
-    "alive_p2p.api": ("inspect", "receive", "share", "verify"),
+    "alive_p2p.api": ("inspect", "receive", "share", "undo", "verify"),
     "alive_p2p.errors": ("AliveP2PError",),
     "alive_p2p.package.envelopes.base": ("Credentials",),
     "alive_p2p.receiving.inspection": ("PackageInfo", "Verification"),
     "alive_p2p.receiving.plan": ("ReceivePlan", "ReceiveResult"),
+    "alive_p2p.receiving.undo_plan": ("UndoPlan",),
+    "alive_p2p.receiving.undoing": ("UndoResult",),
     "alive_p2p.runtime": ("Runtime",),
     "alive_p2p.sharing.plan": ("SharePlan", "ShareResult"),
 }

@@ -16,11 +16,13 @@ from alive_p2p.package.envelopes.sealing import Seal
 from alive_p2p.package.limits import DEFAULT_LIMITS
 from alive_p2p.package.reader import Progress
 from alive_p2p.package.signature import Signer
-from alive_p2p.receiving import inspection
+from alive_p2p.receiving import inspection, undoing
 from alive_p2p.receiving import pipeline as receiving
 from alive_p2p.receiving.inspection import PackageInfo, Verification
 from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest, ReceiveResult
 from alive_p2p.receiving.signers import signers
+from alive_p2p.receiving.undo_plan import UndoPlan
+from alive_p2p.receiving.undoing import UndoResult
 from alive_p2p.relay.config import kept_from, own_handle
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing import pipeline as sharing
@@ -217,6 +219,28 @@ def receive(
         trust_agent_files=trust_agent_files,
     )
     return receiving.receive(request, surroundings, approve=approve, progress=progress)
+
+
+def undo(
+    walnut: AnyPath,
+    *,
+    wait_seconds: float = 0.0,
+    approve: Callable[[UndoPlan], None] | None = None,
+    runtime: Runtime | None = None,
+) -> UndoResult:
+    """Take back the last receive into a walnut; what was edited or added since stays (receive.md §5).
+
+    Args:
+        walnut: its folder.
+        wait_seconds: how long to wait for the walnut's lock.
+        approve: looks at the plan before anything is touched, and raises to stop.
+        runtime: the surroundings; by default those of this process.
+
+    Raises:
+        AliveP2PError: it could not be done; everything is as it was.
+    """
+    surroundings = runtime or Runtime.from_process()
+    return undoing.undo(Path(walnut), surroundings, approve=approve, wait_seconds=wait_seconds)
 
 
 def inspect(package: AnyPath, *, credentials: Credentials | None = None, runtime: Runtime | None = None) -> PackageInfo:

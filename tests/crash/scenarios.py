@@ -16,6 +16,7 @@ from typing import Any
 
 from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceiveRequest
+from alive_p2p.receiving.undoing import undo
 from alive_p2p.runtime import Runtime
 from worlds import NOVA, craft, pack, plant
 
@@ -39,6 +40,7 @@ class Place:
     root: Path
     package: Path
     options: dict[str, Any] = field(default_factory=dict)
+    is_undo: bool = False
 
     @property
     def walnut(self) -> Path:
@@ -62,8 +64,16 @@ class Place:
         """What is received."""
         return ReceiveRequest(self.package, target=self.walnut, **self.options)
 
+    def act(self) -> str:
+        """Do it; gives `ok`, `warn` or `noop`."""
+        if self.is_undo:
+            return "warn" if undo(self.walnut, self.runtime()).warnings else "ok"
+        return receive(self.request(), self.runtime()).status
+
     def arguments(self) -> list[str]:
         """The same for the installed program."""
+        if self.is_undo:
+            return ["undo", "--walnut", str(self.walnut), "--yes"]
         flags = [f"--{name.replace('_', '-')}" for name, value in self.options.items() if value is True]
         return ["receive", str(self.package), "--target", str(self.walnut), "--yes", *flags]
 
@@ -89,7 +99,8 @@ class Place:
     def is_logged_twice(self) -> bool:
         """Whether the log has an entry of one package more than once."""
         log = self.walnut / "_kernel" / "log.md"
-        entries = re.findall(rb"import_id: ([0-9a-f]+)", log.read_bytes()) if log.exists() else []
+        entry = rb"\n(Imported|Took back)(?:.+\n)+?- import_id: ([0-9a-f]+)"
+        entries = re.findall(entry, log.read_bytes()) if log.exists() else []
         return len(entries) != len(set(entries))
 
     def left_over(self) -> list[str]:
@@ -114,6 +125,7 @@ class Scenario:
         before: the target's tree; None where there is none yet.
         earlier: receives at the target what came before and edits it; given the folder with the packages.
         options: of the request.
+        is_undo: not a receive, but taking the last one of `earlier` back.
     """
 
     name: str
@@ -121,6 +133,7 @@ class Scenario:
     before: dict[str, bytes] | None
     options: dict[str, Any] = field(default_factory=dict)
     earlier: Callable[[Path, Place], None] | None = None
+    is_undo: bool = False
 
     def prepare(self, folder: Path) -> "Prepared":
         """Make the package and the beginning, once."""
@@ -151,7 +164,7 @@ class Prepared:
         """A fresh place; what was at `root` is gone."""
         shutil.rmtree(root, ignore_errors=True)
         shutil.copytree(self.beginning, root)
-        return Place(root, self.package, self.scenario.options)
+        return Place(root, self.package, self.scenario.options, self.scenario.is_undo)
 
 
 def _fixed(data: bytes) -> bytes:
@@ -212,6 +225,24 @@ def _receive_earlier(folder: Path, place: Place) -> None:
     plant(place.walnut, _EDITED_HERE)
 
 
+def _receive_both(folder: Path, place: Place) -> None:
+    """And edit what the update has brought."""
+    _receive_earlier(folder, place)
+    receive(ReceiveRequest(place.package, target=place.walnut, update=True), place.runtime())
+    plant(
+        place.walnut, {"shielding-review/draft.md": b"changed after\n", "shielding-review/new/deep/mine.md": b"mine\n"}
+    )
+
+
+def _receive_and_edit(_folder: Path, place: Place) -> None:
+    receive(ReceiveRequest(place.package, target=place.walnut), place.runtime())
+    plant(place.walnut, {"shielding-review/draft.md": b"changed after\n"})
+
+
+def _receive_only(_folder: Path, place: Place) -> None:
+    receive(ReceiveRequest(place.package, target=place.walnut), place.runtime())
+
+
 _BUNDLES = _packed(NOVA, scope="bundle", bundles=("launch-window", "shielding-review"), key="full")
 _LEDGER = b'{"walnut_id": "0b8ff5c0-9f3c-4f52-8c3b-0a4f9f6a9d11", "imports": []}\n'
 _OLD = {
@@ -238,6 +269,15 @@ SCENARIOS = {
             _receive_earlier,
         ),
         Scenario("update-of-everything", _sent_again(scope="full"), None, {"update": True}, _receive_earlier),
+        Scenario(
+            "undo-of-an-update",
+            _sent_again(scope="bundle", bundles=("shielding-review",)),
+            None,
+            earlier=_receive_both,
+            is_undo=True,
+        ),
+        Scenario("undo-of-bundles", _BUNDLES, _KERNEL, earlier=_receive_and_edit, is_undo=True),
+        Scenario("undo-of-a-walnut", _packed(NOVA), None, earlier=_receive_only, is_undo=True),
         Scenario("bundle-of-an-old-layout", _crafted(_OLD, scope="bundle", bundles=["alpha"]), _KERNEL),
     ]
 }

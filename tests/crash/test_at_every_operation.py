@@ -38,8 +38,8 @@ def test_it_happened_or_it_did_not(name: str, way: str, tmp_path: Path) -> None:
     """
     report = _report(name, way, tmp_path)
     assert report["failures"] == []
-    assert report["points"] >= 30
-    assert way != "kill" or report["recoveries"] >= 100
+    assert report["points"] >= 15
+    assert way != "kill" or report["recoveries"] >= 20
 
 
 @pytest.mark.slow
@@ -48,4 +48,4 @@ def test_killed_anywhere_it_happened_or_it_did_not(name: str, tmp_path: Path) ->
     """The same, killed once."""
     report = _report(name, "kill", tmp_path, "once")
     assert report["failures"] == []
-    assert report["points"] >= 30
+    assert report["points"] >= 15

@@ -386,7 +386,8 @@ def test_one_that_is_busy_or_elsewhere_does_not_hide_another(tmp_path: Path) -> 
     for registration in (second.home / ".alive" / "transactions").iterdir():
         registration.rename(first.home / ".alive" / "transactions" / registration.name)
     runtime = first.runtime()
-    assert recovery.interrupted(runtime, place=second.walnut) == (second.walnut,)
+    (note,) = recovery.interrupted_notes(runtime, place=second.walnut)
+    assert f"'{second.walnut}' was interrupted" in note
     (settled,) = settle(runtime, place=second.walnut)
     assert (settled.target, settled.outcome) == (second.walnut, Outcome.FINISHED)
     assert (first.walnut / "launch-window").is_dir()

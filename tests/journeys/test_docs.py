@@ -48,6 +48,12 @@ def test_a_block_works_as_printed(page: str, block: str, program: str, home: Pat
         output = ("-o", ventures / "review-2.walnut")
         run("create", "--yes", "--scope", "bundle", "--bundle", "shielding-review", "--walnut", copy, *output)
         first.unlink()
+    if "undo --walnut" in block:
+        package = ventures / "nova.walnut"
+        run("create", "--yes", "--scope", "full", "--walnut", nova, "-o", package)
+        nova.rename(home / "moved")
+        run("receive", "--yes", package, "--target", nova)
+        package.unlink()
     stand_in = home / "bin" / "alive-p2p"
     stand_in.parent.mkdir()
     stand_in.write_text(

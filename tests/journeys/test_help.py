@@ -62,6 +62,9 @@ def test_the_examples_in_help_work_as_printed(command: str, run: Run, tmp_path: 
         if example.startswith("log-import"):
             entry = {"import_id": "a1b2c3d4e5f67890" + "0" * 48, "scope": "full", "sender": "alice"}
             (nova / "_kernel" / "imports.json").write_text(json.dumps({"imports": [entry]}), encoding="utf-8")
+        if example.startswith("undo"):
+            nova.rename(world / "moved")
+            assert run("receive", world / "nova-station.walnut", "--target", nova, "--yes").code == 0
         if example.startswith(("keys export", "keys import")):
             assert run("keys", "generate").code == 0
             (world / "ben.pem").write_text(json.loads(run("keys", "export", "--json").out)["pem"], encoding="ascii")

@@ -31,6 +31,7 @@ COMMANDS = {
     "log-import": ("alive_p2p.cli.maintenance", "log_import", "Write a missing log entry of a receive."),
     "project": ("alive_p2p.cli.maintenance", "project", "Make a walnut's now.json anew."),
     "recover": ("alive_p2p.cli.recover", "recover", "Finish or take back what was interrupted."),
+    "undo": ("alive_p2p.cli.undo", "undo", "Take back the last receive, all of it or nothing."),
     "unlock": ("alive_p2p.cli.maintenance", "unlock", "Say whether a walnut is locked, and tidy up if not."),
     "demo": ("alive_p2p.cli.demo", "demo", "Show the whole road between two worlds in a temporary folder."),
 }

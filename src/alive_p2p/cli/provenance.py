@@ -4,8 +4,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from alive_p2p.cli.options import Call
-from alive_p2p.cli.screen import field_line, plural, short
+from alive_p2p.cli.screen import field_line, human_size, plural, short
 from alive_p2p.receiving.provenance import Origin, Provenance, provenance
+from alive_p2p.walnut import undo_store
 from alive_p2p.walnut.ledger import LIVE_CONTEXT
 from alive_p2p.walnut.walnut import open_walnut
 
@@ -25,7 +26,18 @@ def show_provenance(call: Call, path: Path) -> None:
     for one in found:
         screen.say()
         screen.lines(_lines(one), result=True)
-    screen.document({"status": "ok", "walnut": str(walnut.root), "bundles": [asdict(one) for one in found]})
+    kept = undo_store.size(walnut.root)
+    if kept.updates:
+        screen.say()
+        screen.say(f"kept for undo: what {plural(kept.updates, 'update')} displaced, {human_size(kept.bytes)}")
+    screen.document(
+        {
+            "status": "ok",
+            "walnut": str(walnut.root),
+            "bundles": [asdict(one) for one in found],
+            "undo": asdict(kept),
+        }
+    )
     call.finish(())
 
 
@@ -35,7 +47,7 @@ def _lines(one: Provenance) -> list[str]:
         return [name, field_line("from", "made here")]
     lines = [
         name,
-        field_line("from", _sender(one.origin)),
+        field_line("from", sender_of(one.origin)),
         field_line("received", one.origin.received_at),
         field_line("import id", one.origin.import_id[:16]),
     ]
@@ -50,7 +62,7 @@ def _lines(one: Provenance) -> list[str]:
     return lines
 
 
-def _sender(origin: Origin) -> str:
+def sender_of(origin: Origin) -> str:
     """As it was judged when it came in."""
     if origin.signer is not None and origin.signature == "valid":
         return f"{short(origin.signer, 80)} ({origin.pubkey_id}), signed"

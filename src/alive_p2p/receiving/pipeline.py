@@ -4,12 +4,11 @@ Nothing is written until the package has passed every check. What is made ready 
 a new walnut appears by one rename, and an existing one is changed by a journal of renames.
 """
 
-import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from alive_p2p.errors import AliveP2PError, UsageError
+from alive_p2p.errors import UsageError
 from alive_p2p.package.reader import PackageReader, Progress
 from alive_p2p.receiving.deciding import Checked, decide, surroundings_of
 from alive_p2p.receiving.differences import differences
@@ -22,11 +21,12 @@ from alive_p2p.receiving.plan import (
     ReceiveResult,
 )
 from alive_p2p.receiving.staged import names_in_staging
-from alive_p2p.receiving.transaction import Transaction, changed_meanwhile
+from alive_p2p.receiving.transaction import Transaction
 from alive_p2p.runtime import Runtime
-from alive_p2p.transactions.recovery import interrupted, settle, settled_lock
+from alive_p2p.transactions.committing import changed_meanwhile
+from alive_p2p.transactions.recovery import interrupted_notes, settle, settled_lock
 from alive_p2p.transactions.staging import Staging
-from alive_p2p.walnut.regeneration import write_built_in_projection, write_projection
+from alive_p2p.walnut.regeneration import regenerate, write_built_in_projection
 from alive_p2p.walnut.walnut import Walnut
 from alive_p2p.walnut.world import find_world
 
@@ -119,11 +119,7 @@ def _place(request: ReceiveRequest, runtime: Runtime) -> Path | None:
 def _interrupted_before(request: ReceiveRequest, runtime: Runtime) -> tuple[str, ...]:
     """What a look, which changes nothing, says of earlier receives that did not come to their end."""
     place = _place(request, runtime)
-    left = interrupted(runtime, place=place) if place is not None else ()
-    return tuple(
-        f"an earlier receive into '{one}' was interrupted; `alive-p2p recover {shlex.quote(str(one))}` puts it right"
-        for one in left
-    )
+    return interrupted_notes(runtime, place=place) if place is not None else ()
 
 
 def _settle_first(request: ReceiveRequest, runtime: Runtime) -> tuple[str, ...]:
@@ -164,8 +160,4 @@ def _regenerate(plan: ReceivePlan, runtime: Runtime) -> list[str]:
     """Step 12, after the commit. A new walnut has its projection already, unless a plugin brings its own."""
     if plan.makes_walnut and not runtime.environ.get("CLAUDE_PLUGIN_ROOT"):
         return []
-    try:
-        write_projection(Walnut(plan.target), runtime)
-    except AliveP2PError as error:
-        return [f"{error.message}; mend it with `alive-p2p project --walnut {shlex.quote(str(plan.target))}`"]
-    return []
+    return regenerate(plan.target, runtime)

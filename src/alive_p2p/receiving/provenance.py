@@ -1,12 +1,12 @@
 """Where everything in a walnut came from, and what became of it here since (receive.md §13)."""
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from alive_p2p import files
 from alive_p2p.walnut import kernel
+from alive_p2p.walnut.below import files_below
 from alive_p2p.walnut.bundles import discover
 from alive_p2p.walnut.ledger import LIVE_CONTEXT, InstalledFile, Ledger, LedgerEntry
 from alive_p2p.walnut.walnut import Walnut
@@ -84,7 +84,7 @@ def _of_bundle(root: Path, folder: str, received: Mapping[str, _Received]) -> Pr
     if folder not in received:
         return Provenance(folder, None)
     entry, rows = received[folder]
-    here = {f"{folder}/{path}" for path in _files_below(root / folder)}
+    here = {f"{folder}/{path}" for path in files_below(root / folder)}
     return _compared(root, folder, entry, rows, here)
 
 
@@ -109,10 +109,11 @@ def _compared(
         if digest != row.installed_sha256:
             changed.append(row.installed)
     added = sorted(here - {row.installed for row in rows.values()}) if here is not None and rows else []
-    return Provenance(name, _origin(entry), tuple(sorted(changed)), tuple(added), tuple(sorted(removed)))
+    return Provenance(name, origin_of(entry), tuple(sorted(changed)), tuple(added), tuple(sorted(removed)))
 
 
-def _origin(entry: LedgerEntry) -> Origin:
+def origin_of(entry: LedgerEntry) -> Origin:
+    """What the ledger says of where a receive came from."""
     signer = entry.raw.get("signer")
     told = signer if isinstance(signer, dict) else {}
     return Origin(
@@ -123,25 +124,3 @@ def _origin(entry: LedgerEntry) -> Origin:
         pubkey_id=told["pubkey_id"] if isinstance(told.get("pubkey_id"), str) else None,
         received_at=str(entry.raw.get("received_at") or ""),
     )
-
-
-def _files_below(folder: Path) -> Iterator[str]:
-    """The regular files below a folder, `/`-separated; links are not followed.
-
-    Raises:
-        FileSystemError: a folder cannot be read.
-    """
-    pending = [""]
-    while pending:
-        relative = pending.pop()
-        try:
-            with os.scandir(folder / relative if relative else folder) as entries:
-                found = list(entries)
-        except OSError as error:
-            raise files.file_system_error(error, "read", folder / relative) from error
-        for one in found:
-            path = f"{relative}/{one.name}" if relative else one.name
-            if one.is_dir(follow_symlinks=False):
-                pending.append(path)
-            elif one.is_file(follow_symlinks=False):
-                yield path

@@ -6,13 +6,14 @@ from typing import Any
 from alive_p2p import files
 from alive_p2p.receiving.dedupe import digest_of
 from alive_p2p.receiving.layout import bundle_names, bundles_in, groups_of
-from alive_p2p.receiving.plan import ReceivePlan
+from alive_p2p.receiving.plan import Fate, ReceivePlan
 from alive_p2p.receiving.staged import content_of, names_in_staging
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import one_line
 from alive_p2p.walnut import kernel
+from alive_p2p.walnut.below import files_below
 from alive_p2p.walnut.ledger import LIVE_CONTEXT, usual_place
-from alive_p2p.walnut.log import ImportRecord
+from alive_p2p.walnut.log import ImportRecord, without_imports
 from alive_p2p.walnut.tasks import Tasks, lists_tasks, remembered
 
 
@@ -27,16 +28,18 @@ def import_record(plan: ReceivePlan, applied: list[str], at: str, runtime: Runti
         source_layout=plan.manifest.source_layout or plan.installation.layout,
         import_id=plan.manifest.import_id,
         signed_by=f"{plan.verdict.signer} ({plan.verdict.pubkey_id})" if plan.verdict.signer else None,
+        updated=[fate.folder for fate in plan.applied if fate.fate is Fate.UPDATE],
     )
 
 
-def ledger_entry(plan: ReceivePlan, tree: Path, at: str) -> dict[str, Any]:
+def ledger_entry(plan: ReceivePlan, tree: Path, at: str, undo_folder: str | None = None) -> dict[str, Any]:
     """The ledger entry of a receive.
 
     Args:
         plan: what is received.
         tree: where its files lie now; they are hashed where their installed content may differ from the package's.
         at: when.
+        undo_folder: the name in the undo store of what an update displaces.
 
     Raises:
         FileSystemError: a file cannot be read.
@@ -77,6 +80,7 @@ def ledger_entry(plan: ReceivePlan, tree: Path, at: str) -> dict[str, Any]:
     tasks = {name: held for name in rows if (held := _tasks(names, tree, rows[name], folders[name]))}
     if tasks:
         entry["tasks"] = tasks
+    entry["undo"] = _undo_note(plan, tree, {row[1] for held in rows.values() for row in held.values()}, undo_folder)
     entry["files"] = {
         name: {path: _compact(row, path, name, folders[name]) for path, row in held.items()}
         for name, held in rows.items()
@@ -91,6 +95,24 @@ def _groups(plan: ReceivePlan) -> dict[str, list[tuple[str, str]]]:
         return {name: [(path, _joined(_home(name), rest)) for path, rest in held] for name, held in inside.items()}
     added = {fate.name: [(path, f"{fate.folder}/{rest}") for path, rest in inside[fate.name]] for fate in plan.added}
     return added | {group.name: sorted(group.places.items()) for group in plan.updates}
+
+
+def _undo_note(plan: ReceivePlan, tree: Path, listed: set[str], folder: str | None) -> dict[str, Any]:
+    """What taking the receive back needs besides the lists of its files; see `UndoNote`."""
+    roots = [""] if plan.makes_walnut else [fate.folder for fate in plan.added]
+    made = {}
+    for path in (_joined(root, rest) for root in roots for rest in files_below(tree / root if root else tree)):
+        if path in listed:
+            continue
+        with files.translating("read", tree / path):
+            if path == kernel.LOG:
+                made[path] = files.sha256(without_imports((tree / path).read_bytes()))
+            else:
+                made[path] = files.hash_file(tree / path)[0]
+    note: dict[str, Any] = {"makes_walnut": True} if plan.makes_walnut else {}
+    note |= {"made": made} if made else {}
+    note |= {"updated": [group.name for group in plan.updates]} if plan.updates else {}
+    return note | ({} if folder is None else {"folder": folder})
 
 
 def _home(group: str) -> str:

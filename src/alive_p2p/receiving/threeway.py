@@ -88,13 +88,14 @@ def family(path: str) -> str:
     return path if match is None else f"{folder}{slash}{match['stem']}{match['ext'] or ''}"
 
 
-def beside(path: str, day: str, is_free: Callable[[str], bool]) -> str:
-    """Where theirs goes: `<name>.theirs-<YYYYMMDD><ext>`, then `-2`, `-3` and so on.
+def beside(path: str, day: str, is_free: Callable[[str], bool], what: str = "theirs") -> str:
+    """Where another version of a file goes: `<name>.theirs-<YYYYMMDD><ext>`, then `-2`, `-3` and so on.
 
     Args:
         path: of ours.
         day: `YYYYMMDD`.
         is_free: whether a path can be taken.
+        what: which version it is.
     """
     folder, slash, name = family(path).rpartition("/")
     stem, dot, ext = name.rpartition(".")
@@ -104,7 +105,7 @@ def beside(path: str, day: str, is_free: Callable[[str], bool]) -> str:
         stem, dot, ext = name, "", ""
     number = 1
     while True:
-        suffix = f".theirs-{day}" + (f"-{number}" if number > 1 else "") + dot + ext
+        suffix = f".{what}-{day}" + (f"-{number}" if number > 1 else "") + dot + ext
         room = MAX_SEGMENT_BYTES - len(suffix.encode())
         candidate = f"{folder}{slash}{stem.encode()[:room].decode('utf-8', 'ignore')}{suffix}"
         if is_free(candidate):

@@ -9,39 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from alive_p2p import files
-from alive_p2p.errors import AliveP2PError, FileSystemError, WalnutError
+from alive_p2p.errors import AliveP2PError, FileSystemError
 from alive_p2p.receiving import records
-from alive_p2p.receiving.applying import Changes, forget_oldest
+from alive_p2p.receiving.applying import Changes
 from alive_p2p.receiving.plan import ReceivePlan
 from alive_p2p.runtime import Runtime
-from alive_p2p.transactions.journal import (
-    Journal,
-    Operation,
-    RollbackFailedError,
-    State,
-    TargetChangedError,
-    place,
-    substitute,
-)
-from alive_p2p.transactions.staging import PREPARED, PREVIOUS, TREE, Staging
-from alive_p2p.walnut import kernel
+from alive_p2p.transactions.committing import Records, changed_meanwhile, commit, edit
+from alive_p2p.transactions.journal import Operation, place
+from alive_p2p.transactions.staging import PREPARED, TREE, Staging
+from alive_p2p.walnut import kernel, undo_store
 from alive_p2p.walnut.ledger import Ledger
 from alive_p2p.walnut.log import ImportRecord, fresh_log, with_entry
 from alive_p2p.walnut.projection import project
 from alive_p2p.walnut.walnut import Walnut
-
-_ATTEMPTS = 3
-"""How often log and ledger are made again when somebody edits them between reading and renaming."""
-
-
-def changed_meanwhile(target: Path) -> AliveP2PError:
-    """The error for a target that is no longer as it was when the plan was made."""
-    return WalnutError(
-        "changed-meanwhile",
-        f"the walnut '{target}' changed while you were looking",
-        untouched="everything",
-        hint="run it again",
-    )
 
 
 class Transaction:
@@ -63,6 +43,7 @@ class Transaction:
         self.at = runtime.timestamp()
         self.warnings: list[str] = []
         self._records: dict[str, dict[str, Any]] = {}  # what the journal says is added to log and ledger
+        self._undo_folder: str | None = None  # where what an update displaces is kept
 
     def _record(self) -> ImportRecord:
         return records.import_record(self.plan, records.applied_names(self.plan), self.at, self.runtime)
@@ -70,7 +51,7 @@ class Transaction:
     def _with_ledger(self, ledger: Ledger, tree: Path) -> bytes:
         if ledger.walnut_id is None:
             ledger = ledger.with_walnut_id(self.plan.walnut_id or self.runtime.new_uuid())
-        entry = records.ledger_entry(self.plan, tree, self.at)
+        entry = records.ledger_entry(self.plan, tree, self.at, self._undo_folder)
         self._records[kernel.LEDGER] = {"walnut_id": ledger.walnut_id, "entry": entry}
         return ledger.with_entry(entry).serialise()
 
@@ -159,47 +140,18 @@ class Transaction:
             RollbackFailedError: it could not be put back; recovery finishes it.
         """
         changes = Changes(self.plan, self.staging, self.at)
-        prepared = changes.operations()
-        for _ in range(_ATTEMPTS):
+        operations = changes.operations()
+        operations += [place(f"{TREE}/{fate.folder}", fate.folder) for fate in self.plan.added]
+        self._undo_folder = changes.undo_folder
+
+        def make_edits() -> tuple[list[Operation], Records]:
             self.warnings[:] = changes.warnings
             self._records.clear()
-            # First what may have been edited since it was read: if it was, nothing else has happened yet.
-            operations = [*self._log_operations(), *self._ledger_operations()]
-            operations += prepared
-            operations += [place(f"{TREE}/{fate.folder}", fate.folder) for fate in self.plan.added]
-            import_id = self.plan.manifest.import_id
-            journal = Journal(self.staging.path, self.plan.target, import_id, tuple(operations), dict(self._records))
-            try:
-                self._commit(journal)
-            except TargetChangedError:
-                self._clear_prepared()
-                continue
-            forget_oldest(self.plan.target)
-            return self.warnings
-        raise changed_meanwhile(self.plan.target)
+            return [*self._log_operations(), *self._ledger_operations()], dict(self._records)
 
-    def _commit(self, journal: Journal) -> None:
-        """Keep staging for recovery unless it is certain that the change has happened, or has not."""
-        self.staging.keep()
-        try:
-            journal.commit()
-        except RollbackFailedError as error:
-            has_begun = journal.state_on_disk is not State.PREPARED
-            if not has_begun and error.__cause__ is not None:  # so nothing had to be put back
-                self.staging.keep(kept=False)
-                raise error.__cause__ from None
-            raise
-        except BaseException:
-            if journal.is_over:
-                self.staging.keep(kept=False)
-            raise
-        self.staging.keep(kept=False)
-
-    def _clear_prepared(self) -> None:
-        for folder in (PREPARED, PREVIOUS):
-            with files.translating("prepare", self.staging.path):
-                files.remove_tree(self.staging.path / folder)
-                files.make_folder(self.staging.path / folder, 0o700)
+        commit(self.staging, self.plan.target, self.plan.manifest.import_id, make_edits, operations)
+        undo_store.forget_oldest(self.plan.target)
+        return self.warnings
 
     def _log_operations(self) -> list[Operation]:
         try:
@@ -207,7 +159,7 @@ class Transaction:
             with files.translating("prepare", self.staging.path):
                 record = self._record()
                 self._records[kernel.LOG] = asdict(record)
-                return [self._substitute(kernel.LOG, old, with_entry(old, record))]
+                return [edit(self.staging, self.plan.target, kernel.LOG, old, with_entry(old, record))]
         except FileSystemError as error:
             self._warn_of_log(error)
             return []
@@ -235,22 +187,7 @@ class Transaction:
     def _new_ledger(self, old: bytes | None, ledger: Ledger) -> Operation:
         new = self._with_ledger(ledger, self.staging.tree)
         if old is not None:
-            return self._substitute(kernel.LEDGER, old, new)
+            return edit(self.staging, self.plan.target, kernel.LEDGER, old, new)
         source = f"{PREPARED}/imports.json"
         files.write_new(self.staging.path / source, new, mode=files.default_mode(executable=False))
         return place(source, kernel.LEDGER, files.sha256(new))
-
-    def _substitute(self, path: str, old: bytes, new: bytes) -> Operation:
-        """Prepare the replacement of one of the target's files, keeping its permissions."""
-        name = path.rpartition("/")[2]
-        prepared = self.staging.path / PREPARED / name
-        mode = (self.plan.target / path).stat().st_mode & 0o7777
-        files.write_new(prepared, new, mode=mode)
-        files.link_or_copy(self.plan.target / path, self.staging.path / PREVIOUS / name)
-        return substitute(
-            f"{PREPARED}/{name}",
-            path,
-            new_sha256=files.sha256(new),
-            old_sha256=files.sha256(old),
-            rest=f"{PREVIOUS}/{name}",
-        )

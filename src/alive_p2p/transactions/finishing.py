@@ -128,7 +128,7 @@ def _place(source: Path, target: Path) -> None:
 
 
 def _add_record(target: Path, path: str, record: Mapping[str, Any]) -> None:
-    """Add to a file that somebody has edited what the transaction adds to it, once."""
+    """Do to a file that somebody has edited what the transaction does to it, once."""
     data = files.read_bytes(target, limit=kernel.LEDGER_LIMIT)
     if path == kernel.LOG:
         entry = ImportRecord(**record)
@@ -136,6 +136,10 @@ def _add_record(target: Path, path: str, record: Mapping[str, Any]) -> None:
             files.replace_file(target, with_entry(data, entry))
         return
     ledger = Ledger.parse(data)
+    if "without" in record:
+        if (without := ledger.without_entry(record["without"])) != ledger:
+            files.replace_file(target, without.serialise())
+        return
     if ledger.walnut_id is None:
         ledger = ledger.with_walnut_id(record["walnut_id"])
     if record["entry"] not in [dict(entry.raw) for entry in ledger.entries]:

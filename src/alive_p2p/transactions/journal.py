@@ -74,7 +74,7 @@ class Operation:
         hashes: tuple[object, ...] = (self.new_sha256, self.old_sha256)
         inside = [self.dst, *(path for path in (self.src, self.rest) if path is not None)]
         return (
-            all(_is_inside(path) for path in inside)
+            all(is_inside(path) for path in inside)
             and all(one is None or (isinstance(one, str) and len(one) == 64) for one in hashes)
             and (self.old_sha256 is None) == (self.rest is None)
             and (self.src is not None or self.new_sha256 is None)
@@ -94,9 +94,9 @@ class Journal:
         target: the walnut; absolute.
         import_id: what is received.
         operations: what is done, in this order.
-        records: by the path of a file that is replaced, what is added to it: recovery adds the same where somebody
-            has edited the file since. For the log the fields of an `ImportRecord`, for the ledger `walnut_id` and
-            `entry`.
+        records: by the path of a file that is replaced, what is done to it: recovery does the same where somebody
+            has edited the file since. For the log the fields of an `ImportRecord`; for the ledger `walnut_id` and
+            `entry`, or the entry that goes as `without`.
         state: how far it has come.
     """
 
@@ -317,7 +317,7 @@ def drop(folder: Path) -> None:
         files.remove_empty_folder(folder)
 
 
-def _is_inside(path: object) -> bool:
+def is_inside(path: object) -> bool:
     """Whether it is a path, relative, and does not leave where it begins."""
     if not isinstance(path, str) or "\0" in path:
         return False

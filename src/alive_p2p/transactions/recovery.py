@@ -6,6 +6,7 @@ Only what is registered on this machine, and is ours, is obeyed; anything else t
 
 import os
 import re
+import shlex
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +22,7 @@ from alive_p2p.runtime import Runtime
 from alive_p2p.transactions.finishing import InTheWayError, finish
 from alive_p2p.transactions.journal import BrokenJournalError, Journal, State
 from alive_p2p.transactions.registry import Registration, abandoned, is_registered
-from alive_p2p.transactions.staging import OWNER, TREE, remove_with_registration
+from alive_p2p.transactions.staging import OWNER, TAKEN_AWAY, TREE, remove_with_registration
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.regeneration import write_projection
 from alive_p2p.walnut.walnut import Walnut
@@ -57,6 +58,7 @@ class Settlement:
         place: where something still lies, for `KEPT` and `FOREIGN`, else None.
         why: in words, where that needs saying.
         warning: what could not be done besides, or None.
+        action: what was interrupted; a name of `locks.Action`.
     """
 
     target: Path
@@ -64,17 +66,18 @@ class Settlement:
     place: Path | None = None
     why: str = ""
     warning: str | None = None
+    action: str = "receive"
 
     def describe(self) -> str:
         """One sentence for a person."""
-        what = f"an interrupted receive into '{self.target}'"
+        what = f"an interrupted {self.action} {'into' if self.action == 'receive' else 'in'} '{self.target}'"
         return {
             Outcome.DISCARDED: f"{what} had changed nothing; what it had made ready was removed",
             Outcome.COMPLETE: f"{what} was complete; what it had left over was removed",
             Outcome.FINISHED: f"{what} was finished",
             Outcome.TAKEN_BACK: f"{what} was taken back: {self.why}",
             Outcome.KEPT: f"{what} was left alone and moved to '{self.place}': {self.why}",
-            Outcome.FOREIGN: f"'{self.place}' is no receive of this home ({self.why}); it was left as it is",
+            Outcome.FOREIGN: f"'{self.place}' is nothing that this home has left ({self.why}); it was left as it is",
         }[self.outcome]
 
     @property
@@ -131,8 +134,8 @@ def settle(runtime: Runtime, *, place: Path | None = None, action: Action = "rec
     return tuple(found)
 
 
-def interrupted(runtime: Runtime, *, place: Path) -> tuple[Path, ...]:
-    """The walnuts at or below a place that a killed process has left something of; only looks.
+def interrupted_notes(runtime: Runtime, *, place: Path) -> tuple[str, ...]:
+    """What somebody should know of what killed processes have left at or below a place; only looks.
 
     Raises:
         FileSystemError: a registration cannot be read.
@@ -140,9 +143,13 @@ def interrupted(runtime: Runtime, *, place: Path) -> tuple[Path, ...]:
     found = []
     for registration in abandoned(runtime):
         if _is_at_or_below(registration.target, place) and files.is_taken(registration.staging):
-            found.append(registration.target)
+            found.append((registration.action, registration.target))
         registration.close()
-    return tuple(dict.fromkeys(found))
+    return tuple(
+        f"an earlier {action} {'into' if action == 'receive' else 'in'} '{target}' was interrupted;"
+        f" `alive-p2p recover {shlex.quote(str(target))}` puts it right"
+        for action, target in dict.fromkeys(found)
+    )
 
 
 def unregistered(target: Path, runtime: Runtime) -> tuple[Settlement, ...]:
@@ -231,7 +238,8 @@ def _settle(registration: Registration, runtime: Runtime) -> Settlement | None:
     except BrokenJournalError as error:
         return _keep(registration, error.message, runtime)
     if journal is None:
-        is_complete = not files.is_taken(staging / TREE) and files.is_folder(target)
+        is_made = not files.is_taken(staging / TREE) and files.is_folder(target)
+        is_complete = is_made or files.is_taken(staging / TAKEN_AWAY)
         settlement = Settlement(target, Outcome.COMPLETE if is_complete else Outcome.DISCARDED)
     else:
         try:
@@ -239,7 +247,7 @@ def _settle(registration: Registration, runtime: Runtime) -> Settlement | None:
         except InTheWayError as error:
             return _keep(registration, error.message, runtime)
     remove_with_registration(staging, registration)
-    return settlement
+    return replace(settlement, action=registration.action)
 
 
 def _by_journal(journal: Journal, runtime: Runtime) -> Settlement:
@@ -276,7 +284,7 @@ def _keep(registration: Registration, why: str, runtime: Runtime) -> Settlement:
             files.rename_exclusive(registration.staging, aside)
             files.flush_folder(aside.parent)
             registration.remove()
-            return Settlement(registration.target, Outcome.KEPT, aside, why)
+            return Settlement(registration.target, Outcome.KEPT, aside, why, action=registration.action)
     raise FileSystemError("name-taken", f"there is no free name beside '{registration.staging}'")
 
 

@@ -11,15 +11,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, get_args
 
 from alive_p2p import files
 from alive_p2p.errors import FileSystemError
-from alive_p2p.locks import names_still, try_lock
+from alive_p2p.locks import Action, names_still, try_lock
 from alive_p2p.runtime import Runtime
 
 _LIMIT = 1 << 16
 _ATTEMPTS = 5
+_ACTIONS = frozenset(get_args(Action))
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,13 @@ class Registration:
         path: its file.
         target: the walnut that is made or changed; absolute.
         staging: the folder in which it is made ready; absolute.
+        action: what is done; a name of `locks.Action`.
     """
 
     path: Path
     target: Path
     staging: Path
+    action: str
     _stream: BinaryIO
 
     def close(self) -> None:
@@ -50,7 +53,7 @@ class Registration:
         self.close()
 
 
-def register(name: str, target: Path, staging: Path, runtime: Runtime) -> Registration:
+def register(name: str, target: Path, staging: Path, runtime: Runtime, *, action: Action = "receive") -> Registration:
     """Write down that a transaction begins.
 
     Args:
@@ -58,6 +61,7 @@ def register(name: str, target: Path, staging: Path, runtime: Runtime) -> Regist
         target: the walnut.
         staging: the folder that will be made.
         runtime: the surroundings.
+        action: what is done.
 
     Raises:
         FileSystemError: it cannot be written; nothing is left of it.
@@ -65,7 +69,13 @@ def register(name: str, target: Path, staging: Path, runtime: Runtime) -> Regist
     folder = _folder(runtime)
     files.ensure_private_folder(folder)
     path = folder / f"{name}.json"
-    note = {"target": str(target), "staging": str(staging), "pid": os.getpid(), "since": runtime.timestamp()}
+    note = {
+        "action": action,
+        "target": str(target),
+        "staging": str(staging),
+        "pid": os.getpid(),
+        "since": runtime.timestamp(),
+    }
     with files.translating("write", path):
         for _ in range(_ATTEMPTS):
             stream = files.create_file(path, mode=0o600)
@@ -81,7 +91,7 @@ def register(name: str, target: Path, staging: Path, runtime: Runtime) -> Regist
                     stream.close()
                     path.unlink(missing_ok=True)
                 raise
-            return Registration(path, target, staging, stream)
+            return Registration(path, target, staging, action, stream)
     raise FileSystemError("busy", f"'{folder}' does not hold still", untouched="everything", hint="run it again")
 
 
@@ -142,4 +152,5 @@ def _read(path: Path, stream: BinaryIO) -> Registration | None:
         return None
     if not (target.is_absolute() and staging.is_absolute()):
         return None
-    return Registration(path, target, staging, stream)
+    action = note.get("action")
+    return Registration(path, target, staging, action if action in _ACTIONS else "receive", stream)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from alive_p2p import files
-from alive_p2p.locks import try_lock
+from alive_p2p.locks import Action, try_lock
 from alive_p2p.package.paths import STAGING_PREFIX
 from alive_p2p.runtime import Runtime
 from alive_p2p.transactions.registry import Registration, register
@@ -20,6 +20,8 @@ OWNER = "owner"
 TREE = "tree"
 PREPARED = "prepared"
 PREVIOUS = "previous"
+TAKEN_AWAY = "taken-away"
+"""Where a walnut lies that is to go as a whole: by then it has gone."""
 
 
 class Staging:
@@ -28,17 +30,18 @@ class Staging:
     Args:
         target: the walnut that is made or changed; staging lies beside it.
         runtime: the surroundings.
+        action: what is done.
 
     Raises:
         FileSystemError: it cannot be made.
     """
 
-    def __init__(self, target: Path, runtime: Runtime) -> None:
+    def __init__(self, target: Path, runtime: Runtime, *, action: Action = "receive") -> None:
         name = runtime.random_hex(16)
         self.path = _folder_beside(target) / f"{STAGING_PREFIX}-{name}"
         self._kept = False
         self._owner: int | None = None
-        self._registration = register(name, target, self.path, runtime)
+        self._registration = register(name, target, self.path, runtime, action=action)
         try:
             with files.translating("create a folder beside the target in", target.parent):
                 files.make_folder(self.path, 0o700)

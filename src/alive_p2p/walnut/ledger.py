@@ -45,12 +45,40 @@ class InstalledFile:
 
 
 @dataclass(frozen=True)
+class UndoNote:
+    """What taking a receive back needs besides the lists of its files.
+
+    Attributes:
+        makes_walnut: it made the walnut.
+        made: the hash of what it wrote that no list names, by path in the walnut; of the log without the entries of
+            receives.
+        updated: the groups that were merged into what was here.
+        folder: the name in the undo store of what gave way; None where nothing changed.
+    """
+
+    makes_walnut: bool
+    made: Mapping[str, str]
+    updated: tuple[str, ...]
+    folder: str | None
+
+    @classmethod
+    def from_raw(cls, raw: Mapping[str, Any]) -> "UndoNote":
+        """Read a note; fields of an unexpected type count as absent."""
+        return cls(
+            makes_walnut=raw.get("makes_walnut") is True,
+            made=_text_map(raw.get("made")),
+            updated=tuple(name for name in _list(raw.get("updated")) if isinstance(name, str)),
+            folder=_text(raw.get("folder")),
+        )
+
+
+@dataclass(frozen=True)
 class LedgerEntry:
     """One receive. `raw` is the entry as stored; the other attributes are read from it, tolerantly.
 
     Besides what receive.md §5 names: `based_on` is what the package said it was made from; `comparable` the hash
     without its sessions of every manifest that came with some, by its path here; `tasks` what task files held, by
-    group and path.
+    group and path; `undo` what taking it back needs, or None where another program wrote the entry.
     """
 
     raw: Mapping[str, Any]
@@ -66,6 +94,7 @@ class LedgerEntry:
     based_on: tuple[str, ...] = ()
     comparable: Mapping[str, str] = field(default_factory=dict)
     tasks: Mapping[str, Mapping[str, Tasks]] = field(default_factory=dict)
+    undo: "UndoNote | None" = None
 
     @classmethod
     def from_raw(cls, raw: Mapping[str, Any]) -> "LedgerEntry":
@@ -92,6 +121,7 @@ class LedgerEntry:
             based_on=tuple(one for one in _list(raw.get("based_on")) if isinstance(one, str)),
             comparable=_text_map(raw.get("comparable")),
             tasks={group: _tasks_map(held) for group, held in _map(raw.get("tasks")).items()},
+            undo=UndoNote.from_raw(raw["undo"]) if isinstance(raw.get("undo"), dict) else None,
         )
 
     @property
@@ -158,6 +188,13 @@ class Ledger:
                 left[name] -= 1
             older.append(_without_lists(entry, old) if old else entry)
         return Ledger(self.walnut_id, (*reversed(older), LedgerEntry.from_raw(raw)), self.extra)
+
+    def without_entry(self, raw: Mapping[str, Any]) -> "Ledger":
+        """The same ledger without one receive; where it is there several times, without the last."""
+        for index in range(len(self.entries) - 1, -1, -1):
+            if dict(self.entries[index].raw) == dict(raw):
+                return Ledger(self.walnut_id, self.entries[:index] + self.entries[index + 1 :], self.extra)
+        return self
 
     def with_walnut_id(self, walnut_id: str) -> "Ledger":
         """The same ledger of a walnut with this id."""

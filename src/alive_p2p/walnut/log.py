@@ -4,6 +4,7 @@ An entry goes after the frontmatter and before the first entry there is. `last-e
 updated where they stand; no other byte of the file changes.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from alive_p2p.walnut.markdown import headings, line_ending, split_lines
 
 @dataclass(frozen=True)
 class ImportRecord:
-    """What the log says about one receive. Every text is reduced to one safe line when it is written.
+    """What the log says about one receive, or about taking it back. Every text is reduced to one safe line.
 
     Attributes:
         at: when, `2026-04-07T10:16:00Z`.
@@ -25,6 +26,8 @@ class ImportRecord:
         source_layout: the layout of the package.
         import_id: whole; its first 16 digits are shown.
         signed_by: `<peer> (<pubkey_id>)` of a valid signature, or None.
+        updated: of the bundles those that were merged into what was here.
+        is_taken_back: the receive was taken back.
     """
 
     at: str
@@ -35,18 +38,22 @@ class ImportRecord:
     source_layout: str
     import_id: str
     signed_by: str | None = None
+    updated: Sequence[str] = ()
+    is_taken_back: bool = False
 
     def render(self) -> str:
         """The entry as Markdown, with line feeds, ending in a blank line."""
         session = one_line(self.session, limit=80) or "manual"
+        did = "Took back the package" if self.is_taken_back else "Imported package"
         lines = [
             f"## {one_line(self.at)} - squirrel:{session}",
             "",
-            f"Imported package from {one_line(self.sender, limit=120) or 'unknown'} via P2P.",
+            f"{did} from {one_line(self.sender, limit=120) or 'unknown'} via P2P.",
             f"- Scope: {one_line(self.scope)}",
         ]
-        if self.bundles:
-            lines.append(f"- Bundles: {', '.join(one_line(name, limit=255) for name in self.bundles)}")
+        for label, names in (("Bundles", self.bundles), ("Updated", self.updated)):
+            if names:
+                lines.append(f"- {label}: {', '.join(one_line(name, limit=255) for name in names)}")
         lines += [
             f"- source_layout: {one_line(self.source_layout)}",
             f"- import_id: {one_line(self.import_id)[:16]}",
@@ -100,6 +107,27 @@ def _count_up(data: bytes, at: str) -> bytes:
     if isinstance(count, int) and not isinstance(count, bool) and 0 <= count < 10**9:
         data = frontmatter.set_scalar(data, "entry-count", str(count + 1)) or data
     return data
+
+
+_OURS = re.compile(
+    r"## [^\n]* - squirrel:[^\n]*\n\n(?:Imported package|Took back the package) from [^\n]* via P2P\.\n"
+    r"(?:- [^\n]*\n)*\nsigned: squirrel:[^\n]*\n*"
+)
+_COUNTERS = re.compile(rb"(?m)^(?:last-entry|entry-count)[ \t]*:[^\r\n]*(?:\r\n|\n|\r)?")
+
+
+def without_imports(data: bytes) -> bytes:
+    """A log without the entries of receives and without its counters: what of it is somebody's own."""
+    block = frontmatter.read(data)
+    lines = split_lines(data[block.body :].decode("utf-8", "surrogateescape"))
+    starts = [index for index, level in headings(lines) if level in (0, 2)]
+    kept = lines[: starts[0]] if starts else lines
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=False):
+        entry = "".join(lines[start:end])
+        if not _OURS.fullmatch(entry.replace("\r\n", "\n").replace("\r", "\n")):
+            kept += lines[start:end]
+    head = _COUNTERS.sub(b"", data[: block.body])
+    return head + "".join(kept).strip().encode("utf-8", "surrogateescape")
 
 
 def has_entry(data: bytes, record: ImportRecord) -> bool:

@@ -1,5 +1,6 @@
 """Making `now.json` anew, by the ALIVE plugin or by the built-in projection (receive.md §10)."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,15 @@ def write_projection(walnut: Walnut, runtime: Runtime) -> None:
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise _projection_failed(one_line(lines[-1]) if lines else f"it ended with code {done.returncode}")
+
+
+def regenerate(root: Path, runtime: Runtime) -> list[str]:
+    """The same after a change has happened: a failure is a warning, with the command that mends it."""
+    try:
+        write_projection(Walnut(root), runtime)
+    except AliveP2PError as error:
+        return [f"{error.message}; mend it with `alive-p2p project --walnut {shlex.quote(str(root))}`"]
+    return []
 
 
 def write_built_in_projection(walnut: Walnut, runtime: Runtime) -> None:
