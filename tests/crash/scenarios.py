@@ -25,7 +25,7 @@ _VARYING = [
     (re.compile(rb"\d{4}-\d\d-\d\dT\d\d:?\d\d:?\d\dZ"), b"<moment>"),
     (re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"), b"<id>"),
     (re.compile(rb"-imported-\d{8}"), b"-imported-<day>"),
-    (re.compile(rb"\.theirs-\d{8}"), b".theirs-<day>"),
+    (re.compile(rb"\.(theirs|before)-\d{8}"), rb".\1-<day>"),
     (re.compile(rb"\d{8}T\d{6}Z"), b"<moment>"),
     (re.compile(rb"\ncreated: \d{4}-\d\d-\d\d\n"), b"\ncreated: <day>\n"),
 ]
