@@ -62,3 +62,14 @@ class FileSystemError(AliveP2PError):
 
 class BusyError(AliveP2PError):
     """Another process holds the walnut's lock."""
+
+
+class RelayError(AliveP2PError):
+    """A relay cannot be reached, does not let us in, or holds something that must not be believed.
+
+    Its `code` says which: `relay-unreachable` (the network, or the host), `relay-missing` (nothing is there, or we
+    may not see it), `relay-denied` (we may not do this), `relay-busy` (others were always faster), `relay-rejected`
+    (the host refused what was sent, such as a file over its limit), `relay-gone` (it was there and is not any more),
+    `relay-taken` (the name is in use), `relay-over-limit` (it is larger than we want to fetch), `relay-hostile` (what
+    lies there is not what a relay holds), and those of pairing and delivery.
+    """

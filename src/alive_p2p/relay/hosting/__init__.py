@@ -1,0 +1,1 @@
+"""Hosts that can make a relay and let people in."""

@@ -1,0 +1,1 @@
+"""What carries a relay: a git repository, a folder, a bucket; and memory, for tests."""
