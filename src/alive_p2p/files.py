@@ -171,6 +171,14 @@ def hash_file(path: Path, *, also: Callable[[bytes], None] | None = None) -> tup
     return digest.hexdigest(), size
 
 
+def hash_stream(stream: BinaryIO) -> str:
+    """The SHA-256 (hex) of what a stream still gives. Raises `OSError`."""
+    digest = hashlib.sha256()
+    while chunk := stream.read(CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
 def sha256(data: bytes) -> str:
     """The SHA-256 of bytes, in hex."""
     return hashlib.sha256(data).hexdigest()
@@ -412,6 +420,11 @@ def remove_empty_folder(path: Path) -> None:
     """Remove a folder that is empty. Raises `OSError`, also where it is not."""
     _about_to("remove-folder", path)
     path.rmdir()
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a name is one of `temporary_beside`: a file that has not got its name yet."""
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 def sweep_temporaries(folder: Path) -> None:

@@ -28,7 +28,7 @@ if os.name == "posix":
 else:
     import msvcrt
 
-Action = Literal["create", "keys", "record", "receive", "recover", "migrate", "undo", "log-import", "project"]
+Action = Literal["create", "keys", "record", "receive", "recover", "migrate", "undo", "log-import", "project", "relay"]
 
 _POLL_SECONDS = 0.05
 _LOCKED_BYTE = 1 << 30

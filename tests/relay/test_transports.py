@@ -10,6 +10,7 @@ import pytest
 
 from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.relay.transports.base import Entry, Put, Transport
+from alive_p2p.relay.transports.folder import FolderTransport
 from alive_p2p.relay.transports.memory import MemoryTransport, Store
 
 _BIG = 1 << 30
@@ -28,7 +29,13 @@ def _memory(_: Path) -> Iterator[Relay]:
     yield Relay(lambda: MemoryTransport(store))
 
 
-KINDS: dict[str, Callable[[Path], Iterator[Relay]]] = {"memory": _memory}
+def _folder(base: Path) -> Iterator[Relay]:
+    root = base / "relay"
+    root.mkdir()
+    yield Relay(lambda: FolderTransport(root), is_atomic=False)
+
+
+KINDS: dict[str, Callable[[Path], Iterator[Relay]]] = {"memory": _memory, "folder": _folder}
 
 
 @pytest.fixture(params=KINDS)

@@ -81,13 +81,7 @@ def sign(manifest: Manifest, key: SigningKey) -> Manifest:
         manifest: complete.
         key: the sender's RSA key.
     """
-    block = {
-        "algo": ALGORITHM,
-        "pubkey_id": key.public.pubkey_id,
-        "sig_b64": base64.b64encode(key.sign(manifest.canonical_bytes)).decode(),
-        "signed_bytes": SIGNED_BYTES,
-    }
-    return Manifest({**manifest.fields, "signature": block})
+    return Manifest({**manifest.fields, "signature": signature_block(manifest.canonical_bytes, key, SIGNED_BYTES)})
 
 
 def check(manifest: Manifest, find: Callable[[str], Signer | None]) -> Verdict:
@@ -97,25 +91,55 @@ def check(manifest: Manifest, find: Callable[[str], Signer | None]) -> Verdict:
         manifest: as it was read.
         find: looks a `pubkey_id` up in the keyring.
     """
-    block = manifest.signature
-    if block is None:
+    if manifest.signature is None:
         return Verdict(Outcome.UNSIGNED)
+    return judge(manifest.signature, manifest.canonical_bytes, SIGNED_BYTES, manifest.sender, find)
+
+
+def signature_block(data: bytes, key: SigningKey, signed_bytes: str) -> dict[str, str]:
+    """A signature as it stands in a manifest, or in any other signed document.
+
+    Args:
+        data: what is signed.
+        key: the signer's RSA key.
+        signed_bytes: the name of the form that `data` has.
+    """
+    return {
+        "algo": ALGORITHM,
+        "pubkey_id": key.public.pubkey_id,
+        "sig_b64": base64.b64encode(key.sign(data)).decode(),
+        "signed_bytes": signed_bytes,
+    }
+
+
+def judge(
+    block: object, data: bytes, signed_bytes: str, sender: object, find: Callable[[str], Signer | None]
+) -> Verdict:
+    """Judge a signature that is there.
+
+    Args:
+        block: as it was read, of whatever type.
+        data: what it has to be over.
+        signed_bytes: the name of the form that `data` has.
+        sender: who the document says it is from.
+        find: looks a `pubkey_id` up in the keyring.
+    """
     if not isinstance(block, Mapping):
         return Verdict(Outcome.INVALID)
     pubkey_id = block.get("pubkey_id")
     if not isinstance(pubkey_id, str) or not _PUBKEY_ID.fullmatch(pubkey_id):
         return Verdict(Outcome.INVALID)
     signature = _bytes(block.get("sig_b64"))
-    if block.get("algo") != ALGORITHM or block.get("signed_bytes") != SIGNED_BYTES or signature is None:
+    if block.get("algo") != ALGORITHM or block.get("signed_bytes") != signed_bytes or signature is None:
         return Verdict(Outcome.INVALID, pubkey_id)
     signer = find(pubkey_id)
     if signer is None:
         return Verdict(Outcome.UNKNOWN, pubkey_id)
     if signer.is_revoked:
         return Verdict(Outcome.REVOKED, pubkey_id, signer.name)
-    if not signer.key.verify(signature, manifest.canonical_bytes):
+    if not signer.key.verify(signature, data):
         return Verdict(Outcome.INVALID, pubkey_id, signer.name)
-    is_sender = manifest.sender == (signer.handle or signer.name)
+    is_sender = sender == (signer.handle or signer.name)
     return Verdict(Outcome.VALID if is_sender else Outcome.OTHER_SIGNER, pubkey_id, signer.name)
 
 

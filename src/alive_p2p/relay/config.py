@@ -3,35 +3,66 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, UsageError
+from alive_p2p.locks import walnut_lock
 from alive_p2p.runtime import Runtime
-from alive_p2p.text import breaks_the_line
+from alive_p2p.text import breaks_the_line, nearest
 
 _LIMIT = 4 << 20
 _GH_SECONDS = 5
+_WAIT_SECONDS = 10.0
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """An invitation that was not answered yet: the secret in its code, and when it was made."""
+
+    secret: bytes = field(repr=False)
+    at: str = ""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer: its name here, and the patterns that are kept from it."""
+    """A peer in `relay.json`; `raw` is the entry as stored, the other attributes are read from it.
+
+    Attributes:
+        name: what we call the peer.
+        exclude_patterns: what is kept from it.
+        url: where its relay is; None until it has answered.
+        inbox: our folder in its relay; None until then.
+        added_at: when it was invited, or when we accepted its invitation.
+        is_accepted: the two are paired.
+        invitation: what we have invited it with, until it has answered.
+    """
 
     name: str
     exclude_patterns: tuple[str, ...] = ()
+    url: str | None = None
+    inbox: str | None = None
+    added_at: str = ""
+    is_accepted: bool = False
+    invitation: Invitation | None = field(default=None, repr=False)
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class RelayConfig:
-    """What `relay.json` says; empty where there is none."""
+    """What `relay.json` says; empty where there is none. `raw` is the document as stored, unknown fields and all."""
 
     path: Path
     username: str | None = None
     peers: Mapping[str, Peer] = field(default_factory=dict)
+    url: str | None = None
+    created_at: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def peer(self, name: str) -> Peer:
         """A peer by name.
@@ -42,7 +73,35 @@ class RelayConfig:
         if name in self.peers:
             return self.peers[name]
         known = ", ".join(sorted(self.peers)) or "nobody yet"
-        raise UsageError("unknown-peer", f"there is no peer '{name}'; known: {known}", untouched="everything")
+        close = nearest(name, list(self.peers))
+        raise UsageError(
+            "unknown-peer",
+            f"there is no peer '{name}'; known: {known}",
+            untouched="everything",
+            hint=f"did you mean '{close}'?" if close else None,
+        )
+
+    def with_relay(self, url: str, username: str, created_at: str) -> "RelayConfig":
+        """The same with our relay."""
+        relay = {**_mapping(self.raw.get("relay")), "url": url, "username": username, "created_at": created_at}
+        return _read(self.path, {**self.raw, "relay": relay})
+
+    def with_peer(self, name: str, fields: Mapping[str, Any]) -> "RelayConfig":
+        """The same with these fields of one peer; what else its entry has stays, and None takes a field away."""
+        peers = _mapping(self.raw.get("peers"))
+        entry = {"url": None, "accepted": False, "exclude_patterns": [], **_mapping(peers.get(name)), **fields}
+        kept = {key: value for key, value in entry.items() if value is not None or key == "url"}
+        return _read(self.path, {**self.raw, "peers": {**peers, name: kept}})
+
+    def without_peer(self, name: str) -> "RelayConfig":
+        """The same without a peer."""
+        peers = {key: entry for key, entry in _mapping(self.raw.get("peers")).items() if key != name}
+        return _read(self.path, {**self.raw, "peers": peers})
+
+    def serialise(self) -> bytes:
+        """The file."""
+        document = {"version": _VERSION, "relay": {}, "peers": {}, **self.raw}
+        return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
 
 def read_config(runtime: Runtime) -> RelayConfig:
@@ -61,15 +120,67 @@ def read_config(runtime: Runtime) -> RelayConfig:
         raise _broken(path, "it is not JSON") from None
     if not isinstance(document, dict):
         raise _broken(path, "it is not an object")
-    relay, peers = document.get("relay"), document.get("peers", {})
+    return _read(path, document)
+
+
+def change_config(runtime: Runtime, change: Callable[[RelayConfig], RelayConfig]) -> RelayConfig:
+    """Change `relay.json`, atomically and with nobody else changing it meanwhile.
+
+    Args:
+        runtime: the surroundings.
+        change: gives what it is to say, from what it says.
+
+    Raises:
+        AliveP2PError: it cannot be used, or not be written.
+    """
+    folder = runtime.alive_home / "relay"
+    files.ensure_private_folder(folder)
+    with walnut_lock(folder, "relay", runtime, wait_seconds=_WAIT_SECONDS):
+        before = read_config(runtime)
+        after = change(before)
+        if after.raw != before.raw:
+            files.replace_file(after.path, after.serialise(), mode=0o600)
+        return after
+
+
+def _read(path: Path, document: Mapping[str, Any]) -> RelayConfig:
+    relay, peers = _mapping(document.get("relay")), document.get("peers", {})
     if not isinstance(peers, dict):
         raise _broken(path, "`peers` is not an object")
-    username = relay.get("username") if isinstance(relay, dict) else None
     return RelayConfig(
         path,
-        username if isinstance(username, str) and username else None,
-        {name: Peer(name, _patterns(path, name, raw)) for name, raw in peers.items()},
+        username=_text(relay.get("username")),
+        peers={name: _peer(path, name, raw) for name, raw in peers.items()},
+        url=_text(relay.get("url")),
+        created_at=_text(relay.get("created_at")) or "",
+        raw=document,
     )
+
+
+def _peer(path: Path, name: str, raw: object) -> Peer:
+    patterns = _patterns(path, name, raw)
+    entry = _mapping(raw)
+    invitation, secret = _mapping(entry.get("invitation")), b""
+    with suppress(ValueError):
+        secret = bytes.fromhex(_text(invitation.get("secret")) or "")
+    return Peer(
+        name,
+        patterns,
+        url=_text(entry.get("url")),
+        inbox=_text(entry.get("inbox")),
+        added_at=_text(entry.get("added_at")) or "",
+        is_accepted=entry.get("accepted") is True,
+        invitation=Invitation(secret, _text(invitation.get("at")) or "") if secret else None,
+        raw=entry,
+    )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def own_handle(runtime: Runtime) -> str | None:

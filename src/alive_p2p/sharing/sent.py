@@ -1,10 +1,12 @@
-"""What was sent: `sent.json`, one entry for every package (share.md §4, §7).
+"""What was sent: `sent.json`, one entry for every package and one for every delivery (share.md §4, §7).
 
-It is what receipts are matched with, and where every override of the gate stands with the package it was for.
+It is what receipts are matched with, and where every override of the gate stands with the package it was for. Unknown
+fields survive.
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +29,20 @@ class SentRegister:
     Attributes:
         path: where it lies.
         shares: one object per package, oldest first.
+        deliveries: one object per package that was left in a peer's relay, oldest first (relay.md §6): `peer`,
+            `import_id`, `deposit`, `at`, `status`, `status_at`, `bundles`.
+        raw: the document as stored.
     """
 
     path: Path
     shares: tuple[dict[str, Any], ...] = ()
+    deliveries: tuple[dict[str, Any], ...] = ()
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def serialise(self) -> bytes:
+        """The file."""
+        lists = {"shares": list(self.shares), "deliveries": list(self.deliveries)}
+        return (json.dumps({"version": _VERSION, **self.raw, **lists}, indent=1) + "\n").encode()
 
     @classmethod
     def read(cls, runtime: Runtime) -> "SentRegister":
@@ -48,25 +60,38 @@ class SentRegister:
             shares = document["shares"]
             if document["version"] != _VERSION:
                 raise ValueError
-            if not isinstance(shares, list) or not all(isinstance(share, dict) for share in shares):
-                raise TypeError
+            deliveries = document.get("deliveries", [])
+            for held in (shares, deliveries):
+                if not isinstance(held, list) or not all(isinstance(one, dict) for one in held):
+                    raise TypeError
         except (ValueError, RecursionError, TypeError, KeyError):
             raise AliveP2PError(
                 "broken-register", f"'{path}' cannot be used", untouched="everything", hint="mend it or move it away"
             ) from None
-        return cls(path, tuple(shares))
+        return cls(path, tuple(shares), tuple(deliveries), document)
+
+
+def change_register(runtime: Runtime, change: Callable[[SentRegister], SentRegister]) -> SentRegister:
+    """Change `sent.json`, atomically and with nobody else changing it meanwhile.
+
+    Raises:
+        AliveP2PError: it cannot be used, or not be written.
+    """
+    folder = runtime.alive_home / "relay"
+    files.ensure_private_folder(folder)
+    with walnut_lock(folder, "record", runtime, wait_seconds=_WAIT_SECONDS):
+        before = SentRegister.read(runtime)
+        after = change(before)
+        if after != before:
+            files.replace_file(after.path, after.serialise(), mode=0o600)
+        return after
 
 
 def record(result: ShareResult, runtime: Runtime) -> str | None:
     """Add a finished share. What goes wrong is returned as a warning: the package is made already."""
-    folder = runtime.alive_home / "relay"
+    entry = _entry(result.plan, result.path, runtime)
     try:
-        files.ensure_private_folder(folder)
-        with walnut_lock(folder, "record", runtime, wait_seconds=_WAIT_SECONDS):
-            register = SentRegister.read(runtime)
-            shares = [*register.shares, _entry(result.plan, result.path, runtime)]
-            document = {"version": _VERSION, "shares": shares}
-            files.replace_file(register.path, (json.dumps(document, indent=1) + "\n").encode())
+        change_register(runtime, lambda register: replace(register, shares=(*register.shares, entry)))
     except AliveP2PError as error:
         return f"the share is not recorded: {error.message}"
     return None
@@ -92,6 +117,7 @@ def _entry(plan: SharePlan, path: Path, runtime: Runtime) -> dict[str, Any]:
         "bundles": list(manifest.bundles),
         "package": str(path),
         "encryption": plan.request.seal.envelope.value,
+        "signed_by": plan.request.signing_key.public.pubkey_id if plan.request.signing_key is not None else None,
         "recipients": [{"name": one.name, "pubkey_id": one.pubkey_id} for one in plan.request.recipients],
         "brought_back": list(plan.included),
         "overrides": [

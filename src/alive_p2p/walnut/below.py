@@ -1,7 +1,7 @@
 """What lies below a folder; links are told and never followed."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +23,12 @@ class Found:
     is_file: bool
 
 
-def below(folder: Path) -> Iterator[Found]:
+def below(folder: Path, *, passing_over: Collection[str] = ()) -> Iterator[Found]:
     """Everything below a folder, each folder before what it holds.
+
+    Args:
+        folder: where to begin.
+        passing_over: names that are neither told nor looked into, at its top.
 
     Raises:
         FileSystemError: a folder cannot be read.
@@ -36,6 +40,8 @@ def below(folder: Path) -> Iterator[Found]:
         with files.translating("read", place), os.scandir(place) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
         for entry in found:
+            if not relative and entry.name in passing_over:
+                continue
             path = f"{relative}/{entry.name}" if relative else entry.name
             is_folder = entry.is_dir(follow_symlinks=False) and not files.is_link(place / entry.name)
             yield Found(path, is_folder, not is_folder and entry.is_file(follow_symlinks=False))

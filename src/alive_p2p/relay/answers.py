@@ -1,0 +1,160 @@
+"""The answer to an invitation: who somebody is, proven by the secret of the code (relay.md §5).
+
+It lies as `inbox/<peer>/answer.json` in the relay of whoever invited: signed with the key it brings, and with an HMAC
+under the code's secret. Whoever can write there can leave one; only who got the code can leave one that is proven.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alive_p2p.errors import AliveP2PError, RelayError, UsageError
+from alive_p2p.keys.keyring import Peer
+from alive_p2p.keys.peers import check_name
+from alive_p2p.keys.public import PublicKey, load_public_key
+from alive_p2p.package.signature import Outcome, Signer
+from alive_p2p.relay import documents, mailbox
+from alive_p2p.relay.code import Code
+from alive_p2p.relay.config import change_config
+from alive_p2p.relay.ourselves import ACCEPTS, Ourselves
+from alive_p2p.relay.own_relay import fetched
+from alive_p2p.relay.reach import refuse_bad_address
+from alive_p2p.relay.transports.base import Listing, Put, Transport
+from alive_p2p.runtime import Runtime
+
+ANSWER = "pairing-answer"
+
+
+def make_answer(we: Ourselves, called: str, code: Code, runtime: Runtime) -> bytes:
+    """Our answer: who we are and where our relay is, signed with our key and under the code's secret."""
+    pem = "".join(line for line in we.key.public.pem().decode().splitlines() if not line.startswith("-----"))
+    document = {
+        "type": ANSWER,
+        "from": we.handle,
+        "to": code.handle,
+        "relay": we.url,
+        "inbox": called,
+        "public_key": pem,
+        "accepts": list(ACCEPTS),
+        "at": runtime.timestamp(),
+    }
+    signed = json.loads(documents.signed(document, we.key))
+    return json.dumps({**signed, "hmac_sha256": _hmac(document, code.secret)}, indent=1, ensure_ascii=False).encode()
+
+
+def _hmac(document: Mapping[str, Any], secret: bytes) -> str:
+    said = {key: value for key, value in document.items() if key != "hmac_sha256"}
+    return hmac.new(secret, documents.canonical_bytes(said), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that lies in our relay.
+
+    Attributes:
+        name: whom we had invited.
+        handle: what they call themselves.
+        url: their relay.
+        inbox: our folder there.
+        public: their key.
+        accepts: the envelopes they read.
+        is_proven: it was made by somebody who knows the secret of our code.
+    """
+
+    name: str
+    handle: str
+    url: str
+    inbox: str
+    public: PublicKey
+    accepts: tuple[str, ...]
+    is_proven: bool
+
+
+def read_answer(name: str, we: Ourselves, relay: Transport, listing: Listing) -> Answer | None:
+    """The answer of somebody we have invited; None where there is none, or none that can be one.
+
+    Args:
+        name: whom we have invited.
+        we: who we are.
+        relay: our relay.
+        listing: what lies there.
+
+    Raises:
+        RelayError: it cannot be fetched.
+    """
+    entry = listing.entries.get(mailbox.answer(name))
+    invited = we.config.peers.get(name)
+    if entry is None or invited is None or invited.is_accepted:
+        return None
+    try:
+        document = documents.read(fetched(relay, entry, documents.MOST_BYTES), ANSWER)
+    except RelayError as error:
+        if error.code in {"bad-document", "relay-over-limit", "relay-gone"}:
+            return None
+        raise
+    public = _public_key(document)
+    texts = [document.get(key) for key in ("from", "relay", "inbox")]
+    if public is None or not all(isinstance(text, str) for text in texts) or document["to"] != we.handle:
+        return None
+    handle, url, inbox = map(str, texts)
+    try:
+        check_name(handle)
+        check_name(inbox)
+        refuse_bad_address(url)
+    except (UsageError, RelayError):
+        return None
+    said = {key: value for key, value in document.items() if key != "hmac_sha256"}
+    is_signed = documents.verdict_of(said, lambda _: Signer(name, handle, public)).outcome is Outcome.VALID
+    accepts = document.get("accepts")
+    reads = tuple(one for one in accepts if one in ACCEPTS) if isinstance(accepts, list) else ()
+    expected = "" if invited.invitation is None else _hmac(document, invited.invitation.secret)
+    given = document.get("hmac_sha256")
+    is_proven = isinstance(given, str) and bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
+    return Answer(name, handle, url, inbox, public, reads, is_proven) if is_signed else None
+
+
+def _public_key(document: Mapping[str, Any]) -> PublicKey | None:
+    text = document.get("public_key")
+    if not isinstance(text, str):
+        return None
+    try:
+        base64.b64decode(text, validate=True)
+        pem = f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n".encode("ascii")
+        return load_public_key(pem)
+    except (binascii.Error, ValueError, AliveP2PError):
+        return None
+
+
+def confirm(answer: Answer, we: Ourselves, relay: Transport, runtime: Runtime) -> Peer:
+    """Pin the key of somebody who has answered: the two are paired from now on.
+
+    Args:
+        answer: proven, or confirmed by a person who has compared its fingerprint.
+        we: who we are.
+        relay: our relay.
+        runtime: the surroundings.
+
+    Raises:
+        KeyProblem: the name is another key's.
+        RelayError: the relay cannot be written to; what was pinned stays, and doing it again does the rest.
+    """
+    known = we.keyring.find(answer.public.pubkey_id)
+    peer = we.keyring.import_peer(
+        answer.name,
+        answer.public.pem(),
+        status="paired",
+        handle=answer.handle,
+        added_by="invitation",
+        accepts=answer.accepts or None,
+        replace=known is not None and known.status == "revoked",
+    )
+    fields = {"url": answer.url, "inbox": answer.inbox, "accepted": True, "invitation": None}
+    change_config(runtime, lambda config: config.with_peer(answer.name, fields))
+    pinned = Put(mailbox.pinned_key(answer.name), answer.public.pem(), replaces=True)
+    relay.change([pinned], [mailbox.answer(answer.name)])
+    return peer

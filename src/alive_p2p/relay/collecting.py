@@ -1,0 +1,180 @@
+"""What waits in our relay: who it is from, whether it is meant for us, and fetching it (relay.md §4, §6).
+
+A package is somebody's by its delivery note, which they have signed and which names us; the folder and the name that it
+lies under say nothing. Nothing is removed before it has been received.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alive_p2p import files
+from alive_p2p.errors import AliveP2PError, RelayError
+from alive_p2p.keys.keyring import Peer
+from alive_p2p.package.signature import Outcome
+from alive_p2p.relay import documents, mailbox
+from alive_p2p.relay.mailbox import Deposit
+from alive_p2p.relay.ourselves import Ourselves
+from alive_p2p.relay.outbox import DELIVERY
+from alive_p2p.relay.own_relay import fetched
+from alive_p2p.relay.transports.base import Listing, Progress, Transport
+
+MOST_FILES = 200
+"""How many packages of one peer are looked at (`p2p.limits.inbox_files`); the rest is reported and left."""
+MOST_BYTES = 2 << 30
+"""How many bytes are fetched of one package (`p2p.limits.inbox_bytes`)."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a delivery note says: what is delivered, and when it was sent."""
+
+    file_sha256: str
+    import_id: str
+    sent_at: str
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A package in our relay.
+
+    Attributes:
+        deposit: where it lies.
+        peer: who signed its note; where there is none that counts, whose folder it lies in, and None for nobody's.
+        note: what its note says, where it counts.
+        problem: why it is not received by itself; None where it may be.
+    """
+
+    deposit: Deposit
+    peer: Peer | None
+    note: Note | None
+    problem: str | None = None
+
+
+def waiting(
+    we: Ourselves,
+    relay: Transport,
+    listing: Listing,
+    *,
+    peers: Collection[str] | None = None,
+    most: int = MOST_FILES,
+) -> list[Waiting]:
+    """Look at what waits in our relay, and read the notes.
+
+    Args:
+        we: who we are.
+        relay: ours.
+        listing: what lies there.
+        peers: only what lies in the folders of these.
+        most: how many of one folder are looked at.
+
+    Raises:
+        RelayError: the relay cannot be read.
+    """
+    found: list[Waiting] = []
+    counts: dict[str, int] = {}
+    for deposit in mailbox.deposits(listing):
+        if peers is not None and deposit.folder not in peers:
+            continue
+        counts[deposit.folder] = counts.get(deposit.folder, 0) + 1
+        peer = we.keyring.peers.get(deposit.folder) if deposit.folder in we.config.peers else None
+        if counts[deposit.folder] > most:
+            found.append(Waiting(deposit, peer, None, f"there are more than {most:,} of theirs; receive others first"))
+        else:
+            found.append(_look(deposit, peer, we, relay))
+    return found
+
+
+def _look(deposit: Deposit, peer: Peer | None, we: Ourselves, relay: Transport) -> Waiting:
+    if peer is None:
+        return Waiting(deposit, None, None, f"it lies in '{deposit.folder}', and nobody of that name is your peer")
+    if peer.status == "revoked":
+        return Waiting(deposit, peer, None, f"the key of '{peer.name}' was revoked")
+    if deposit.note is None:
+        return Waiting(deposit, peer, None, "it has no delivery note, so nobody says that it is for you")
+    try:
+        data = documents.opened(fetched(relay, deposit.note, documents.SEALED_BYTES), we.credentials, DELIVERY)
+        document = documents.read(data, DELIVERY)
+    except RelayError as error:
+        if error.code not in {"bad-document", "relay-gone", "relay-over-limit"}:
+            raise
+        return Waiting(deposit, peer, None, f"its delivery note cannot be used: {error.message}")
+    except AliveP2PError:
+        return Waiting(deposit, peer, None, "its delivery note is not sealed for you")
+    verdict = documents.verdict_of(document, we.find_signer)
+    if verdict.outcome is not Outcome.VALID:
+        return Waiting(
+            deposit, peer, None, f"its delivery note is not signed by '{peer.name}' ({verdict.outcome.value})"
+        )
+    if verdict.signer != peer.name:
+        return Waiting(
+            deposit, peer, None, f"it lies in the folder of '{peer.name}' and is signed by '{verdict.signer}'"
+        )
+    if document["to"] != we.handle:
+        return Waiting(deposit, peer, None, f"it was sent to '{document['to']}', not to you")
+    said: dict[str, Any] = {name: document.get(name) for name in ("file_sha256", "import_id", "sent_at")}
+    if not all(isinstance(text, str) for text in said.values()):
+        return Waiting(deposit, peer, None, "its delivery note does not say what it is about")
+    return Waiting(deposit, peer, Note(**said))
+
+
+def fetch(
+    one: Waiting, relay: Transport, folder: Path, *, limit: int = MOST_BYTES, progress: Progress | None = None
+) -> Path:
+    """Fetch a package into a folder, under its name in the relay. What is there already is not fetched again.
+
+    Args:
+        one: what is fetched.
+        relay: ours.
+        folder: where to; made if it is not there.
+        limit: bytes; a larger one is left.
+        progress: called with bytes done and bytes in all.
+
+    Raises:
+        RelayError: it is gone, too large, or not what its note says.
+        FileSystemError: the disk refused.
+    """
+    final = folder / one.deposit.name.rpartition("/")[2]
+    wanted = one.note.file_sha256 if one.note is not None else None
+    if wanted is not None and _hash_at(final) == wanted:
+        return final
+    if not files.is_folder(folder):
+        with files.translating("create", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+    with files.PendingFile(folder) as pending:
+        digest = hashlib.sha256()
+        output = _Hashing(pending.stream.write, digest.update)
+        with files.translating("write", final):
+            relay.read(one.deposit.entry, output, limit=limit, progress=progress)  # type: ignore[arg-type]
+        if wanted is not None and digest.hexdigest() != wanted:
+            raise RelayError(
+                "not-as-noted",
+                f"'{final.name}' is not the file that its delivery note is about",
+                untouched="everything; it is still in the relay",
+                hint="ask the sender to send it again, and look who else may write to your relay",
+            )
+        pending.publish(final, replace_existing=True)
+    return final
+
+
+class _Hashing:
+    """Takes bytes, and hashes them on the way."""
+
+    def __init__(self, write: Callable[[bytes], object], see: Callable[[bytes], None]) -> None:
+        self._write = write
+        self._see = see
+
+    def write(self, data: bytes) -> int:
+        """Write on."""
+        self._see(data)
+        self._write(data)
+        return len(data)
+
+
+def _hash_at(path: Path) -> str | None:
+    try:
+        return files.hash_file(path)[0]
+    except OSError:
+        return None

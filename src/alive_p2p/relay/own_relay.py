@@ -1,0 +1,153 @@
+"""Our own relay: making it ours, and repairing what is missing of it (relay.md §2, §3, §5)."""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alive_p2p.errors import AliveP2PError, RelayError, UsageError
+from alive_p2p.keys.keyring import Keyring
+from alive_p2p.keys.peers import check_name
+from alive_p2p.keys.private import Ask
+from alive_p2p.keys.public import MAX_KEY_BYTES, PublicKey, load_public_key
+from alive_p2p.relay import mailbox
+from alive_p2p.relay.config import change_config, own_handle, read_config
+from alive_p2p.relay.ourselves import ACCEPTS
+from alive_p2p.relay.reach import Reach
+from alive_p2p.relay.transports.base import Entry, Listing, Put, Transport
+from alive_p2p.runtime import Runtime
+
+_INFO_LIMIT = 64 << 10
+
+
+@dataclass(frozen=True)
+class SetupResult:
+    """A relay that is there: where, whose, and what had to be made for it."""
+
+    url: str
+    handle: str
+    public: PublicKey
+    made: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def setup(
+    url: str, runtime: Runtime, reach: Reach, *, username: str | None = None, ask: Ask | None = None
+) -> SetupResult:
+    """Make a relay ours, or repair what is missing of it; whatever is right stays as it is.
+
+    Args:
+        url: where it is; it exists and can be written to.
+        runtime: the surroundings.
+        reach: gives access to relays.
+        username: what we call ourselves; by default what the surroundings say.
+        ask: asks for the passphrase of our key, where it has one.
+
+    Raises:
+        UsageError: nobody says what we are called, or it cannot be a name.
+        RelayError: it cannot be reached, or is somebody else's; or we have another one.
+        KeyProblem: our key cannot be used.
+    """
+    config = read_config(runtime)
+    if config.url not in {None, url}:
+        raise RelayError(
+            "relay-exists",
+            f"you have a relay already: {config.url}",
+            untouched="everything",
+            hint="your peers know you by it; to use another one, take the old one out of relay.json first",
+        )
+    handle = username or config.username or own_handle(runtime)
+    if handle is None:
+        raise UsageError("no-username", "nobody says what you are called", hint="add `--username NAME`")
+    if config.username not in {None, handle}:
+        raise UsageError("other-username", f"your peers know you as '{config.username}'", untouched="everything")
+    check_name(handle)
+    relay = reach(url)
+    listing = relay.list()
+    _refuse_other_owner(relay, listing, handle, Keyring.load(runtime).own_public(ask))
+    made: list[str] = []
+    keyring = Keyring.load(runtime)
+    public = keyring.own_public(ask)
+    if public is None:
+        public = keyring.generate()
+        made.append("a key pair")
+    puts, warnings = _missing(relay, listing, handle, public, runtime)
+    if puts:
+        relay.change(puts)
+        made.append("what a relay holds" if len(puts) > 1 else f"'{puts[0].name}' in the relay")
+    if config.url is None:
+        change_config(runtime, lambda now: now.with_relay(url, handle, runtime.timestamp()))
+        made.append("relay.json")
+    return SetupResult(url, handle, public, tuple(made), tuple(warnings))
+
+
+def _missing(
+    relay: Transport, listing: Listing, handle: str, public: PublicKey, runtime: Runtime
+) -> tuple[list[Put], list[str]]:
+    """What has to be written so that a relay says whose it is."""
+    puts, warnings = [], []
+    info = {"version": 1, "created_at": runtime.timestamp(), "owner": handle, "pubkey_id": public.pubkey_id}
+    said = info_of(relay, listing)
+    if said is None or said.get("pubkey_id") != public.pubkey_id or said.get("accepts") != list(ACCEPTS):
+        known = {} if said is None else {key: said[key] for key in ("created_at",) if key in said}
+        document = {**info, **known, "accepts": list(ACCEPTS)}
+        puts.append(Put(mailbox.INFO, json.dumps(document, indent=1).encode() + b"\n", replaces=True))
+    entry = listing.entries.get(mailbox.owner_key(handle))
+    if entry is None or key_at(relay, entry) != public:
+        if entry is not None:
+            warnings.append(
+                "your public key in the relay was not yours; it is now. Somebody who may write there did that"
+            )
+        puts.append(Put(mailbox.owner_key(handle), public.pem(), replaces=True))
+    return puts, warnings
+
+
+def _refuse_other_owner(relay: Transport, listing: Listing, handle: str, public: PublicKey | None) -> None:
+    said = info_of(relay, listing)
+    if said is None:
+        return
+    owner = said.get("owner")
+    if owner != handle or (public is not None and said.get("pubkey_id") not in {None, public.pubkey_id}):
+        raise RelayError(
+            "relay-of-another",
+            f"this is the relay of '{owner}', with another key than yours",
+            untouched="everything",
+            hint="use a relay of your own; if it is yours from another machine, see `relay setup --adopt`",
+        )
+    if public is None:
+        raise RelayError(
+            "relay-of-another",
+            f"this is the relay of '{owner}' already, and its key is not on this machine",
+            untouched="everything",
+            hint="if it is yours, bring the key along with `alive-p2p relay setup --adopt FILE`",
+        )
+
+
+def info_of(relay: Transport, listing: Listing) -> Mapping[str, Any] | None:
+    """What a relay says of itself; None where it says nothing."""
+    entry = listing.entries.get(mailbox.INFO)
+    if entry is None:
+        return None
+    try:
+        document = json.loads(fetched(relay, entry, _INFO_LIMIT))
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def key_at(relay: Transport, entry: Entry) -> PublicKey | None:
+    """The public key in a file of a relay; None where there is none that can be used. Raises `RelayError`."""
+    try:
+        return load_public_key(fetched(relay, entry, MAX_KEY_BYTES))
+    except AliveP2PError as error:
+        if isinstance(error, RelayError) and error.code != "relay-over-limit":
+            raise
+        return None
+
+
+def fetched(relay: Transport, entry: Entry, limit: int) -> bytes:
+    """The content of a small file in a relay. Raises `RelayError`."""
+    output = io.BytesIO()
+    relay.read(entry, output, limit=limit)
+    return output.getvalue()

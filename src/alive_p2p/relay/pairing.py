@@ -1,0 +1,130 @@
+"""Becoming peers: an invitation, and accepting one (relay.md §5).
+
+What proves that a relay is its owner's is the fingerprint in the code; what proves that an answer comes from whoever
+got the code is its HMAC (`answers`). Nothing else in a relay is believed.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+from alive_p2p.errors import RelayError
+from alive_p2p.keys.keyring import Peer
+from alive_p2p.keys.peers import check_name
+from alive_p2p.keys.private import Ask
+from alive_p2p.keys.public import PublicKey
+from alive_p2p.relay import mailbox
+from alive_p2p.relay.answers import make_answer
+from alive_p2p.relay.code import Code
+from alive_p2p.relay.config import RelayConfig, change_config
+from alive_p2p.relay.ourselves import ACCEPTS, ourselves
+from alive_p2p.relay.own_relay import key_at
+from alive_p2p.relay.reach import Reach
+from alive_p2p.relay.transports.base import Put
+from alive_p2p.runtime import Runtime
+
+_SECRET_BYTES = 16
+
+
+def invite(name: str, runtime: Runtime, ask: Ask | None = None) -> Code:
+    """Invite somebody; inviting again gives the same code, until it is answered.
+
+    Args:
+        name: what we call them; also the name of their folder in our relay.
+        runtime: the surroundings.
+        ask: asks for the passphrase of our key, where it has one.
+
+    Raises:
+        UsageError: the name cannot be one.
+        RelayError: we have no relay, or the two are paired already.
+    """
+    check_name(name)
+    we = ourselves(runtime, ask)
+    if name in we.config.peers and we.config.peers[name].is_accepted:
+        raise RelayError(
+            "paired-already",
+            f"you and '{name}' are paired already",
+            untouched="everything",
+            hint=f"`alive-p2p relay peers remove {name}` comes first, if you want to begin anew",
+        )
+
+    def change(config: RelayConfig) -> RelayConfig:
+        known = config.peers.get(name)
+        if known is not None and known.invitation is not None:
+            return config
+        at = runtime.timestamp()
+        invitation = {"secret": secrets.token_bytes(_SECRET_BYTES).hex(), "at": at}
+        return config.with_peer(name, {"added_at": at, "accepted": False, "invitation": invitation})
+
+    invitation = change_config(runtime, change).peers[name].invitation
+    if invitation is None:
+        raise RelayError("paired-already", f"you and '{name}' are paired already", untouched="everything")
+    public = we.key.public
+    return Code(we.url, we.handle, name, public.fingerprint, ACCEPTS, invitation.secret)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An invitation that was accepted: who it is from, and whether we knew the key before."""
+
+    peer: Peer
+    was_known: bool
+
+
+def accept(code: Code, runtime: Runtime, reach: Reach, *, name: str | None = None, ask: Ask | None = None) -> Accepted:
+    """Accept an invitation: pin its sender's key, and leave our answer in their relay.
+
+    Doing it again repairs what is missing.
+
+    Args:
+        code: the invitation.
+        runtime: the surroundings.
+        reach: gives access to relays.
+        name: what we call them; by default what they call themselves, or the name their key has here already.
+        ask: asks for the passphrase of our key, where it has one.
+
+    Raises:
+        RelayError: their relay cannot be reached, or its key is not the one in the code; or it is our own code.
+        KeyProblem: the name is another key's, or the key was revoked.
+    """
+    we = ourselves(runtime, ask)
+    if code.fingerprint == we.key.public.fingerprint:
+        raise RelayError("own-code", "this is your own invitation", untouched="everything", hint="send it to your peer")
+    relay = reach(code.url)
+    listing = relay.list()
+    entry = listing.entries.get(mailbox.owner_key(code.handle))
+    public = None if entry is None else key_at(relay, entry)
+    if public is None or public.fingerprint != code.fingerprint:
+        raise RelayError(
+            "key-mismatch",
+            f"the key of '{code.handle}' in the relay is not the one in the invitation",
+            untouched="everything; the key was not used",
+            hint="ask them over another channel who may write to their relay",
+            details=[f"in the code: {code.fingerprint}", f"in the relay: {_shown(public)}"],
+        )
+    known = we.keyring.find(public.pubkey_id)
+    called = name or (known.name if known is not None else code.handle)
+    # A code is a fresh yes to this key, so one that was revoked comes back by it.
+    is_back = known is not None and known.status == "revoked"
+    peer = we.keyring.import_peer(
+        called,
+        public.pem(),
+        status="paired",
+        handle=code.handle,
+        added_by="invitation",
+        accepts=code.accepts or None,
+        replace=is_back,
+    )
+    fields = {
+        "url": code.url,
+        "inbox": code.inbox,
+        "accepted": True,
+        "added_at": runtime.timestamp(),
+        "invitation": None,
+    }
+    change_config(runtime, lambda config: config.with_peer(called, fields))
+    relay.change([Put(mailbox.answer(code.inbox), make_answer(we, called, code, runtime), replaces=True)])
+    return Accepted(peer, known is not None)
+
+
+def _shown(public: PublicKey | None) -> str:
+    return "no key at all" if public is None else public.fingerprint

@@ -1,0 +1,75 @@
+"""From an address to the relay that lies there (relay.md §1, §8)."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from alive_p2p.errors import RelayError, UsageError
+from alive_p2p.relay.transports.base import Transport
+from alive_p2p.relay.transports.folder import SCHEME as FOLDER
+from alive_p2p.relay.transports.folder import FolderTransport
+from alive_p2p.runtime import Runtime
+from alive_p2p.text import has_unsafe_character
+
+Reach = Callable[[str], Transport]
+"""Gives access to the relay at an address."""
+
+_SCP_LIKE = re.compile(r"(?!-)[A-Za-z0-9._-]+@(?!-)[A-Za-z0-9.\-]+:(?!-)[^\s:][^\s]*")
+_GIT = re.compile(r"(?:https|ssh|file)://[^\s]+|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?/[^\s]*")
+
+
+def reach(url: str, runtime: Runtime, *, timeout_seconds: float | None = None) -> Transport:  # noqa: ARG001  (for git)
+    """Access to the relay at an address, as it stands in `relay.json` or in a code.
+
+    Args:
+        url: `folder:/path`, or a git address: `https://…`, `ssh://…`, `git@host:path`, `file:///path`.
+        runtime: the surroundings.
+        timeout_seconds: how long one exchange with a host may take; by default as long as it gets on.
+
+    Raises:
+        RelayError: `bad-address`: nothing that we carry, or something that only looks like it.
+    """
+    refuse_bad_address(url)
+    if url.startswith(FOLDER):
+        return FolderTransport(Path(url.removeprefix(FOLDER)))
+    raise RelayError("bad-address", f"relays in git are not carried yet: '{url[:200]}'", untouched="everything")
+
+
+def refuse_bad_address(url: str) -> None:
+    """Refuse what is no address of a relay: git would run a program for some of it.
+
+    Raises:
+        RelayError: `bad-address`.
+    """
+    is_folder = url.startswith(FOLDER) and Path(url.removeprefix(FOLDER)).is_absolute()
+    if has_unsafe_character(url) or not (is_folder or is_git_address(url)):
+        raise RelayError(
+            "bad-address",
+            f"'{url[:200]}' is not the address of a relay",
+            untouched="everything",
+            hint="use `https://…`, `ssh://…`, `git@host:path`, `file:///path`, or a folder with `--folder`",
+        )
+
+
+def is_git_address(url: str) -> bool:
+    """Whether git is to carry it; addresses that make git run a program (`ext::`) or that are options are none."""
+    return bool(_GIT.fullmatch(url) or _SCP_LIKE.fullmatch(url)) and "://-" not in url
+
+
+def git_address(text: str, runtime: Runtime) -> str:
+    """The address of a git relay as somebody has typed it; a path becomes `file://…`.
+
+    Raises:
+        UsageError: it is neither an address nor a folder.
+    """
+    if is_git_address(text):
+        return text
+    place = (runtime.cwd / text).absolute()
+    if "://" not in text and place.is_dir():
+        return place.as_uri()
+    raise UsageError("bad-address", f"'{text}' is neither the address of a git repository nor a folder")
+
+
+def folder_address(path: Path, runtime: Runtime) -> str:
+    """The address of a folder as a relay."""
+    return f"{FOLDER}{(runtime.cwd / path).resolve()}"
