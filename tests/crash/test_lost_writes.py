@@ -42,7 +42,7 @@ def test_whatever_was_lost_it_happened_or_it_did_not(name: str, machine: str, pr
     report = PowerCuts(program, name, room, MACHINES[machine]).try_all(seeds=range(12), each=True)
     print(f"{name}, {machine}: {report}"[:4000])  # noqa: T201  (for `pytest -rA`)
     assert report.failures == []
-    assert report.points >= 50
+    assert report.points >= 40
     assert report.states >= 500
     assert min(report.outcomes["old"], report.outcomes["new"]) >= 5
 
