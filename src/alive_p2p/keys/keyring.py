@@ -242,6 +242,31 @@ class Keyring:
             self._write_index(lambda index: index.with_entry(peer.public.pubkey_id, {"status": status}))
             return self.peer(name)
 
+    def rename(self, name: str, new: str) -> Peer:
+        """Call a peer by another name; the key and what is known of it stay.
+
+        Raises:
+            UsageError: there is no such peer, or the new name cannot be one.
+            KeyProblem: the new name is in use, or the index is broken.
+            BusyError: another process is changing the keyring.
+            FileSystemError: it cannot be written.
+        """
+        check_name(new)
+        with self._changing():
+            peer = self.peer(name)
+            taken = name_in_the_way(self._place.peers, new)
+            if new in self._peers or taken not in {None, pem_path(self._place.peers, name).name}:
+                raise KeyProblem("name-taken", f"somebody is called '{new}' already", untouched="everything")
+            old = pem_path(self._place.peers, name)
+            # First the new file: of two with one key the one counts that the index knows.
+            write_peer_key(self._place.peers, new, peer.public, is_revoked=peer.status == "revoked")
+            self._write_index(lambda index: index.with_entry(peer.public.pubkey_id, {"peer_name": new}))
+            with files.translating("remove", old):
+                files.remove_file(old)
+                files.flush_folder(old.parent)
+            self._write_index(lambda index: index.with_entry(peer.public.pubkey_id, {"peer_name": new}))
+            return self.peer(new)
+
     def remove(self, name: str) -> None:
         """Forget a peer and its key; its signatures count as unknown afterwards.
 

@@ -67,7 +67,7 @@ def waiting(
         we: who we are.
         relay: ours.
         listing: what lies there.
-        peers: only what lies in the folders of these.
+        peers: only what is of these.
         most: how many of one folder are looked at.
 
     Raises:
@@ -75,11 +75,13 @@ def waiting(
     """
     found: list[Waiting] = []
     counts: dict[str, int] = {}
+    owners = {peer.folder: name for name, peer in we.config.peers.items()}
     for deposit in mailbox.deposits(listing):
-        if peers is not None and deposit.folder not in peers:
+        owner = owners.get(deposit.folder)
+        if peers is not None and owner not in peers:
             continue
         counts[deposit.folder] = counts.get(deposit.folder, 0) + 1
-        peer = we.keyring.peers.get(deposit.folder) if deposit.folder in we.config.peers else None
+        peer = we.keyring.peers.get(owner) if owner is not None else None
         if counts[deposit.folder] > most:
             found.append(Waiting(deposit, peer, None, f"there are more than {most:,} of theirs; receive others first"))
         else:

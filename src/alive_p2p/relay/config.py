@@ -52,6 +52,11 @@ class Peer:
     invitation: Invitation | None = field(default=None, repr=False)
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def folder(self) -> str:
+        """Its folder in our relay: the name it was invited by, whatever it is called now."""
+        return _text(self.raw.get("folder")) or self.name
+
 
 @dataclass(frozen=True)
 class RelayConfig:

@@ -4,7 +4,7 @@
 receiver's own relay. A status only advances: what was applied is never "received" again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -151,6 +151,31 @@ def note_receipts(receipts: Sequence[Receipt], runtime: Runtime) -> list[dict[st
     if receipts:
         change_register(runtime, change)
     return advanced
+
+
+def note_gone(there: Mapping[str, Collection[str]], runtime: Runtime) -> None:
+    """Write down which packages are in a peer's relay no more, and have no receipt.
+
+    Args:
+        there: by peer, the packages of ours that lie in its relay.
+        runtime: the surroundings.
+
+    Raises:
+        AliveP2PError: `sent.json` cannot be used.
+    """
+
+    def change(register: SentRegister) -> SentRegister:
+        at = runtime.timestamp()
+        deliveries = tuple(
+            {**one, "status": "gone", "status_at": at}
+            if one.get("status") == "sent" and one.get("peer") in there and one.get("deposit") not in there[one["peer"]]
+            else one
+            for one in register.deliveries
+        )
+        return replace(register, deliveries=deliveries)
+
+    if there:
+        change_register(runtime, change)
 
 
 def _is_about(receipt: Receipt, delivery: dict[str, Any]) -> bool:

@@ -1,0 +1,212 @@
+"""Peers by hand: confirming an answer, trusting another key, another name, and parting (relay.md §4 to §6)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alive_p2p.errors import AliveP2PError, RelayError, UsageError
+from alive_p2p.keys.keyring import Keyring, Peer
+from alive_p2p.keys.peers import check_name
+from alive_p2p.keys.public import PublicKey
+from alive_p2p.relay import mailbox
+from alive_p2p.relay.answers import Answer, confirm, read_answer
+from alive_p2p.relay.config import change_config, read_config
+from alive_p2p.relay.ourselves import Ourselves
+from alive_p2p.relay.own_relay import key_at
+from alive_p2p.relay.reach import Reach
+from alive_p2p.relay.state import change_state
+from alive_p2p.relay.transports.base import Listing, Transport
+from alive_p2p.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A peer that has answered, and the key that was pinned for it."""
+
+    peer: Peer
+    url: str
+
+
+def confirm_proven(we: Ourselves, relay: Transport, listing: Listing, runtime: Runtime) -> list[Confirmed]:
+    """Pin everybody whose answer proves that they got our code; no question is needed for that.
+
+    What else lies there as an answer waits for `peers confirm`.
+
+    Args:
+        we: who we are.
+        relay: ours.
+        listing: what lies there.
+        runtime: the surroundings.
+
+    Raises:
+        RelayError: our relay cannot be read or written to.
+        KeyProblem: a name is another key's.
+    """
+    found = []
+    for name, entry in we.config.peers.items():
+        if entry.is_accepted or entry.invitation is None:
+            continue
+        answer = read_answer(name, we, relay, listing)
+        if answer is not None and answer.is_proven:
+            found.append(Confirmed(confirm(answer, we, relay, runtime), answer.url))
+            change_state(runtime, lambda state, name=name: state.with_peer(name, {"answer": None}))  # type: ignore[misc]
+    return found
+
+
+def answer_of(name: str, we: Ourselves, relay: Transport) -> Answer:
+    """The answer of somebody we have invited, proven or not.
+
+    Raises:
+        UsageError: nobody of that name was invited.
+        RelayError: `no-answer`: there is none; or the relay cannot be read.
+    """
+    peer = we.config.peer(name)
+    if peer.is_accepted:
+        raise RelayError("paired-already", f"you and '{name}' are paired already", untouched="everything")
+    answer = read_answer(name, we, relay, relay.list(f"inbox/{name}"))
+    if answer is None:
+        raise RelayError(
+            "no-answer",
+            f"'{name}' has not answered yet, or what lies there is no answer",
+            untouched="everything",
+            hint="ask whether they have run the line that you have sent",
+        )
+    return answer
+
+
+def require_fingerprint(public: PublicKey, said: str) -> None:
+    """Look that a fingerprint that somebody has typed is a key's.
+
+    Args:
+        public: the key.
+        said: the fingerprint, with or without blanks and colons; whole, or its first 16 digits.
+
+    Raises:
+        RelayError: `other-fingerprint`.
+    """
+    wanted = "".join(said.lower().split()).replace(":", "")
+    if wanted not in {public.fingerprint, public.pubkey_id}:
+        raise RelayError(
+            "other-fingerprint",
+            "that is not the fingerprint of the key",
+            untouched="everything; the key is not trusted",
+            hint="compare once more with the person, over another channel",
+            details=[f"the key has {public.fingerprint}", f"you have said {wanted[:80]}"],
+        )
+
+
+def other_key(name: str, we: Ourselves, reach: Reach) -> PublicKey:
+    """The key that lies in a peer's relay now.
+
+    Raises:
+        UsageError: there is no such peer.
+        RelayError: `no-key`: there is none; or the relay cannot be read.
+    """
+    peer, pinned = we.config.peer(name), we.keyring.peers.get(name)
+    if peer.url is None:
+        raise RelayError("not-paired", f"'{name}' has no relay that is known", untouched="everything")
+    relay = reach(peer.url)
+    handle = pinned.handle or name if pinned is not None else name
+    entry = relay.list("keys").entries.get(mailbox.owner_key(handle))
+    public = None if entry is None else key_at(relay, entry)
+    if public is None:
+        raise RelayError("no-key", f"there is no key of '{name}' in their relay", untouched="everything")
+    return public
+
+
+def trust(name: str, public: PublicKey, runtime: Runtime) -> Peer:
+    """Count a peer's key as theirs, on purpose: pins it where it is another one, and pairs the peer.
+
+    The old key, where there is one, counts as unknown from then on.
+
+    Args:
+        name: the peer.
+        public: the key that a person has compared.
+        runtime: the surroundings.
+
+    Raises:
+        UsageError: there is no such peer.
+        KeyProblem: the key is somebody else's.
+    """
+    keyring = Keyring.load(runtime)
+    known = keyring.peers.get(name)
+    if known is not None and known.public == public:
+        return keyring.set_status(name, "paired")
+    return keyring.import_peer(
+        name,
+        public.pem(),
+        status="paired",
+        handle=known.handle if known is not None else None,
+        added_by="trust",
+        accepts=known.accepts if known is not None else None,
+        replace=True,
+    )
+
+
+def rename(name: str, new: str, runtime: Runtime) -> None:
+    """Call a peer by another name; in relays nothing changes.
+
+    Args:
+        name: as it is called now.
+        new: as it is to be called.
+        runtime: the surroundings.
+
+    Raises:
+        UsageError: there is no such peer, or the name cannot be one.
+        RelayError: `name-taken`.
+    """
+    check_name(new)
+    config, keyring = read_config(runtime), Keyring.load(runtime)
+    if name not in config.peers and name not in keyring.peers:
+        config.peer(name)  # says who is known
+    if new in config.peers or new in keyring.peers:
+        raise RelayError("name-taken", f"somebody is called '{new}' already", untouched="everything")
+    if (invited := config.peers.get(name)) is not None and invited.invitation is not None:
+        raise UsageError(
+            "still-invited",
+            f"'{name}' has not answered yet, and the code that was sent names them so",
+            untouched="everything",
+            hint="remove the peer, and invite them by the other name",
+        )
+    if name in keyring.peers:
+        keyring.rename(name, new)
+    if name in config.peers:
+        entry = dict(config.peers[name].raw)
+        folder = {} if "folder" in entry else {"folder": name}  # in our relay it stays where it is
+        change_config(runtime, lambda now: now.without_peer(name).with_peer(new, {**entry, **folder}))
+        change_state(runtime, lambda state: state.with_peer(new, state.peer(name)).without_peer(name))
+
+
+def remove(name: str, runtime: Runtime, relay: Transport | None) -> Sequence[str]:
+    """Part with a peer: their key counts as revoked, and what is theirs in our relay goes.
+
+    The caller withdraws their access at the host.
+
+    Args:
+        name: the peer.
+        runtime: the surroundings.
+        relay: ours; None where there is none, or it is not to be touched.
+
+    Returns:
+        What could not be done.
+
+    Raises:
+        UsageError: there is no such peer.
+    """
+    config, keyring = read_config(runtime), Keyring.load(runtime)
+    if name not in config.peers and name not in keyring.peers:
+        config.peer(name)
+    if name in keyring.peers:
+        keyring.set_status(name, "revoked")
+    warnings = []
+    folder = config.peers[name].folder if name in config.peers else name
+    if relay is not None:
+        try:
+            listing = relay.list()
+            gone = [entry.name for entry in (*listing.below(f"inbox/{folder}"), *listing.below(f"receipts/{folder}"))]
+            relay.change(removes=[*gone, mailbox.pinned_key(folder)])
+        except AliveP2PError as error:
+            warnings.append(f"what is theirs in your relay is still there: {error.message}")
+    if name in config.peers:
+        change_config(runtime, lambda now: now.without_peer(name))
+        change_state(runtime, lambda state: state.without_peer(name))
+    return warnings

@@ -1,0 +1,213 @@
+"""Receiving what waits in our relay: fetched, received, and only then removed, with a receipt (relay.md §6)."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from alive_p2p import files
+from alive_p2p.errors import AliveP2PError, RelayError
+from alive_p2p.keys.keyring import Peer
+from alive_p2p.package.signature import Outcome
+from alive_p2p.receiving.pipeline import receive
+from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest, ReceiveResult
+from alive_p2p.relay import collecting, mailbox
+from alive_p2p.relay.collecting import Waiting
+from alive_p2p.relay.ourselves import Ourselves
+from alive_p2p.relay.receipts import make_receipt
+from alive_p2p.relay.state import RelayState, change_state
+from alive_p2p.relay.transports.base import Progress, Transport
+from alive_p2p.runtime import Runtime
+from alive_p2p.walnut import kernel
+
+RECEIVED_FOLDER = ".received"
+"""Below the inbox: where a file goes that was received."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What came of one package.
+
+    Attributes:
+        waiting: what it was.
+        status: `received` (applied), `here` (everything in it is here already), `fetched` (only fetched), `held` (it is
+            not received by itself), or `failed`; the last two are still in the relay.
+        file: where it lies now, where it was fetched.
+        import_id: of what is inside, as far as that is known.
+        result: what receiving it did.
+        error: why not.
+    """
+
+    waiting: Waiting
+    status: str
+    file: Path | None = None
+    import_id: str | None = None
+    result: ReceiveResult | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Pulling:
+    """How packages are received.
+
+    Attributes:
+        inbox: the world's `03_Inbox`.
+        request: what every receive is asked for; its package and credentials are filled in.
+        approve: looks at each plan, and raises to stop.
+        only_fetch: leave them in the inbox, and in the relay.
+        limit: bytes that are fetched of one package.
+        progress: called with bytes done and bytes in all.
+    """
+
+    inbox: Path
+    request: ReceiveRequest
+    approve: Callable[[ReceivePlan], None] | None = None
+    only_fetch: bool = False
+    limit: int = collecting.MOST_BYTES
+    progress: Progress | None = None
+
+
+def pull(found: Sequence[Waiting], how: Pulling, we: Ourselves, relay: Transport, runtime: Runtime) -> list[Pulled]:
+    """Receive packages, one after the other; what goes wrong with one does not stop the others.
+
+    Raises:
+        AliveP2PError: what `approve` raises, other than a refusal of that package.
+    """
+    done = []
+    for one in found:
+        pulled = _pull(one, how, we, relay, runtime)
+        _remember(pulled, runtime)
+        done.append(pulled)
+    return done
+
+
+def _pull(one: Waiting, how: Pulling, we: Ourselves, relay: Transport, runtime: Runtime) -> Pulled:
+    if one.problem is not None and not (how.only_fetch and one.peer is not None):
+        return Pulled(one, "held", error=one.problem)
+    folder = how.inbox / (one.peer.name if one.peer is not None else one.deposit.folder)
+    try:
+        file = collecting.fetch(one, relay, folder, limit=how.limit, progress=how.progress)
+    except AliveP2PError as error:
+        return Pulled(one, "failed", error=error.message)
+    if how.only_fetch or one.note is None or one.peer is None:
+        return Pulled(one, "fetched", file, one.note.import_id if one.note is not None else None, error=one.problem)
+    note, peer = one.note, one.peer
+
+    def approve(plan: ReceivePlan) -> None:
+        _refuse_other_package(plan, note.import_id, peer)
+        if how.approve is not None:
+            how.approve(plan)
+
+    request = replace(
+        how.request,
+        package=file,
+        credentials=we.credentials,
+        find_signer=we.find_signer,
+        require_signature=True,
+    )
+    try:
+        result = receive(request, runtime, approve=approve, progress=how.progress)
+        if result.plan.is_noop:
+            _refuse_other_package(result.plan, note.import_id, peer)
+    except AliveP2PError as error:
+        return Pulled(one, "failed", file, note.import_id, error=_told(error))
+    status = "here" if result.status == "noop" else "received"
+    pulled = Pulled(one, status, file, note.import_id, result)
+    try:
+        bundles = [fate.folder for fate in result.plan.bundles]
+        settle(one, "applied", bundles, we, relay, runtime)
+    except AliveP2PError as error:  # it was received; the next pull finds it here, and removes it
+        return replace(pulled, error=f"it could not be taken out of the relay: {error.message}")
+    return replace(pulled, file=_put_away(file, how.inbox))
+
+
+def _told(error: AliveP2PError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def _refuse_other_package(plan: ReceivePlan, import_id: str, peer: Peer) -> None:
+    """What is inside has to be what the note is about, and signed by the same peer.
+
+    Raises:
+        RelayError: `not-as-noted`.
+    """
+    if plan.manifest.import_id != import_id:
+        why = "it is another package than its delivery note says"
+    elif plan.verdict.outcome is not Outcome.VALID or plan.verdict.signer != peer.name:
+        why = f"it is not signed by '{peer.name}', who has delivered it"
+    else:
+        return
+    raise RelayError("not-as-noted", why, untouched="everything; it is still in the relay")
+
+
+def settle(
+    one: Waiting, status: str, bundles: Sequence[str], we: Ourselves, relay: Transport, runtime: Runtime
+) -> None:
+    """Take a package out of our relay, and leave a receipt for its sender.
+
+    Args:
+        one: the package; of somebody who is a peer.
+        status: `applied`, `declined` or `refused`.
+        bundles: names as they are now.
+        we: who we are.
+        relay: ours.
+        runtime: the surroundings.
+
+    Raises:
+        RelayError: the relay cannot be written to.
+    """
+    puts = []
+    if one.peer is not None and one.peer.status != "revoked":
+        import_id = one.note.import_id if one.note is not None else ""
+        puts.append(
+            make_receipt(one.deposit.name, import_id, status, bundles, one.peer, one.deposit.folder, we, runtime)
+        )
+    relay.change(puts, [one.deposit.name, mailbox.note_of(one.deposit.name)])
+
+
+def _put_away(file: Path, inbox: Path) -> Path:
+    """Move a file that was received; where that does not work it stays, which is no harm."""
+    folder = inbox / RECEIVED_FOLDER
+    try:
+        if not files.is_folder(folder):
+            files.make_folder(folder)
+        final = folder / file.name
+        files.replace(file, final)
+    except OSError:
+        return file
+    return final
+
+
+def inbox_of(world: Path) -> Path:
+    """Where packages arrive in a world."""
+    return world / kernel.INBOX
+
+
+def _remember(pulled: Pulled, runtime: Runtime) -> None:
+    """Keep in `state.json` why a package is still in the relay."""
+    if pulled.waiting.peer is None:
+        return
+    peer, name = pulled.waiting.peer.name, pulled.waiting.deposit.name
+
+    def change(state: RelayState) -> RelayState:
+        before = state.peer(peer).get("held")
+        held = {key: why for key, why in before.items() if key != name} if isinstance(before, dict) else {}
+        if pulled.status in {"held", "failed"}:
+            held[name] = pulled.error
+        return state.with_peer(peer, {"held": held}) if held or before else state
+
+    change_state(runtime, change)
+
+
+def chosen(found: Sequence[Waiting], names: Collection[str]) -> list[Waiting]:
+    """The packages of these names, whole or only their last part.
+
+    Raises:
+        RelayError: `no-such-deposit`: one of them is not there.
+    """
+    picked = []
+    for name in names:
+        match = [one for one in found if name in {one.deposit.name, one.deposit.name.rpartition("/")[2]}]
+        if not match:
+            raise RelayError("no-such-deposit", f"there is no package '{name}' in your relay", untouched="everything")
+        picked += match
+    return picked

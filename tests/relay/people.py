@@ -1,0 +1,108 @@
+"""People with a home, a world and a relay each, for tests below the command line.
+
+Their keys are made once for a test session: making one takes a second.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from alive_p2p.keys.keyring import Keyring
+from alive_p2p.keys.private import PrivateKey, generate_private_key
+from alive_p2p.receiving.plan import ReceiveRequest
+from alive_p2p.relay import collecting, outbox, pairing, peers, probe, pulling
+from alive_p2p.relay.code import Code
+from alive_p2p.relay.collecting import Waiting
+from alive_p2p.relay.ourselves import Ourselves, ourselves
+from alive_p2p.relay.outbox import Delivered
+from alive_p2p.relay.own_relay import setup
+from alive_p2p.relay.peers import Confirmed
+from alive_p2p.relay.probe import Probe
+from alive_p2p.relay.pulling import Pulled, Pulling
+from alive_p2p.relay.reach import folder_address, reach
+from alive_p2p.relay.transports.base import Transport
+from alive_p2p.runtime import Runtime
+from worlds import NOVA, Clock, make_world, pack, plant
+
+
+@cache
+def key_of(_name: str) -> PrivateKey:
+    """A key for everybody of this name in this session."""
+    return generate_private_key()
+
+
+@dataclass
+class Person:
+    """Somebody, and what they can do with relays; `reach` may be replaced to disturb them."""
+
+    name: str
+    base: Path
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        home = self.base / self.name
+        home.mkdir(parents=True)
+        environ = {"HOME": str(home), "GH_USER": self.name}
+        self.world = make_world(home / "world")
+        self.runtime = Runtime(environ=environ, cwd=self.world, clock=self.clock)
+        self.relay_folder = self.base / f"relay-of-{self.name}"
+        self.reach: Callable[[str], Transport] = lambda url: reach(url, self.runtime)
+        Keyring.load(self.runtime).install(key_of(self.name))
+
+    @property
+    def url(self) -> str:
+        return folder_address(self.relay_folder, self.runtime)
+
+    @property
+    def we(self) -> Ourselves:
+        return ourselves(self.runtime)
+
+    @property
+    def relay(self) -> Transport:
+        return self.reach(self.url)
+
+    def set_up(self) -> "Person":
+        self.relay_folder.mkdir(exist_ok=True)
+        setup(self.url, self.runtime, self.reach)
+        return self
+
+    def invite(self, name: str) -> Code:
+        return pairing.invite(name, self.runtime)
+
+    def accept(self, code: Code, **options: Any) -> pairing.Accepted:
+        return pairing.accept(code, self.runtime, self.reach, **options)
+
+    def confirm(self) -> list[Confirmed]:
+        relay = self.relay
+        return peers.confirm_proven(self.we, relay, relay.list(), self.runtime)
+
+    def pair(self, other: "Person") -> None:
+        """Become peers, each under their own name."""
+        other.accept(self.invite(other.name))
+        self.confirm()
+
+    def walnut(self, tree: dict[str, bytes] = NOVA) -> Path:
+        place = self.world / "04_Ventures" / "nova"
+        return place if place.exists() else plant(place, tree)
+
+    def packed(self, name: str = "p.walnut", **options: Any) -> Path:
+        output = self.base / f"{self.name}-{name}"
+        return pack(self.walnut(), output, self.runtime, **{"sender": self.name, **options})
+
+    def push(self, to: str, package: Path | None = None) -> list[Delivered]:
+        we = self.we
+        outbox.queue(package or self.packed(), we.keyring.peer(to), we, self.runtime)
+        return outbox.deliver(we, self.runtime, self.reach)
+
+    def waiting(self) -> list[Waiting]:
+        relay = self.relay
+        return collecting.waiting(self.we, relay, relay.list())
+
+    def pull(self, **options: Any) -> list[Pulled]:
+        how = Pulling(self.world / "03_Inbox", ReceiveRequest(Path()), **options)
+        return pulling.pull(self.waiting(), how, self.we, self.relay, self.runtime)
+
+    def probe(self, **options: Any) -> Probe:
+        return probe.probe(self.we, self.runtime, self.reach, **options)
