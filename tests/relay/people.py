@@ -3,11 +3,10 @@
 Their keys are made once for a test session: making one takes a second.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.keys.private import PrivateKey, generate_private_key
@@ -25,6 +24,9 @@ from alive_p2p.relay.reach import folder_address, reach
 from alive_p2p.relay.transports.base import Transport
 from alive_p2p.runtime import Runtime
 from worlds import NOVA, Clock, make_world, pack, plant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @cache

@@ -190,6 +190,11 @@ def _deliver(one: Outgoing, we: Ourselves, runtime: Runtime, reach: Reach, progr
     return Delivered(one, sent)
 
 
+def discard(one: Outgoing, runtime: Runtime) -> None:
+    """Take a package out of the outbox, unsent."""
+    _remove(folder_of(runtime) / f"{one.id}.walnut")
+
+
 def refuse_too_large(size: int, relay: Transport, peer: str) -> None:
     """Refuse what the host of a relay would refuse, before it is sent.
 

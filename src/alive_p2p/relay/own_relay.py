@@ -4,8 +4,10 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, RelayError, UsageError
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.keys.peers import check_name
@@ -19,6 +21,24 @@ from alive_p2p.relay.transports.base import Entry, Listing, Put, Transport
 from alive_p2p.runtime import Runtime
 
 _INFO_LIMIT = 64 << 10
+
+
+def make_folder(path: Path, runtime: Runtime) -> None:
+    """Make the folder of a relay, where it is not there; its parent has to be.
+
+    Raises:
+        UsageError: there is no such place, or a file is there.
+        FileSystemError: it cannot be made.
+    """
+    place = runtime.cwd / path
+    if files.is_folder(place):
+        return
+    if files.is_taken(place) or not files.is_folder(place.parent):
+        raise UsageError(
+            "no-such-path", f"there is no folder '{path}', and none can be made there", hint="check the path"
+        )
+    with files.translating("create", place):
+        files.make_folder(place)
 
 
 @dataclass(frozen=True)

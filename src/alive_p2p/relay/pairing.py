@@ -16,8 +16,8 @@ from alive_p2p.relay import mailbox
 from alive_p2p.relay.answers import make_answer
 from alive_p2p.relay.code import Code
 from alive_p2p.relay.config import RelayConfig, change_config
-from alive_p2p.relay.ourselves import ACCEPTS, ourselves
-from alive_p2p.relay.own_relay import key_at
+from alive_p2p.relay.ourselves import ACCEPTS, Ourselves, ourselves
+from alive_p2p.relay.own_relay import info_of, key_at
 from alive_p2p.relay.reach import Reach
 from alive_p2p.relay.transports.base import Put
 from alive_p2p.runtime import Runtime
@@ -128,3 +128,60 @@ def accept(code: Code, runtime: Runtime, reach: Reach, *, name: str | None = Non
 
 def _shown(public: PublicKey | None) -> str:
     return "no key at all" if public is None else public.fingerprint
+
+
+@dataclass(frozen=True)
+class Found:
+    """A relay that somebody has named the address of, and the key that lies there."""
+
+    code: Code
+    public: PublicKey
+
+
+def look_at(url: str, we: Ourselves, reach: Reach) -> Found:
+    """What a relay says of itself, for somebody who has its address and no code.
+
+    The answer that is left there then is not proven, and waits for `relay peers confirm`.
+
+    Args:
+        url: its address.
+        we: who we are.
+        reach: gives access to relays.
+
+    Raises:
+        RelayError: it cannot be reached, or `not-a-relay`: it does not say whose it is.
+    """
+    relay = reach(url)
+    listing = relay.list()
+    said = info_of(relay, listing)
+    owner = said.get("owner") if said is not None else None
+    entry = listing.entries.get(mailbox.owner_key(owner)) if isinstance(owner, str) else None
+    public = None if entry is None else key_at(relay, entry)
+    if said is None or public is None or not isinstance(owner, str):
+        raise RelayError("not-a-relay", f"'{url}' does not say whose relay it is", untouched="everything")
+    check_name(owner)
+    accepts = said.get("accepts")
+    reads = tuple(one for one in accepts if one in ACCEPTS) if isinstance(accepts, list) else ()
+    code = Code(url, owner, we.handle, public.fingerprint, reads, secrets.token_bytes(_SECRET_BYTES))
+    return Found(code, public)
+
+
+def require_fingerprint(public: PublicKey, said: str) -> None:
+    """Look that a fingerprint that somebody has typed is a key's.
+
+    Args:
+        public: the key.
+        said: the fingerprint, with or without blanks and colons; whole, or its first 16 digits.
+
+    Raises:
+        RelayError: `other-fingerprint`.
+    """
+    wanted = "".join(said.lower().split()).replace(":", "")
+    if wanted not in {public.fingerprint, public.pubkey_id}:
+        raise RelayError(
+            "other-fingerprint",
+            "that is not the fingerprint of the key",
+            untouched="everything; the key is not trusted",
+            hint="compare once more with the person, over another channel",
+            details=[f"the key has {public.fingerprint}", f"you have said {wanted[:80]}"],
+        )

@@ -73,27 +73,6 @@ def answer_of(name: str, we: Ourselves, relay: Transport) -> Answer:
     return answer
 
 
-def require_fingerprint(public: PublicKey, said: str) -> None:
-    """Look that a fingerprint that somebody has typed is a key's.
-
-    Args:
-        public: the key.
-        said: the fingerprint, with or without blanks and colons; whole, or its first 16 digits.
-
-    Raises:
-        RelayError: `other-fingerprint`.
-    """
-    wanted = "".join(said.lower().split()).replace(":", "")
-    if wanted not in {public.fingerprint, public.pubkey_id}:
-        raise RelayError(
-            "other-fingerprint",
-            "that is not the fingerprint of the key",
-            untouched="everything; the key is not trusted",
-            hint="compare once more with the person, over another channel",
-            details=[f"the key has {public.fingerprint}", f"you have said {wanted[:80]}"],
-        )
-
-
 def other_key(name: str, we: Ourselves, reach: Reach) -> PublicKey:
     """The key that lies in a peer's relay now.
 

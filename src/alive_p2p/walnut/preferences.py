@@ -31,6 +31,8 @@ class Preferences:
         require_signature: refuse packages without a valid signature of a known peer.
         sign: whether packages are signed where there is a key.
         signing_key_path: another key to sign with than the relay's.
+        inbox_files, inbox_bytes: how many packages of one peer are looked at in a relay, and how large one may be; None
+            for the defaults.
         warnings: unknown settings, with the nearest known one.
     """
 
@@ -44,6 +46,8 @@ class Preferences:
     require_signature: bool = False
     sign: bool = True
     signing_key_path: str | None = None
+    inbox_files: int | None = None
+    inbox_bytes: int | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -115,6 +119,8 @@ class _Reader:
             require_signature=self._boolean(("p2p", "require_signature"), default=False),
             sign=self._boolean(("p2p", "sign"), default=True),
             signing_key_path=self._text(("p2p", "signing_key_path")),
+            inbox_files=self._count(("p2p", "limits", "inbox_files")),
+            inbox_bytes=self._count(("p2p", "limits", "inbox_bytes")),
             warnings=tuple(self._unknown_keys()),
         )
 
@@ -123,8 +129,6 @@ class _Reader:
         self._boolean(("p2p", "auto_receive"), default=False)
         for path in (("p2p", "relay", "url"), ("p2p", "relay", "token_env")):
             self._text(path)
-        for name in ("inbox_files", "inbox_bytes"):
-            self._count(("p2p", "limits", name))
 
     def _text(self, path: KeyPath) -> str | None:
         value = self._get(path)

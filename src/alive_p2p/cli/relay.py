@@ -1,0 +1,24 @@
+"""`relay`: mailboxes between people."""
+
+import click
+
+from alive_p2p.cli.relay_looking import probe, status
+from alive_p2p.cli.relay_packages import decline, pull, push, recall
+from alive_p2p.cli.relay_pairing import accept, invite, setup
+from alive_p2p.cli.relay_peers import peers
+
+
+@click.group(
+    epilog="\b\nExamples:\n  alive-p2p relay status\n  alive-p2p relay pull",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+def relay() -> None:
+    """Your mailbox, and those of your peers.
+
+    Two people become peers by one line: `relay invite` on one side, `relay accept` on the other. From then on `relay
+    push` and `share --to` leave packages in the other's mailbox, and `relay pull` receives them.
+    """
+
+
+for command in (setup, invite, accept, push, pull, probe, status, decline, recall, peers):
+    relay.add_command(command)

@@ -1,0 +1,208 @@
+"""`relay setup`, `relay invite`, `relay accept`."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alive_p2p.cli.credentials import ask, ask_for_key
+from alive_p2p.cli.options import FOLDER, Call, common
+from alive_p2p.cli.relaying import Desk
+from alive_p2p.cli.screen import field_line, grouped
+from alive_p2p.errors import AliveP2PError, RelayError, UsageError
+from alive_p2p.relay import own_relay, pairing
+from alive_p2p.relay.code import Code, decode
+from alive_p2p.relay.config import read_config
+from alive_p2p.relay.own_relay import SetupResult
+from alive_p2p.relay.reach import folder_address, git_address, is_git_address
+
+_DEFAULT_REPOSITORY = "alive-relay"
+
+
+def where_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add where a relay of one's own is to be."""
+    for option in (
+        click.option("--username", metavar="NAME", help="What your peers will know you as; default: your login."),
+        click.option("--folder", type=FOLDER, metavar="PATH", help="A folder that something else carries."),
+        click.option("--git", metavar="URL", help="A git repository, by its address or its path."),
+        click.option("--repo-name", metavar="NAME", help=f"Its name at GitHub; default: {_DEFAULT_REPOSITORY}."),
+        click.option("--github", is_flag=True, help="A private repository at GitHub, made if it is not there."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(epilog="\b\nExample:\n  alive-p2p relay setup --folder mailbox --username alice")
+@where_options
+@common
+def setup(call: Call, /, **where: Any) -> None:
+    """Make a mailbox of your own, or repair what is missing of it.
+
+    It lies in a private git repository (at GitHub with everything done for you), or in a folder. Run again, it changes
+    nothing that is right.
+    """
+    desk = Desk(call)
+    result = set_up(desk, **where)
+    screen = call.screen
+    screen.say(f"your relay is {'ready' if result.made else 'as it should be'}: {result.url}")
+    screen.say(field_line("you are", result.handle))
+    screen.say(field_line("fingerprint", grouped(result.public.fingerprint)))
+    if result.made:
+        screen.say(field_line("made", ", ".join(result.made)))
+        screen.note("invite somebody with `alive-p2p relay invite NAME`")
+    screen.document(
+        {
+            "status": "ok" if result.made else "noop",
+            "relay": {"url": result.url, "username": result.handle, "pubkey_id": result.public.pubkey_id},
+            "made": list(result.made),
+            "warnings": list(result.warnings),
+        }
+    )
+    call.finish(result.warnings)
+
+
+def set_up(
+    desk: Desk, *, github: bool, repo_name: str | None, git: str | None, folder: Path | None, username: str | None
+) -> SetupResult:
+    """Set up a relay where the options say, or where one is already.
+
+    Raises:
+        AliveP2PError: it could not be done.
+    """
+    runtime = desk.call.runtime
+    if sum((github or repo_name is not None, git is not None, folder is not None)) > 1:
+        raise UsageError("usage", "a relay lies in one place: give one of `--github`, `--git` and `--folder`")
+    known = read_config(runtime).url
+    if git is not None:
+        url = git_address(git, runtime)
+    elif folder is not None:
+        url = folder_address(folder, runtime)
+        own_relay.make_folder(folder, runtime)
+    elif known is not None and not github:
+        url = known
+    else:
+        hosting = desk.hosting()
+        if hosting is None:
+            raise RelayError(
+                "no-place",
+                "it is not said where your relay is to be, and there is no login at GitHub to make one with",
+                untouched="everything",
+                hint="log in with `gh auth login`, or add `--git URL` or `--folder PATH`",
+            )
+        url = known or hosting.create(repo_name or _DEFAULT_REPOSITORY)
+        username = username or hosting.login()
+    return own_relay.setup(url, runtime, desk.reach, username=username, ask=ask_for_key(desk.call))
+
+
+def _set_up_first(desk: Desk, **where: Any) -> None:
+    """Where there is no relay yet, it is made in the same command."""
+    if read_config(desk.call.runtime).url is None:
+        result = set_up(desk, **where)
+        desk.call.screen.note(f"made your relay first: {result.url}")
+
+
+@click.command(epilog="\b\nExample:\n  alive-p2p relay invite ben")
+@click.argument("peer")
+@click.option("--login", metavar="LOGIN", help="Their login at the host, where it is another name.")
+@where_options
+@common
+def invite(call: Call, /, *, peer: str, login: str | None, **where: Any) -> None:
+    """Invite somebody: lets them leave packages for you, and prints the code to send to them.
+
+    The code is for them alone, and good for one answer. It can go by any channel.
+    """
+    desk = Desk(call)
+    _set_up_first(desk, **where)
+    code = pairing.invite(peer, call.runtime, ask_for_key(call))
+    screen = call.screen
+    hosting = desk.hosting(code.url)
+    if hosting is not None:
+        hosting.grant(code.url, login or peer)
+    else:
+        call.remember(f"'{peer}' needs to be able to write to {code.url}; that is for you to grant, where it lies")
+    word = code.encode()
+    screen.note(f"send this to {peer}, and keep it between the two of you until it is used; they run")
+    screen.note("`alive-p2p relay accept`, and paste it there:")
+    screen.note()
+    screen.say(word)
+    screen.document({"status": "ok", "code": word, "peer": peer})
+    call.finish(())
+
+
+@click.command(epilog="\b\nExamples:\n  alive-p2p relay accept\n  alive-p2p relay accept - < code.txt")
+@click.argument("code", required=False, metavar="[CODE|-|URL]")
+@click.option("--fingerprint", metavar="F", help="With an address: the fingerprint of its owner's key.")
+@click.option("--name", metavar="NAME", help="What you call them; default: what they call themselves.")
+@where_options
+@common
+def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: str | None, **where: Any) -> None:
+    """Accept somebody's invitation: you are peers then.
+
+    Without a code it is asked for, so that it does not stand in the history of your shell. Where you have no relay yet,
+    it is made first; say where, as with `relay setup`.
+    """
+    desk = Desk(call)
+    said = _code(call, code)
+    is_address = not said.startswith("alive1-") and is_git_address(said)
+    invitation = None if is_address else decode(said)
+    _set_up_first(desk, **where)
+    if invitation is None:
+        invitation = _by_address(desk, said, fingerprint)
+    desk.let_in(invitation.url, invitation.handle)
+    accepted = pairing.accept(invitation, call.runtime, desk.reach, name=name, ask=ask_for_key(call))
+    we, peer = desk.anew(), accepted.peer
+    hosting = desk.hosting(we.url)
+    if hosting is not None:
+        hosting.grant(we.url, invitation.handle)
+    else:
+        call.remember(f"'{peer.name}' needs to be able to write to {we.url}; that is for you to grant, where it lies")
+    screen = call.screen
+    screen.say(f"you and {peer.name} are peers; they see your answer with their next look at their relay")
+    screen.say(field_line("relay", invitation.url))
+    screen.say(field_line("fingerprint", grouped(peer.public.fingerprint)))
+    screen.document(
+        {
+            "status": "ok",
+            "peer": peer.name,
+            "url": invitation.url,
+            "pubkey_id": peer.public.pubkey_id,
+            "fingerprint": peer.public.fingerprint,
+        }
+    )
+    call.finish(())
+
+
+def _code(call: Call, said: str | None) -> str:
+    """The code: as given, from standard input, or asked for."""
+    if said == "-":
+        said = sys.stdin.read(1 << 16)
+    elif said is None:
+        said = ask(call, "code of the invitation", instead="give it as `-`, on standard input").decode(
+            "utf-8", "replace"
+        )
+    if not said.strip():
+        raise UsageError("no-code", "there is no code", untouched="everything")
+    return said.strip()
+
+
+def _by_address(desk: Desk, url: str, fingerprint: str | None) -> Code:
+    """An invitation without a code: the key that lies there counts if a person says so."""
+    found = pairing.look_at(url, desk.we, desk.reach)
+    if fingerprint is not None:
+        pairing.require_fingerprint(found.public, fingerprint)
+        return found.code
+    screen = desk.call.screen
+    screen.note(f"the relay at {url} says that it is of '{found.code.handle}'", is_asked_about=True)
+    screen.note(field_line("fingerprint", grouped(found.public.fingerprint)), is_asked_about=True)
+    if not screen.can_ask:
+        raise AliveP2PError(
+            "needs-fingerprint",
+            "whose key that is has to be confirmed, and there is no terminal to ask on",
+            untouched="everything",
+            hint="compare it with them, and add `--fingerprint`",
+        )
+    if not screen.confirm("have you compared it with them, over another channel?"):
+        raise AliveP2PError("declined", "stopped, as you asked", untouched="everything")
+    return found.code

@@ -1,0 +1,97 @@
+"""What every relay command needs: who we are, how relays are reached, and what is done on the way (relay.md §5, §6)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from alive_p2p.cli.credentials import ask_for_key
+from alive_p2p.cli.options import Call
+from alive_p2p.cli.screen import field_line, grouped, human_size
+from alive_p2p.errors import AliveP2PError
+from alive_p2p.relay import outbox
+from alive_p2p.relay.hosting.base import Hosting
+from alive_p2p.relay.ourselves import Ourselves, ourselves
+from alive_p2p.relay.outbox import Delivered
+from alive_p2p.relay.peers import Confirmed, confirm_proven
+from alive_p2p.relay.reach import reach
+from alive_p2p.relay.transports.base import Transport
+
+
+@dataclass
+class Desk:
+    """One command at the relays.
+
+    Attributes:
+        call: the call.
+        timeout_seconds: how long one exchange with a host may take; None for as long as it gets on.
+    """
+
+    call: Call
+    timeout_seconds: float | None = None
+    _we: list[Ourselves] = field(default_factory=list)
+
+    @property
+    def we(self) -> Ourselves:
+        """Who we are. Raises `AliveP2PError`."""
+        if not self._we:
+            self._we.append(ourselves(self.call.runtime, ask_for_key(self.call)))
+        return self._we[0]
+
+    def anew(self) -> Ourselves:
+        """The same, read again: something has changed."""
+        self._we.clear()
+        return self.we
+
+    def reach(self, url: str) -> Transport:
+        """Access to a relay. Raises `RelayError`."""
+        return reach(url, self.call.runtime, timeout_seconds=self.timeout_seconds)
+
+    def hosting(self, url: str | None = None) -> Hosting | None:  # noqa: ARG002  (until hosts are spoken to)
+        """The host of a relay at this address (or of a new one), where it has an API that we speak."""
+        return None
+
+    # -- done on the way ---------------------------------------------------------------------------------------
+
+    def confirm(self) -> list[Confirmed]:
+        """Pin everybody whose answer is proven, and say so. Raises `AliveP2PError`."""
+        we = self.we
+        if not any(peer.invitation is not None for peer in we.config.peers.values()):
+            return []
+        relay = self.reach(we.url)
+        confirmed = confirm_proven(we, relay, relay.list(), self.call.runtime)
+        for one in confirmed:
+            self.let_in(one.url, one.peer.name)
+            self.call.screen.note(f"'{one.peer.name}' has answered: you are paired")
+            self.call.screen.note(field_line("fingerprint", grouped(one.peer.public.fingerprint)))
+        if confirmed:
+            self.anew()
+        return confirmed
+
+    def let_in(self, url: str, name: str) -> None:
+        """Accept the host's invitation to a peer's relay; where that has to wait it is only told."""
+        hosting = self.hosting(url)
+        try:
+            if hosting is not None and not hosting.accept(url):
+                self.call.remember(f"the invitation to the relay of '{name}' has not come yet; it is looked for again")
+        except AliveP2PError as error:
+            self.call.remember(f"the invitation to the relay of '{name}' could not be accepted: {error.message}")
+
+    def deliver(self) -> list[Delivered]:
+        """Send what is in the outbox, and say what became of it. Raises `AliveP2PError`."""
+        found = outbox.deliver(self.we, self.call.runtime, self.reach, progress=self.call.screen.progress("sending"))
+        self.show(found)
+        return found
+
+    def show(self, found: Sequence[Delivered]) -> None:
+        """Say what was sent, and what is still to be sent."""
+        screen = self.call.screen
+        for one in found:
+            if one.error is None:
+                screen.say(f"sent '{one.outgoing.walnut}' to {one.outgoing.peer}")
+                screen.say(field_line("deposit", one.outgoing.deposit))
+                screen.say(field_line("sent", human_size(one.bytes_sent or one.outgoing.size)))
+                screen.say(field_line("import id", one.outgoing.import_id[:16]))
+            else:
+                self.call.remember(
+                    f"'{one.outgoing.walnut}' for {one.outgoing.peer} stays in the outbox, and goes out with the next"
+                    f" relay command: {one.error.message}"
+                )
