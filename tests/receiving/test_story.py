@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from alive_p2p.receiving.pipeline import receive
@@ -138,6 +138,13 @@ def _make(base: Path, make_runtime: Callable[..., Runtime]) -> Story:
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking a whole story takes longer than reading it
 )
 @given(rounds=st.lists(_round, min_size=1, max_size=10))
+@example(
+    rounds=[  # under one id each has a task of their own, and both go on with both
+        ([("task", "", 0), ("task", "", 0)], [("task", "", 0), ("task", "", 0)], "both"),
+        ([], [("finish", "", 0)], "both"),
+        ([("retitle", "", 0), ("finish", "", 1)], [("task", "", 0), ("retitle", "", 2)], "both"),
+    ]
+)
 def test_ten_rounds(make_runtime: Callable[..., Runtime], rounds: list[Any]) -> None:
     """Nothing that either side wrote is ever lost; when they stop, both come to the same."""
     with tempfile.TemporaryDirectory() as name:

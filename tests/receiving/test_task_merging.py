@@ -137,3 +137,29 @@ def test_it_converges(base: list[Task], ours: list[Task], theirs: list[Task]) ->
         there, here = here, there
         here, there = there, here
     assert here == there
+
+
+def test_two_tasks_of_one_id_are_told_apart_for_ever() -> None:
+    """Each side knows the other's under another id; what one changes is changed in that one on the other side."""
+    alice, ben = task("t-001", "a"), task("t-001", "b")
+    at_alice = merged(listing(alice), listing(ben))
+    at_ben = merged(listing(ben), listing(alice))
+    assert [(one["id"], one["title"]) for one in at_alice] == [("t-001", "a"), ("t-002", "b")]
+    assert [(one["id"], one["title"]) for one in at_ben] == [("t-001", "b"), ("t-002", "a")]
+    bases = [[alice], [ben]]
+    edited = [{**one, "title": "a, edited"} if one["title"] == "a" else one for one in at_alice]
+    result = merged(listing(*at_ben), listing(*edited), *bases)
+    assert sorted(one["title"] for one in result) == ["a, edited", "b"]
+    closed = [one for one in at_ben if one["title"] != "a"]
+    result = merged(listing(*at_alice), listing(*closed), *bases)
+    assert [one["title"] for one in result] == ["b"]
+
+
+def test_many_tasks_are_merged_in_good_time() -> None:
+    """Five thousand on each side, with a base: linear, not each with each."""
+    base = [task(f"t-{number:04d}", f"task {number}") for number in range(5000)]
+    ours = [{**one, "status": "done"} for one in base[:2500]] + base[2500:]
+    theirs = base[:2500] + [{**one, "title": one["title"] + "!"} for one in base[2500:]]
+    result = merged(listing(*ours), listing(*theirs), base)
+    assert [one.get("status") for one in result[:2500]] == ["done"] * 2500
+    assert all(one["title"].endswith("!") for one in result[2500:])

@@ -6,7 +6,7 @@ becomes a task of its own that names the one it disagrees with.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from alive_p2p.walnut.tasks import Tasks, items_of
 
 CONFLICTS_WITH = "conflicts_with"
 """The field in which a task that was added because of a conflict names the task that it disagrees with."""
+ALSO_KNOWN_AS = "also_known_as"
+"""The field in which a task that got another id here has the ids that it has elsewhere."""
+_OUR_FIELDS = frozenset([ALSO_KNOWN_AS])
 
 Task = Mapping[str, Any]
 _NOTHING = object()
@@ -82,7 +85,7 @@ def _list_name(document: Mapping[str, Any], path: str) -> str:
 
 def _content(task: Task) -> str:
     """What a task says, whatever it is called."""
-    said = {name: value for name, value in task.items() if name not in {"id", CONFLICTS_WITH}}
+    said = {name: value for name, value in task.items() if name not in {"id", CONFLICTS_WITH, ALSO_KNOWN_AS}}
     return json.dumps(said, sort_keys=True)
 
 
@@ -90,47 +93,115 @@ def _contents(tasks: Mapping[str, Task]) -> list[str]:
     return sorted(map(_content, tasks.values()))
 
 
+def _aliases(task: Task) -> frozenset[str]:
+    """The ids under which a task is known on other sides."""
+    names = task.get(ALSO_KNOWN_AS)
+    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
+
+
+def _names(task: Task) -> frozenset[str]:
+    """Every id of a task."""
+    return _aliases(task) | {str(task.get("id"))}
+
+
+def _grouped(tasks: Tasks, names: Callable[[Task], Iterable[str]]) -> dict[str, list[str]]:
+    """The ids of tasks by whatever they are found by."""
+    found: dict[str, list[str]] = {}
+    for identity, task in tasks.items():
+        for name in names(task):
+            found.setdefault(name, []).append(identity)
+    return found
+
+
 class _Merge:
     def __init__(self, ours: Mapping[str, Task], theirs: Mapping[str, Task], bases: Sequence[Tasks]) -> None:
         self.ours = ours
         self.theirs = theirs
-        self.bases = bases
+        self._bases = [
+            {name: [base[one] for one in found] for name, found in _grouped(base, _names).items()} for base in bases
+        ]
         self.conflicts: list[str] = []
         self._used = ours.keys() | theirs.keys() | {identity for base in bases for identity in base}
+        self._pairs = self._match()
         self._merged: list[Task] = []
         self._wanted: list[tuple[Task, Task]] = []  # tasks of theirs to be added under another id, and more fields
 
     def run(self) -> list[Task]:
         for identity, task in self.ours.items():
-            if identity in self.theirs:
-                self._both(identity, task, self.theirs[identity])
-            elif not self._is_removed(identity, task):
+            if identity in self._pairs:
+                self._both(identity, task, self.theirs[self._pairs[identity]])
+            elif not self._is_removed(task):
                 self._merged.append(task)
+        matched = set(self._pairs.values())
         for identity, task in self.theirs.items():
-            if identity not in self.ours and not self._is_removed(identity, task):
+            if identity in matched or self._is_removed(task):
+                continue
+            if identity in self.ours:  # the same id, and another task
+                self._wanted.append((task, {ALSO_KNOWN_AS: sorted(_aliases(task) | {identity})}))
+            else:
                 self._merged.append(task)
         for task, more in self._wanted:
             self._add(task, more)
         return self._merged
 
-    def _is_removed(self, identity: str, left: Task) -> bool:
+    # -- which task of theirs is which of ours -----------------------------------------------------------------
+
+    def _match(self) -> dict[str, str]:
+        """By the id here, the id there of the same task.
+
+        Two who made tasks under the same id at the same time each know the other's by another id. So what says the
+        same is the same, then what one side knows by the other's id; and an id that stands for two tasks by now says
+        nothing.
+        """
+        pairs: dict[str, str] = {}
+        left = dict(self.theirs)
+
+        def pair(ours: str, candidates: Iterable[str]) -> None:
+            theirs = next((one for one in candidates if one in left), None)
+            if ours not in pairs and theirs is not None:
+                pairs[ours] = theirs
+                del left[theirs]
+
+        by_content, by_alias = _grouped(self.theirs, lambda one: [_content(one)]), _grouped(self.theirs, _aliases)
+        for identity, task in self.ours.items():
+            if identity in left and _content(left[identity]) == _content(task):
+                pair(identity, [identity])
+        for identity, task in self.ours.items():
+            pair(identity, by_content.get(_content(task), ()))
+        for identity, task in self.ours.items():
+            pair(identity, [*by_alias.get(identity, ()), *sorted(_aliases(task))])
+        ambiguous = {alias for task in (*self.ours.values(), *self.theirs.values()) for alias in _aliases(task)}
+        for identity, task in self.ours.items():
+            if identity in left and identity not in ambiguous:
+                is_one = self._known(task) or left[identity].get("title") == task.get("title")
+                pair(identity, [identity] if is_one else ())
+        return pairs
+
+    def _known(self, *tasks: Task) -> list[Task]:
+        """What both sides know under any of the ids of a task; under one that is ambiguous also another task."""
+        names = sorted({name for task in tasks for name in _names(task)})
+        return [one for base in self._bases for name in names for one in base.get(name, ())]
+
+    # -- deciding ----------------------------------------------------------------------------------------------
+
+    def _is_removed(self, left: Task) -> bool:
         """Whether a task that only one side has was removed by the other, and not changed since by the one."""
-        known = [base[identity] for base in self.bases if identity in base]
-        return any(left == one for one in known)
+        said = _content(left)
+        return any(_content(one) == said for one in self._known(left))
 
     def _both(self, identity: str, ours: Task, theirs: Task) -> None:
-        known = [base[identity] for base in self.bases if identity in base]
-        if ours == theirs:
+        if _content(ours) == _content(theirs):
             self._merged.append(ours)
-        elif not known and ours.get("title") != theirs.get("title"):
-            self._merged.append(ours)  # both were made under the same id: they are two
-            self._wanted.append((theirs, {}))
-        else:
-            merged, is_conflict = _merge_fields(ours, theirs, known)
-            self._merged.append(merged)
-            if is_conflict:
-                self.conflicts.append(identity)
-                self._wanted.append((theirs, {CONFLICTS_WITH: identity}))
+            return
+        known = self._known(ours, theirs)
+        if theirs["id"] != identity:  # an id of the two may stand for another task in a base
+            titles = [ours.get("title"), theirs.get("title")]
+            known = [one for one in known if one.get("title") in titles] or known
+        merged, is_conflict = _merge_fields(ours, {**theirs, "id": identity}, known)
+        self._merged.append(merged)
+        if is_conflict:
+            self.conflicts.append(identity)
+            self._wanted.append((theirs, {CONFLICTS_WITH: identity}))
 
     def _add(self, task: Task, more: Task) -> None:
         """Add a task of theirs under the next free id, unless one that comes out of the merge says the same."""
@@ -146,6 +217,10 @@ def _merge_fields(ours: Task, theirs: Task, known: Sequence[Task]) -> tuple[Task
     merged: dict[str, Any] = {}
     is_conflict = False
     for name in [*ours, *(one for one in theirs if one not in ours)]:
+        if name in _OUR_FIELDS:
+            if name in ours:
+                merged[name] = ours[name]
+            continue
         mine, yours = ours.get(name, _NOTHING), theirs.get(name, _NOTHING)
         was = [one.get(name, _NOTHING) for one in known]
         value = mine
