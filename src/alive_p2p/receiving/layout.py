@@ -6,11 +6,13 @@ decided on the final names.
 
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from alive_p2p.errors import PackageError
 from alive_p2p.package import paths
 from alive_p2p.package.manifest import SKELETON, Manifest
 from alive_p2p.package.paths import bundle_name_refusal
+from alive_p2p.receiving.flattening import PREFIX, places_at_root
 from alive_p2p.receiving.plan import Dropped, Installation
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
@@ -21,8 +23,9 @@ _KERNEL_FILES = frozenset(
     ["key.md", "log.md", "insights.md", "tasks.json", "completed.json", "config.yaml", "links.yaml", "people.yaml"]
 )
 _KERNEL_DROPPED = frozenset(["now.json", "imports.json", "_generated"])
-_DROPPED_ANYWHERE = frozenset([".alive", ".walnut", ".git", "__macosx"])
-_IMPORTED = "-imported"
+DROPPED_ANYWHERE = frozenset([".alive", ".walnut", ".git", "__macosx"])
+"""Names that are not installed at any depth, folded."""
+BELONGS_ELSEWHERE = "belongs to a world, a repository or an archiver, not to a walnut"
 
 
 def plan_installation(
@@ -49,18 +52,23 @@ def plan_installation(
             the names.
     """
     listed = [entry.path for entry in manifest.files]
-    everything = [*listed, *empty_dirs]
+    folders = sorted(empty_dirs)
+    everything = [*listed, *folders]
     layout = infer_layout(manifest, listed, forced_layout)
     warnings: list[str] = []
     if layout == "v3" and any(_is_v2_bundle_manifest(path) for path in listed):
         warnings.append("the package says layout v3 but keeps bundles in `bundles/`; it is brought forward like v2")
         layout = "v2"
-    flat, migrated = _flatten(everything, warnings) if layout == "v2" else ({p: p for p in everything}, ())
-    _refuse_kernel_lookalikes(flat.values())
-    _check_shape(manifest, flat)
-    names: dict[str, str] = {}
     dropped: list[Dropped] = []
-    for path, final in flat.items():
+    if layout == "v2" and kernel.V2_CONTAINER in folders:
+        everything.remove(kernel.V2_CONTAINER)
+        dropped.append(Dropped(kernel.V2_CONTAINER, "the container of an older layout, and empty"))
+    unchanged = {path: path for path in everything}
+    flat = _flatten(everything) if layout == "v2" else _Flat(unchanged)
+    _refuse_kernel_lookalikes(flat.paths.values())
+    _check_shape(manifest, flat.paths)
+    names: dict[str, str] = {}
+    for path, final in (unchanged if flat.errors else flat.paths).items():
         reason = _dropped_because(final, path, manifest)
         if reason is not None:
             dropped.append(Dropped(path, reason))
@@ -75,8 +83,8 @@ def plan_installation(
         names=safe,
         dropped=tuple(dropped),
         renamed_agent_files=tuple(sorted(safe[path] for path in safe if safe[path] != names[path])),
-        migrated_bundles=migrated,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *flat.warnings),
+        errors=flat.errors,
     )
 
 
@@ -110,35 +118,32 @@ def _is_v2_bundle_manifest(path: str) -> bool:
     return len(parts) == 3 and parts[0] == kernel.V2_CONTAINER and parts[2] == kernel.BUNDLE_MANIFEST
 
 
-def _flatten(everything: list[str], warnings: list[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+@dataclass(frozen=True)
+class _Flat:
+    """Every path of a package with the one it has outside the container, and what is to be said of that."""
+
+    paths: dict[str, str]
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def _flatten(everything: list[str]) -> _Flat:
     """Move what lies in `bundles/` to the root; only its immediate children, whole (receive.md §8)."""
-    prefix = kernel.V2_CONTAINER + "/"
-    inside = sorted({path.split("/")[1] for path in everything if path.startswith(prefix)})
-    taken = {fold(path.split("/")[0]) for path in everything if not path.startswith(prefix)}
-    manifests = {path.split("/")[1] for path in everything if _is_v2_bundle_manifest(path)}
-    folders = {path.split("/")[1] for path in everything if path.startswith(prefix) and path.count("/") > 1}
-    moves: dict[str, str] = {}
-    for name in inside:
-        final = name if fold(name) not in taken else name + _IMPORTED
-        if fold(final) in taken:
-            raise PackageError(
-                "migration-collision",
-                f"'{prefix}{name}' cannot be moved to the root: '{name}' and '{name}{_IMPORTED}' are there already",
-                untouched="everything",
-                hint="ask the sender to rename it",
-            )
-        taken.add(fold(final))
-        moves[name] = final
-        if name not in manifests and name not in folders:
-            warnings.append(f"the loose file '{prefix}{name}' goes to '{final}'")
-    flat: dict[str, str] = {}
-    for path in everything:
-        if path.startswith(prefix):
-            parts = path.split("/")
-            flat[path] = "/".join([moves[parts[1]], *parts[2:]])
-        elif path != kernel.V2_CONTAINER:
-            flat[path] = path
-    return flat, tuple(moves[name] for name in inside if name in manifests)
+    in_container = [path.split("/") for path in everything if path.startswith(PREFIX)]
+    inside = [parts for parts in in_container if fold(parts[1]) not in DROPPED_ANYWHERE]
+    bundles = {path.split("/")[1] for path in everything if _is_v2_bundle_manifest(path)}
+    folders = {parts[1] for parts in inside if len(parts) > 2}
+    taken = {path.split("/")[0] for path in everything if not path.startswith(PREFIX)} - {kernel.V2_CONTAINER}
+    names, errors = places_at_root({parts[1]: parts[1] for parts in inside}, bundles, taken)
+    flat = {path: path for path in everything}
+    flat |= {"/".join(parts): "/".join([names[parts[1]], *parts[2:]]) for parts in inside}
+    loose = [] if errors else sorted(names.keys() - folders)
+    return _Flat(flat, errors, tuple(loose_warning(name, names[name]) for name in loose))
+
+
+def loose_warning(name: str, final: str) -> str:
+    """What is said of a file in the container that belongs to no bundle."""
+    return f"the loose file '{PREFIX}{name}' goes to '{final}'"
 
 
 def _refuse_kernel_lookalikes(finals: Iterable[str]) -> None:
@@ -213,8 +218,8 @@ def _dropped_because(final: str, path: str, manifest: Manifest) -> str | None:
     parts = final.split("/")
     if parts[0] == kernel.KERNEL and len(parts) > 1 and parts[1] in _KERNEL_DROPPED:
         return "computed on each machine, never taken from a package"
-    if any(fold(part) in _DROPPED_ANYWHERE for part in parts):
-        return "belongs to a world, a repository or an archiver, not to a walnut"
+    if any(fold(part) in DROPPED_ANYWHERE for part in parts):
+        return BELONGS_ELSEWHERE
     if path == manifest.primer:
         return "written for readers of the package"
     if path == paths.README and manifest.scope == "bundle":
