@@ -38,12 +38,12 @@ def migrate(call: Call, /, *, staging: Path, wait: float) -> None:
 
 
 def migration_lines(result: MigrationResult) -> list[str]:
-    """What is done to bring a package forward, for a person, above everything else; nothing where nothing is done."""
+    """What is done to bring a package forward, or why it cannot be; nothing where nothing is done."""
     if result.errors:
-        return ["its older layout cannot be brought forward", *some(result.errors), ""]
+        return ["its older layout cannot be brought forward", *some([short(one, 200) for one in result.errors])]
     if not result.actions:
         return []
-    return ["brought forward from an older layout", *some([short(one, 200) for one in result.actions]), ""]
+    return ["brought forward from an older layout", *some([short(one, 200) for one in result.actions])]
 
 
 def migration_document(result: MigrationResult) -> dict[str, Any]:

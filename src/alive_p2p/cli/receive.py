@@ -120,9 +120,8 @@ def _show(call: Call, result: ReceiveResult) -> None:
         for path in plan.installation.renamed_agent_files:
             screen.note(f"  kept inert: '{path}' (an agent would obey it under its own name)")
         screen.lines(hidden_lines(plan.hidden), result=False)
-    if result.migration is not None:
-        for action in result.migration.actions:
-            screen.note(f"  brought forward: {action}")
+    if call.yes:  # else it was in the preview
+        screen.lines(migration_lines(plan.migration), result=False)
     screen.document(receive_document(plan, result))
     call.finish(result.warnings)
 
@@ -155,8 +154,10 @@ def preview_lines(plan: ReceivePlan, *, every_change: bool = False) -> list[str]
     """
     manifest = plan.manifest
     would = "would not receive" if plan.migration.errors else "would receive"
+    above = migration_lines(plan.migration)
     lines = [
-        *migration_lines(plan.migration),
+        *above,
+        *([""] if above else []),
         f"{would} '{short(manifest.walnut, 80)}' into {plan.target}",
         field_line("from", sender_text(manifest, plan.verdict)),
         field_line("scope", f"{manifest.scope}, made {manifest.created}"),

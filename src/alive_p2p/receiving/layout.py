@@ -83,7 +83,10 @@ def plan_installation(
         names=safe,
         dropped=tuple(dropped),
         renamed_agent_files=tuple(sorted(safe[path] for path in safe if safe[path] != names[path])),
-        warnings=(*warnings, *flat.warnings),
+        warnings=(
+            *warnings,
+            *(loose_warning(name, safe[PREFIX + name]) for name in flat.loose if PREFIX + name in safe),
+        ),
         errors=flat.errors,
     )
 
@@ -120,11 +123,11 @@ def _is_v2_bundle_manifest(path: str) -> bool:
 
 @dataclass(frozen=True)
 class _Flat:
-    """Every path of a package with the one it has outside the container, and what is to be said of that."""
+    """Every path of a package with the one it has outside the container, loose files there, and why it cannot be."""
 
     paths: dict[str, str]
+    loose: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 def _flatten(everything: list[str]) -> _Flat:
@@ -137,8 +140,7 @@ def _flatten(everything: list[str]) -> _Flat:
     names, errors = places_at_root({parts[1]: parts[1] for parts in inside}, bundles, taken)
     flat = {path: path for path in everything}
     flat |= {"/".join(parts): "/".join([names[parts[1]], *parts[2:]]) for parts in inside}
-    loose = [] if errors else sorted(names.keys() - folders)
-    return _Flat(flat, errors, tuple(loose_warning(name, names[name]) for name in loose))
+    return _Flat(flat, tuple(sorted(names.keys() - folders)), errors)
 
 
 def loose_warning(name: str, final: str) -> str:
