@@ -5,8 +5,9 @@ decided on the final names.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from alive_p2p.errors import PackageError
 from alive_p2p.package import paths
@@ -64,7 +65,9 @@ def plan_installation(
         everything.remove(kernel.V2_CONTAINER)
         dropped.append(Dropped(kernel.V2_CONTAINER, "the container of an older layout, and empty"))
     unchanged = {path: path for path in everything}
-    flat = _flatten(everything) if layout == "v2" else _Flat(unchanged)
+    extra = frozenset(map(fold, agent_files))
+    inert = str if are_agent_files_trusted else partial(disarmed, extra=extra)
+    flat = _flatten(everything, inert) if layout == "v2" else _Flat(unchanged)
     _refuse_kernel_lookalikes(flat.paths.values())
     _check_shape(manifest, flat.paths)
     names: dict[str, str] = {}
@@ -74,15 +77,14 @@ def plan_installation(
             dropped.append(Dropped(path, reason))
         else:
             names[path] = final
-    extra = frozenset(map(fold, agent_files))
-    safe = names if are_agent_files_trusted else {path: disarmed(name, extra=extra) for path, name in names.items()}
+    safe = {path: inert(name) for path, name in names.items()}
     _refuse_double_names(safe)
     _refuse_names_of_system(safe.values(), system)
     return Installation(
         layout=layout,
         names=safe,
         dropped=tuple(dropped),
-        renamed_agent_files=tuple(sorted(safe[path] for path in safe if safe[path] != names[path])),
+        renamed_agent_files=tuple(sorted(safe[path] for path in safe if inert(path) != path)),
         warnings=(
             *warnings,
             *(loose_warning(name, safe[PREFIX + name]) for name in flat.loose if PREFIX + name in safe),
@@ -130,14 +132,19 @@ class _Flat:
     errors: tuple[str, ...] = ()
 
 
-def _flatten(everything: list[str]) -> _Flat:
-    """Move what lies in `bundles/` to the root; only its immediate children, whole (receive.md §8)."""
+def _flatten(everything: list[str], inert: Callable[[str], str]) -> _Flat:
+    """Move what lies in `bundles/` to the root; only its immediate children, whole (receive.md §8).
+
+    Args:
+        everything: the paths of the package.
+        inert: the name under which something is installed so that no agent obeys it.
+    """
     in_container = [path.split("/") for path in everything if path.startswith(PREFIX)]
     inside = [parts for parts in in_container if fold(parts[1]) not in DROPPED_ANYWHERE]
     bundles = {path.split("/")[1] for path in everything if _is_v2_bundle_manifest(path)}
     folders = {parts[1] for parts in inside if len(parts) > 2}
-    taken = {path.split("/")[0] for path in everything if not path.startswith(PREFIX)} - {kernel.V2_CONTAINER}
-    names, errors = places_at_root({parts[1]: parts[1] for parts in inside}, bundles, taken)
+    taken = {inert(path.split("/")[0]) for path in everything if not path.startswith(PREFIX)} - {kernel.V2_CONTAINER}
+    names, errors = places_at_root({parts[1]: inert(parts[1]) for parts in inside}, bundles, taken)
     flat = {path: path for path in everything}
     flat |= {"/".join(parts): "/".join([names[parts[1]], *parts[2:]]) for parts in inside}
     return _Flat(flat, tuple(sorted(names.keys() - folders)), errors)

@@ -129,7 +129,8 @@ def plan_tree(root: Path) -> TreePlan:
     at_root = [name for name in look.root if name != kernel.V2_CONTAINER and _is_bundle(root / name)]
     is_old = bool(bundles or look.has_projection or not at_root)
     wanted = {name: disarmed(name) for name in look.container if is_old and look.may_move(name)}
-    names, collisions = places_at_root(wanted, bundles, set(look.root) - {kernel.V2_CONTAINER})
+    taken = set(look.root) - {kernel.V2_CONTAINER}
+    names, collisions = places_at_root(wanted, bundles, taken | set(map(disarmed, taken)))
     if errors := (*look.errors, *collisions):
         return TreePlan(MigrationResult(errors=errors))
     order = sorted(names, key=lambda name: (name in bundles, name))
