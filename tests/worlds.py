@@ -172,7 +172,7 @@ def craft(output: Path, tree: Mapping[str, bytes], *, scope: str = "full", **cha
             lines.append(f"{name}:")
             for item in value:
                 rows = item.items() if isinstance(item, dict) else [("", item)]
-                shown = [f"{k}: {json.dumps(v)}" if k else json.dumps(v) for k, v in rows]
+                shown = [(f"{k}: " if k else "") + json.dumps(v, ensure_ascii=False) for k, v in rows]
                 lines += [("  - " if n == 0 else "    ") + row for n, row in enumerate(shown)]
         else:
             lines.append(f"{name}: {json.dumps(value, ensure_ascii=False)}")

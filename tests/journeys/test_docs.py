@@ -40,6 +40,8 @@ def test_a_block_works_as_printed(page: str, block: str, program: str, home: Pat
     if "nova-station-bundle-2026-04-07.walnut" in block:
         # The example's date is not today's, so the package is called as it is there.
         block = block.replace("--walnut nova-station", "--walnut nova-station -o nova-station-bundle-2026-04-07.walnut")
+    if "--staging unpacked" in block:
+        plant(ventures / "unpacked", {"_kernel/key.md": b"", "bundles/a/context.manifest.yaml": b"goal: x\n"})
     if "review-2.walnut" in block:
         first, copy = ventures / "first.walnut", home / "other-world" / "nova"
         run("create", "--yes", "--scope", "full", "--walnut", nova, "-o", first)

@@ -59,6 +59,8 @@ def test_the_examples_in_help_work_as_printed(command: str, run: Run, tmp_path: 
             arguments.append("--yes")  # what a person answers at the prompt
         if "nova-station.walnut" in example and "--target" in example:
             nova.rename(world / "moved")
+        if example.startswith("migrate"):
+            plant(world / "unpacked", {"_kernel/key.md": b"", "bundles/a/context.manifest.yaml": b"goal: x\n"})
         if example.startswith("log-import"):
             entry = {"import_id": "a1b2c3d4e5f67890" + "0" * 48, "scope": "full", "sender": "alice"}
             (nova / "_kernel" / "imports.json").write_text(json.dumps({"imports": [entry]}), encoding="utf-8")

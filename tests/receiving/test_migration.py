@@ -4,6 +4,7 @@ import json
 import os
 import stat
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alive_p2p import files
-from alive_p2p.errors import FileSystemError
-from alive_p2p.receiving.migration import convert_tasks, migrate_task_lists
+from alive_p2p.receiving.migration import TASK_LIST_LIMIT, convert_tasks
+from alive_p2p.receiving.plan import MigrationResult
+from alive_p2p.receiving.tree_migration import migrate_tree
+from alive_p2p.runtime import Runtime
+from worlds import tree_of
+
+Migrated = Callable[[Path], MigrationResult]
 
 
 def tasks(text: str) -> list[dict[str, Any]]:
@@ -265,71 +271,82 @@ def content(tree: Path) -> dict[str, bytes]:
     return {p.relative_to(tree).as_posix(): p.read_bytes() for p in sorted(tree.rglob("*")) if p.is_file()}
 
 
-def test_a_list_becomes_a_task_file(tmp_path: Path) -> None:
+@pytest.fixture
+def migrated(runtime: Runtime) -> Callable[[Path], MigrationResult]:
+    """Brings a tree forward."""
+    return lambda tree: migrate_tree(tree, runtime)[0]
+
+
+def test_a_list_becomes_a_task_file(tmp_path: Path, migrated: Migrated) -> None:
     """`tasks.json` with the bundle's name, the other lines beside it, and the old file gone."""
-    put(tmp_path, "review/tasks.md", "# T\n- [ ] öne\n")
-    result = migrate_task_lists(tmp_path, ["review", "missing"])
+    tree = tmp_path / "tree"
+    put(tree, "review/context.manifest.yaml", "goal: x\n")
+    put(tree, "review/tasks.md", "# T\n- [ ] öne\n")
+    result = migrated(tree)
     assert result.tasks_converted == 1
     assert result.warnings == ()
-    assert result.actions == ("review/tasks.md: 1 tasks to tasks.json",)
-    assert sorted(content(tmp_path)) == ["review/tasks.json", "review/tasks.md.migrated"]
-    assert content(tmp_path)["review/tasks.md.migrated"] == b"# T\n"
-    (task,) = json.loads(content(tmp_path)["review/tasks.json"])["tasks"]
+    assert result.actions == ("review/tasks.md → tasks.json: 1 task; 1 other line is kept in tasks.md.migrated",)
+    assert sorted(content(tree)) == ["review/context.manifest.yaml", "review/tasks.json", "review/tasks.md.migrated"]
+    assert content(tree)["review/tasks.md.migrated"] == b"# T\n"
+    (task,) = json.loads(content(tree)["review/tasks.json"])["tasks"]
     assert (task["title"], task["bundle"]) == ("öne", "review")
-    for path in (tmp_path / "review").iterdir():
-        assert stat.S_IMODE(path.stat().st_mode) == files.default_mode(executable=False)
-    before = content(tmp_path)
-    assert migrate_task_lists(tmp_path, ["review"]).tasks_converted == 0
-    assert content(tmp_path) == before
+    for name in ("tasks.json", "tasks.md.migrated"):
+        assert stat.S_IMODE((tree / "review" / name).stat().st_mode) == files.default_mode(executable=False)
+    before = content(tree)
+    assert migrated(tree) == MigrationResult()
+    assert content(tree) == before
 
 
-def test_a_list_of_nothing_but_tasks_leaves_nothing_beside(tmp_path: Path) -> None:
+def test_a_list_of_nothing_but_tasks_leaves_nothing_beside(tmp_path: Path, migrated: Migrated) -> None:
     """Blank lines are not kept in a file of their own."""
-    put(tmp_path, "review/tasks.md", "\n- [ ] a\n\n- [x] b\n")
-    assert migrate_task_lists(tmp_path, ["review"]).tasks_converted == 2
-    assert sorted(content(tmp_path)) == ["review/tasks.json"]
+    tree = tmp_path / "tree"
+    put(tree, "review/context.manifest.yaml", "goal: x\n")
+    put(tree, "review/tasks.md", "\n- [ ] a\n\n- [x] b\n")
+    assert migrated(tree).actions == ("review/tasks.md → tasks.json: 2 tasks",)
+    assert sorted(content(tree)) == ["review/context.manifest.yaml", "review/tasks.json"]
 
 
 @pytest.mark.parametrize(
     ("others", "data", "warns"),
     [
         ({"tasks.json": b"{}"}, b"- [ ] a\n", True),
+        ({"Tasks.JSON": b"{}"}, b"- [ ] a\n", True),
         ({"tasks.md.migrated": b"old"}, b"# T\n- [ ] a\n", True),
         ({}, b"- [ ] caf\xe9\n", True),
+        ({}, b"- [ ] a\n" * (TASK_LIST_LIMIT // 8 + 1), True),
         ({}, b"prose that only happens to be called so\n", False),
         ({}, b"", False),
     ],
-    ids=["a task file is there", "a rest is there", "not UTF-8", "prose", "empty"],
+    ids=["a task file is there", "in other letters", "a rest is there", "not UTF-8", "large", "prose", "empty"],
 )
 def test_a_list_that_cannot_be_converted_stays(
-    tmp_path: Path, others: dict[str, bytes], data: bytes, *, warns: bool
+    tmp_path: Path, others: dict[str, bytes], data: bytes, migrated: Migrated, *, warns: bool
 ) -> None:
     """Not a byte changes, and where something was to be converted it is said."""
-    for name, other in others.items():
-        put(tmp_path, f"review/{name}", other)
-    put(tmp_path, "review/tasks.md", data)
-    before = content(tmp_path)
-    result = migrate_task_lists(tmp_path, ["review"])
+    tree = tmp_path / "tree"
+    for name, other in {"context.manifest.yaml": b"goal: x\n", **others}.items():
+        put(tree, f"review/{name}", other)
+    put(tree, "review/tasks.md", data)
+    before = content(tree)
+    result = migrated(tree)
     assert result.tasks_converted == 0
+    assert result.actions == ()
     assert bool(result.warnings) is warns
-    assert content(tmp_path) == before
+    assert content(tree) == before
 
 
-def test_links_and_folders_are_no_lists(tmp_path: Path) -> None:
+def test_links_and_folders_are_no_lists(tmp_path: Path, migrated: Migrated) -> None:
     """Nothing outside the tree is read, nothing waits for a writer."""
-    (tmp_path / "outside.md").write_text("- [ ] a\n")
+    put(tmp_path, "outside.md", "- [ ] a\n")
+    put(tmp_path, "elsewhere/context.manifest.yaml", "goal: x\n")
+    put(tmp_path, "elsewhere/tasks.md", "- [ ] a\n")
+    tree = tmp_path / "tree"
     for name in ("a", "b", "c"):
-        (tmp_path / "tree" / name).mkdir(parents=True)
-    (tmp_path / "tree" / "a" / "tasks.md").symlink_to(tmp_path / "outside.md")
-    (tmp_path / "tree" / "b" / "tasks.md").mkdir()
-    os.mkfifo(tmp_path / "tree" / "c" / "tasks.md")
-    assert migrate_task_lists(tmp_path / "tree", ["a", "b", "c"]).tasks_converted == 0
-    assert content(tmp_path / "tree") == {"a/tasks.md": b"- [ ] a\n"}
-
-
-def test_a_list_that_is_too_large_is_our_error(tmp_path: Path) -> None:
-    """With its name."""
-    put(tmp_path, "review/tasks.md", b"")
-    os.truncate(tmp_path / "review" / "tasks.md", 17 << 20)  # sparse: no such size is written
-    with pytest.raises(FileSystemError, match=r"tasks\.md"):
-        migrate_task_lists(tmp_path, ["review"])
+        put(tree, f"{name}/context.manifest.yaml", "goal: x\n")
+    (tree / "a" / "tasks.md").symlink_to(tmp_path / "outside.md")
+    (tree / "b" / "tasks.md").mkdir()
+    os.mkfifo(tree / "c" / "tasks.md")
+    (tree / "d").symlink_to(tmp_path / "elsewhere")
+    before = {place: tree_of(tmp_path / place) for place in ("tree", "elsewhere")}
+    assert migrated(tree) == MigrationResult()
+    assert {place: tree_of(tmp_path / place) for place in before} == before

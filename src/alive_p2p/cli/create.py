@@ -26,6 +26,7 @@ Patterns: a name without `/` matches at any depth, one with `/` the whole path f
 @click.command(epilog=_EPILOG)
 @click.option("--scope", type=click.Choice(["full", "bundle", "snapshot"]), required=True, help="What to pack.")
 @click.option("--walnut", type=FOLDER, required=True, help="The walnut's folder.")
+@click.option("--source-layout", type=click.Choice(["v2", "v3"]), default="v3", hidden=True)
 @packing_options
 @common
 def create(

@@ -11,8 +11,8 @@ from alive_p2p.cli.credentials import PassphraseFrom
 from alive_p2p.cli.opening import addressee_names, credentials, describe, find_signer, opening_options
 from alive_p2p.cli.options import FOLDER, Call, common, limit_options
 from alive_p2p.cli.provenance import show_provenance
-from alive_p2p.cli.receive import hidden_lines, sender_text, some
-from alive_p2p.cli.screen import field_line, human_size, plural, short
+from alive_p2p.cli.receive import hidden_lines, sender_text
+from alive_p2p.cli.screen import field_line, human_size, plural, short, some
 from alive_p2p.cli.substitutions import substitution_text
 from alive_p2p.errors import UsageError
 from alive_p2p.package.envelopes.base import Envelope

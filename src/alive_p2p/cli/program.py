@@ -29,6 +29,7 @@ COMMANDS = {
     "relay": ("alive_p2p.cli.relay", "relay", "Your mailbox, and those of your peers."),
     "keys": ("alive_p2p.cli.keys", "keys", "Your own key, your peers' keys, and their fingerprints."),
     "list-bundles": ("alive_p2p.cli.maintenance", "list_bundles", "List a walnut's bundles and their tasks."),
+    "migrate": ("alive_p2p.cli.migrate", "migrate", "Bring an unpacked package of an older layout forward."),
     "log-import": ("alive_p2p.cli.maintenance", "log_import", "Write a missing log entry of a receive."),
     "project": ("alive_p2p.cli.maintenance", "project", "Make a walnut's now.json anew."),
     "recover": ("alive_p2p.cli.recover", "recover", "Finish or take back what was interrupted."),

@@ -9,14 +9,16 @@ import click
 
 from alive_p2p.cli.changes import TOLD, change_lines, count_changes, overwritten
 from alive_p2p.cli.credentials import PassphraseFrom
+from alive_p2p.cli.migrate import migration_document, migration_lines
 from alive_p2p.cli.opening import credentials, find_signer, opening_options
 from alive_p2p.cli.options import FOLDER, Call, common, limit_options, wait_option
-from alive_p2p.cli.screen import field_line, human_size, plural, short
+from alive_p2p.cli.screen import field_line, human_size, plural, short, some
 from alive_p2p.errors import UsageError
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.signature import Outcome, Verdict
 from alive_p2p.receiving import inspection
 from alive_p2p.receiving.hidden_text import HiddenText
+from alive_p2p.receiving.kept import refusal
 from alive_p2p.receiving.pipeline import preview
 from alive_p2p.receiving.pipeline import receive as run_receive
 from alive_p2p.receiving.plan import Fate, Lineage, MigrationResult, ReceivePlan, ReceiveRequest, ReceiveResult
@@ -82,6 +84,9 @@ def receive(
         plan = preview(request, call.runtime, progress=progress, with_differences=diff)
         screen.lines(preview_lines(plan, every_change=True), result=True)
         screen.lines([escape(line) for line in plan.differences], result=True)
+        if plan.migration.errors:
+            screen.beside_error["plan"] = receive_document(plan)
+            raise refusal(plan)
         screen.document({**receive_document(plan), "status": "dry-run"})
         call.finish(plan.warnings)
         return
@@ -90,7 +95,8 @@ def receive(
         screen.beside_error["plan"] = receive_document(plan)
         if not call.yes:
             screen.lines(preview_lines(plan), result=False, is_asked_about=screen.can_ask)
-        call.approve("receive it?")
+            screen.warn(plan.warnings)
+        call.approve("keep it beside the target?" if plan.migration.errors else "receive it?")
 
     _show(call, run_receive(request, call.runtime, approve=approve, progress=progress))
 
@@ -114,16 +120,13 @@ def _show(call: Call, result: ReceiveResult) -> None:
         for path in plan.installation.renamed_agent_files:
             screen.note(f"  kept inert: '{path}' (an agent would obey it under its own name)")
         screen.lines(hidden_lines(plan.hidden), result=False)
-    if result.migration is not None:
-        for action in result.migration.actions:
-            screen.note(f"  brought forward: {action}")
+    if call.yes:  # else it was in the preview
+        screen.lines(migration_lines(plan.migration), result=False)
     screen.document(receive_document(plan, result))
     call.finish(result.warnings)
 
 
 # --- the preview ----------------------------------------------------------------------------------------------
-
-_SHOWN = 8
 
 _LINEAGE = {
     Lineage.NEW: "a new walnut",
@@ -150,8 +153,12 @@ def preview_lines(plan: ReceivePlan, *, every_change: bool = False) -> list[str]
         every_change: list every file that an update touches, and not only the first of them.
     """
     manifest = plan.manifest
+    would = "would not receive" if plan.migration.errors else "would receive"
+    above = migration_lines(plan.migration)
     lines = [
-        f"would receive '{short(manifest.walnut, 80)}' into {plan.target}",
+        *above,
+        *([""] if above else []),
+        f"{would} '{short(manifest.walnut, 80)}' into {plan.target}",
         field_line("from", sender_text(manifest, plan.verdict)),
         field_line("scope", f"{manifest.scope}, made {manifest.created}"),
         field_line("target", _LINEAGE[plan.lineage]),
@@ -169,9 +176,6 @@ def preview_lines(plan: ReceivePlan, *, every_change: bool = False) -> list[str]
             lines.append(f"  {fate.name}{arrow}: {_FATES[fate.fate]}")
     if plan.changes:
         lines += ["", f"changes: {count_changes(plan.changes)}", *change_lines(plan.changes, every=every_change)]
-    if plan.installation.migrated_bundles:
-        lines += ["", "brought forward from an older layout"]
-        lines += [f"  bundles/{name} → {name}" for name in plan.installation.migrated_bundles]
     if plan.installation.renamed_agent_files:
         lines += ["", "kept inert, because agents would obey them under their own names"]
         lines += some(plan.installation.renamed_agent_files)
@@ -181,19 +185,13 @@ def preview_lines(plan: ReceivePlan, *, every_change: bool = False) -> list[str]
         lines += some([f"{short(one.path, 120)}: {one.reason}" for one in plan.installation.dropped])
     if plan.is_noop:
         lines += ["", "there is nothing to do"]
+    if plan.migration.errors:
+        lines += ["", "it can be kept unpacked beside the target, for you to put right"]
     return lines
 
 
 def _files_installed(plan: ReceivePlan) -> int:
     return sum(entry.path in plan.installation.names for entry in plan.manifest.files)
-
-
-def some(lines: tuple[str, ...] | list[str]) -> list[str]:
-    """The first of many lines, and how many more there are."""
-    shown = [f"  {line}" for line in lines[:_SHOWN]]
-    if len(lines) > _SHOWN:
-        shown.append(f"  and {len(lines) - _SHOWN:,} more; `--json` lists all")
-    return shown
 
 
 def sender_text(manifest: Manifest, verdict: Verdict | None) -> str:
@@ -217,7 +215,7 @@ def hidden_lines(found: Sequence[HiddenText]) -> list[str]:
 def receive_document(plan: ReceivePlan, result: ReceiveResult | None = None) -> dict[str, Any]:
     """The plan (and its result) as `--json` gives it (cli.md, "Commands")."""
     manifest = plan.manifest
-    migration = result.migration if result else None
+    migration = plan.migration if plan.migration != MigrationResult() else None
     return {
         "status": result.status if result else "dry-run",
         "import_id": manifest.import_id,
@@ -239,9 +237,3 @@ def receive_document(plan: ReceivePlan, result: ReceiveResult | None = None) -> 
         "hidden": [asdict(one) for one in plan.hidden],
         "file_count": len(manifest.files),
     }
-
-
-def migration_document(result: MigrationResult) -> dict[str, Any]:
-    """A migration's result object (receive.md §8)."""
-    document: dict[str, Any] = asdict(result)
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in document.items()}

@@ -32,6 +32,7 @@ _MAX_TEXT = 500
 
 _PROGRESS_AFTER = 0.5
 _LABEL_WIDTH = 13
+_SHOWN = 8
 
 
 @dataclass
@@ -241,6 +242,14 @@ def _line(text: str) -> str:
 def short(text: str, limit: int = _MAX_TEXT) -> str:
     """Cut text to a length that leaves room for the rest of the screen."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def some(lines: tuple[str, ...] | list[str]) -> list[str]:
+    """The first of many lines, and how many more there are."""
+    shown = [f"  {line}" for line in lines[:_SHOWN]]
+    if len(lines) > _SHOWN:
+        shown.append(f"  and {len(lines) - _SHOWN:,} more; `--json` lists all")
+    return shown
 
 
 def field_line(label: str, value: str) -> str:

@@ -16,6 +16,8 @@ from alive_p2p.receiving import dedupe, targets
 from alive_p2p.receiving.group_update import GroupUpdate
 from alive_p2p.receiving.hidden_text import HiddenText
 from alive_p2p.receiving.layout import bundle_names, bundles_in, groups_of, plan_installation
+from alive_p2p.receiving.migrating import with_migration
+from alive_p2p.receiving.migration import TaskList
 from alive_p2p.receiving.plan import (
     BundleFate,
     Fate,
@@ -41,6 +43,7 @@ class Checked:
     contents: Contents
     hidden: tuple[HiddenText, ...]
     comparable: Mapping[str, str]
+    task_lists: Mapping[str, TaskList]
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,12 @@ def surroundings_of(request: ReceiveRequest, runtime: Runtime) -> Surroundings:
 
 
 def decide(request: ReceiveRequest, checked: Checked, surroundings: Surroundings, runtime: Runtime) -> ReceivePlan:
-    """Steps 3 to 5: what is here already, which layout it has, whether the target takes it (receive.md §3–§5, §8).
+    """Steps 3 to 6: what is here already, which layout it has, whether the target takes it (receive.md §3–§5, §8).
 
     Looks at the target and changes nothing; called once for the preview and once more under the lock.
+
+    Returns:
+        The plan. Where its migration has errors, the package cannot be received and the plan only says where to.
 
     Raises:
         AliveP2PError: a rule is broken.
@@ -99,7 +105,7 @@ def decide(request: ReceiveRequest, checked: Checked, surroundings: Surroundings
         agent_files=surroundings.agent_files,
         are_agent_files_trusted=request.trust_agent_files,
     )
-    warnings = (*surroundings.notes, *installation.warnings, *_version_warning(manifest.min_plugin_version))
+    warnings = (*surroundings.notes, *_version_warning(manifest.min_plugin_version))
     base = ReceivePlan(
         package=request.package,
         manifest=manifest,
@@ -115,11 +121,25 @@ def decide(request: ReceiveRequest, checked: Checked, surroundings: Surroundings
         warnings=warnings,
         comparable=checked.comparable,
     )
-    if request.update:
-        return _decide_update(base, request, runtime)
-    if manifest.scope == "bundle":
-        return _decide_bundles(base, request, runtime)
-    return _decide_new(base, request, runtime)
+    if installation.errors:
+        plan = _decide_where(base, request, runtime)
+    elif request.update:
+        plan = _decide_update(base, request, checked.task_lists, runtime)
+    elif manifest.scope == "bundle":
+        plan = _decide_bundles(base, request, runtime)
+    else:
+        plan = _decide_new(base, request, runtime)
+    return with_migration(plan, checked.task_lists)
+
+
+def _decide_where(plan: ReceivePlan, request: ReceiveRequest, runtime: Runtime) -> ReceivePlan:
+    """Where something would go that cannot be brought forward."""
+    if request.update or plan.manifest.scope == "bundle":
+        state = targets.resolve_bundle_target(plan.manifest, request.target, runtime)
+        return replace(plan, target=state.walnut.root, lineage=Lineage.SAME_ID)
+    target = targets.resolve_new_target(plan.manifest, request.target, runtime)
+    targets.check_new_target(target)
+    return replace(plan, target=target)
 
 
 def refuse_signature(verdict: Verdict, *, is_required: bool) -> None:
@@ -187,7 +207,9 @@ def _decide_bundles(plan: ReceivePlan, request: ReceiveRequest, runtime: Runtime
     return _into_walnut(plan, state, lineage, fates)
 
 
-def _decide_update(plan: ReceivePlan, request: ReceiveRequest, runtime: Runtime) -> ReceivePlan:
+def _decide_update(
+    plan: ReceivePlan, request: ReceiveRequest, lists: Mapping[str, TaskList], runtime: Runtime
+) -> ReceivePlan:
     """What of a package of any scope but a snapshot changes what is here, file by file (receive.md §5)."""
     manifest = plan.manifest
     if manifest.scope == "snapshot":
@@ -223,6 +245,7 @@ def _decide_update(plan: ReceivePlan, request: ReceiveRequest, runtime: Runtime)
             known[name],
             folder,
             comparable=plan.comparable,
+            lists=lists,
             day=f"{runtime.now():%Y%m%d}",
             origin=plan.verdict.pubkey_id or one_line(manifest.sender) or "unknown",
             is_older_wanted=request.allow_older,

@@ -56,13 +56,18 @@ class FileChange:
 
 @dataclass(frozen=True)
 class Incoming:
-    """A file of the package: its path there, its path inside the bundle there, where it would go, what it is."""
+    """A file of the package: its path there, its path inside the bundle there, where it would go, what it is.
+
+    Attributes:
+        tasks: how many tasks it holds, where it is a task list that can become a task file; else None.
+    """
 
     package_path: str
     inner: str
     final: str
     version: Version
     sha256: str
+    tasks: int | None = None
 
 
 @dataclass(frozen=True)
@@ -182,7 +187,8 @@ class GroupPlanner:
     def _place(self, one: Incoming, inner: set[str]) -> str:
         """Its path here: where it was put before, else where something of that name is, else where it would go."""
         choices = [one.final, one.inner]
-        if one.inner == kernel.V2_BUNDLE_TASKS and kernel.BUNDLE_TASKS not in inner:
+        may_become_tasks = one.tasks is not None and kernel.BUNDLE_TASKS not in inner
+        if may_become_tasks:
             choices.append(kernel.BUNDLE_TASKS)
         for choice in choices:
             if any(choice in base.there for base in self.bases):
@@ -190,7 +196,7 @@ class GroupPlanner:
         for choice in choices:
             if files.is_taken(self.root / self._full(choice)):
                 return choice
-        return one.final
+        return kernel.BUNDLE_TASKS if may_become_tasks and one.tasks else one.final
 
     def _is_guarded(self, path: str) -> bool:
         """Whether ours is a file that agents obey: nothing that arrives takes its place."""

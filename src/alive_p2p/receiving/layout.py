@@ -5,12 +5,15 @@ decided on the final names.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 
 from alive_p2p.errors import PackageError
 from alive_p2p.package import paths
 from alive_p2p.package.manifest import SKELETON, Manifest
 from alive_p2p.package.paths import bundle_name_refusal
+from alive_p2p.receiving.flattening import PREFIX, places_at_root
 from alive_p2p.receiving.plan import Dropped, Installation
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
@@ -21,8 +24,9 @@ _KERNEL_FILES = frozenset(
     ["key.md", "log.md", "insights.md", "tasks.json", "completed.json", "config.yaml", "links.yaml", "people.yaml"]
 )
 _KERNEL_DROPPED = frozenset(["now.json", "imports.json", "_generated"])
-_DROPPED_ANYWHERE = frozenset([".alive", ".walnut", ".git", "__macosx"])
-_IMPORTED = "-imported"
+DROPPED_ANYWHERE = frozenset([".alive", ".walnut", ".git", "__macosx"])
+"""Names that are not installed at any depth, folded."""
+BELONGS_ELSEWHERE = "belongs to a world, a repository or an archiver, not to a walnut"
 
 
 def plan_installation(
@@ -49,34 +53,43 @@ def plan_installation(
             the names.
     """
     listed = [entry.path for entry in manifest.files]
-    everything = [*listed, *empty_dirs]
+    folders = sorted(empty_dirs)
+    everything = [*listed, *folders]
     layout = infer_layout(manifest, listed, forced_layout)
     warnings: list[str] = []
     if layout == "v3" and any(_is_v2_bundle_manifest(path) for path in listed):
         warnings.append("the package says layout v3 but keeps bundles in `bundles/`; it is brought forward like v2")
         layout = "v2"
-    flat, migrated = _flatten(everything, warnings) if layout == "v2" else ({p: p for p in everything}, ())
-    _refuse_kernel_lookalikes(flat.values())
-    _check_shape(manifest, flat)
-    names: dict[str, str] = {}
     dropped: list[Dropped] = []
-    for path, final in flat.items():
+    if layout == "v2" and kernel.V2_CONTAINER in folders:
+        everything.remove(kernel.V2_CONTAINER)
+        dropped.append(Dropped(kernel.V2_CONTAINER, "the container of an older layout, and empty"))
+    unchanged = {path: path for path in everything}
+    extra = frozenset(map(fold, agent_files))
+    inert = str if are_agent_files_trusted else partial(disarmed, extra=extra)
+    flat = _flatten(everything, inert) if layout == "v2" else _Flat(unchanged)
+    _refuse_kernel_lookalikes(flat.paths.values())
+    _check_shape(manifest, flat.paths)
+    names: dict[str, str] = {}
+    for path, final in (unchanged if flat.errors else flat.paths).items():
         reason = _dropped_because(final, path, manifest)
         if reason is not None:
             dropped.append(Dropped(path, reason))
         else:
             names[path] = final
-    extra = frozenset(map(fold, agent_files))
-    safe = names if are_agent_files_trusted else {path: disarmed(name, extra=extra) for path, name in names.items()}
+    safe = {path: inert(name) for path, name in names.items()}
     _refuse_double_names(safe)
     _refuse_names_of_system(safe.values(), system)
     return Installation(
         layout=layout,
         names=safe,
         dropped=tuple(dropped),
-        renamed_agent_files=tuple(sorted(safe[path] for path in safe if safe[path] != names[path])),
-        migrated_bundles=migrated,
-        warnings=tuple(warnings),
+        renamed_agent_files=tuple(sorted(safe[path] for path in safe if inert(path) != path)),
+        warnings=(
+            *warnings,
+            *(loose_warning(name, safe[PREFIX + name]) for name in flat.loose if PREFIX + name in safe),
+        ),
+        errors=flat.errors,
     )
 
 
@@ -110,35 +123,36 @@ def _is_v2_bundle_manifest(path: str) -> bool:
     return len(parts) == 3 and parts[0] == kernel.V2_CONTAINER and parts[2] == kernel.BUNDLE_MANIFEST
 
 
-def _flatten(everything: list[str], warnings: list[str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Move what lies in `bundles/` to the root; only its immediate children, whole (receive.md §8)."""
-    prefix = kernel.V2_CONTAINER + "/"
-    inside = sorted({path.split("/")[1] for path in everything if path.startswith(prefix)})
-    taken = {fold(path.split("/")[0]) for path in everything if not path.startswith(prefix)}
-    manifests = {path.split("/")[1] for path in everything if _is_v2_bundle_manifest(path)}
-    folders = {path.split("/")[1] for path in everything if path.startswith(prefix) and path.count("/") > 1}
-    moves: dict[str, str] = {}
-    for name in inside:
-        final = name if fold(name) not in taken else name + _IMPORTED
-        if fold(final) in taken:
-            raise PackageError(
-                "migration-collision",
-                f"'{prefix}{name}' cannot be moved to the root: '{name}' and '{name}{_IMPORTED}' are there already",
-                untouched="everything",
-                hint="ask the sender to rename it",
-            )
-        taken.add(fold(final))
-        moves[name] = final
-        if name not in manifests and name not in folders:
-            warnings.append(f"the loose file '{prefix}{name}' goes to '{final}'")
-    flat: dict[str, str] = {}
-    for path in everything:
-        if path.startswith(prefix):
-            parts = path.split("/")
-            flat[path] = "/".join([moves[parts[1]], *parts[2:]])
-        elif path != kernel.V2_CONTAINER:
-            flat[path] = path
-    return flat, tuple(moves[name] for name in inside if name in manifests)
+@dataclass(frozen=True)
+class _Flat:
+    """Every path of a package with the one it has outside the container, loose files there, and why it cannot be."""
+
+    paths: dict[str, str]
+    loose: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+def _flatten(everything: list[str], inert: Callable[[str], str]) -> _Flat:
+    """Move what lies in `bundles/` to the root; only its immediate children, whole (receive.md §8).
+
+    Args:
+        everything: the paths of the package.
+        inert: the name under which something is installed so that no agent obeys it.
+    """
+    in_container = [path.split("/") for path in everything if path.startswith(PREFIX)]
+    inside = [parts for parts in in_container if fold(parts[1]) not in DROPPED_ANYWHERE]
+    bundles = {path.split("/")[1] for path in everything if _is_v2_bundle_manifest(path)}
+    folders = {parts[1] for parts in inside if len(parts) > 2}
+    taken = {inert(path.split("/")[0]) for path in everything if not path.startswith(PREFIX)} - {kernel.V2_CONTAINER}
+    names, errors = places_at_root({parts[1]: inert(parts[1]) for parts in inside}, bundles, taken)
+    flat = {path: path for path in everything}
+    flat |= {"/".join(parts): "/".join([names[parts[1]], *parts[2:]]) for parts in inside}
+    return _Flat(flat, tuple(sorted(names.keys() - folders)), errors)
+
+
+def loose_warning(name: str, final: str) -> str:
+    """What is said of a file in the container that belongs to no bundle."""
+    return f"the loose file '{PREFIX}{name}' goes to '{final}'"
 
 
 def _refuse_kernel_lookalikes(finals: Iterable[str]) -> None:
@@ -213,8 +227,8 @@ def _dropped_because(final: str, path: str, manifest: Manifest) -> str | None:
     parts = final.split("/")
     if parts[0] == kernel.KERNEL and len(parts) > 1 and parts[1] in _KERNEL_DROPPED:
         return "computed on each machine, never taken from a package"
-    if any(fold(part) in _DROPPED_ANYWHERE for part in parts):
-        return "belongs to a world, a repository or an archiver, not to a walnut"
+    if any(fold(part) in DROPPED_ANYWHERE for part in parts):
+        return BELONGS_ELSEWHERE
     if path == manifest.primer:
         return "written for readers of the package"
     if path == paths.README and manifest.scope == "bundle":

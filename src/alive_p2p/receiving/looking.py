@@ -1,15 +1,20 @@
-"""What is seen of a package's files in the same pass that checks them (receive.md §5, §13).
+"""What is seen of a package's files in the same pass that checks them (receive.md §5, §8, §13).
 
-Hidden instructions, and what a manifest says without the sessions that it lists.
+Hidden instructions, what a manifest says without the sessions that it lists, and what task lists of an older layout
+hold. Of every file no more is remembered than that.
 """
 
 from collections.abc import Callable
 
 from alive_p2p import files
 from alive_p2p.receiving.hidden_text import HiddenText, HiddenTextScan
+from alive_p2p.receiving.migration import TASK_LIST_LIMIT, TaskList, look_at_list
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.bundles import is_manifest
 from alive_p2p.walnut.sessions import comparable_sha256
+
+_DEPTH_OF_A_LIST = 2
+"""How many folders a bundle's task list lies in at most: the bundle, and the container around it."""
 
 
 class Looking:
@@ -18,22 +23,24 @@ class Looking:
     def __init__(self) -> None:
         self._found: list[HiddenText] = []
         self._scan: HiddenTextScan | None = None
-        self._manifest: tuple[str, bytearray] | None = None
+        self._read: tuple[str, bytearray] | None = None
         self.comparable: dict[str, str] = {}
         """The hash without its sessions of every manifest that lists some, by path; whole once `found` was called."""
+        self.task_lists: dict[str, TaskList] = {}
+        """What was seen of every `tasks.md` that lies in a bundle, by path; whole once `found` was called."""
 
     def watch(self, path: str) -> Callable[[bytes], None]:
         """Begin with the next file; what comes back takes its content piece by piece."""
         self._end()
         self._scan = scan = HiddenTextScan(path)
-        if not is_manifest(path.rpartition("/")[2]):
+        limit = _limit_of(path)
+        if not limit:
             return scan.feed
-        self._manifest = path, (content := bytearray())
+        self._read = path, (content := bytearray())
 
         def see(piece: bytes) -> None:
             scan.feed(piece)
-            if len(content) <= kernel.SMALL_FILE_LIMIT:
-                content.extend(piece)
+            content.extend(piece[: limit + 1 - len(content)])
 
         return see
 
@@ -43,12 +50,28 @@ class Looking:
         return tuple(self._found)
 
     def _end(self) -> None:
-        if self._manifest is not None:
-            path, content = self._manifest
-            self._manifest = None
-            data = bytes(content)
-            if len(data) <= kernel.SMALL_FILE_LIMIT and (sha := comparable_sha256(data, path)) != files.sha256(data):
-                self.comparable[path] = sha
+        if self._read is not None:
+            path, content = self._read
+            self._read = None
+            self._judge(path, bytes(content))
         if self._scan is not None:
             self._found += self._scan.finish()
             self._scan = None
+
+    def _judge(self, path: str, data: bytes) -> None:
+        if _name(path) == kernel.V2_BUNDLE_TASKS:
+            self.task_lists[path] = look_at_list(data)
+        elif len(data) <= kernel.SMALL_FILE_LIMIT and (sha := comparable_sha256(data, path)) != files.sha256(data):
+            self.comparable[path] = sha
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _limit_of(path: str) -> int:
+    """How many bytes of a file are read here; 0 where it is only looked through."""
+    if is_manifest(_name(path)):
+        return kernel.SMALL_FILE_LIMIT
+    is_list = _name(path) == kernel.V2_BUNDLE_TASKS and 0 < path.count("/") <= _DEPTH_OF_A_LIST
+    return TASK_LIST_LIMIT if is_list else 0

@@ -12,10 +12,10 @@ from alive_p2p.errors import UsageError
 from alive_p2p.package.reader import PackageReader, Progress
 from alive_p2p.receiving.deciding import Checked, decide, surroundings_of
 from alive_p2p.receiving.differences import differences
+from alive_p2p.receiving.kept import keep_unpacked
 from alive_p2p.receiving.looking import Looking
-from alive_p2p.receiving.migration import migrate_task_lists
+from alive_p2p.receiving.migration import convert_task_lists
 from alive_p2p.receiving.plan import (
-    MigrationResult,
     ReceivePlan,
     ReceiveRequest,
     ReceiveResult,
@@ -64,9 +64,11 @@ def receive(
             return ReceiveResult("noop", plan, warnings=plan.warnings)
         if approve is not None:
             approve(plan)
+        if plan.migration.errors:
+            raise keep_unpacked(package, checked.contents, plan, runtime, progress)
         with Staging(plan.target, runtime) as staging:
             package.unpack(checked.contents, staging.tree, names_in_staging(plan), progress)
-            migration = _migrate(plan, staging)
+            convert_task_lists(staging.tree, plan.converted)
             with settled_lock(plan.target, "receive", runtime, wait_seconds=request.wait_seconds) as more:
                 again = decide(request, checked, surroundings, runtime)
                 if again.outcome != plan.outcome:
@@ -78,9 +80,8 @@ def receive(
                 except BaseException:  # an interrupt: the receive has happened, so its projection is made all the same
                     write_built_in_projection(Walnut(plan.target), runtime)
                     raise
-    warnings = [*plan.warnings, *more, *migration.warnings, *warnings]
-    shown = migration if plan.installation.migrated_bundles or migration != MigrationResult() else None
-    return ReceiveResult("warn" if warnings else "ok", plan, shown, tuple(warnings))
+    warnings = [*plan.warnings, *more, *warnings]
+    return ReceiveResult("warn" if warnings else "ok", plan, tuple(warnings))
 
 
 def preview(
@@ -132,7 +133,7 @@ def _settle_first(request: ReceiveRequest, runtime: Runtime) -> tuple[str, ...]:
 def _check(package: PackageReader, progress: Progress | None) -> Checked:
     looking = Looking()
     contents = package.check(progress, looking.watch)
-    return Checked(contents, looking.found(), looking.comparable)
+    return Checked(contents, looking.found(), looking.comparable, looking.task_lists)
 
 
 def _check_request(request: ReceiveRequest, runtime: Runtime) -> None:
@@ -145,15 +146,6 @@ def _check_request(request: ReceiveRequest, runtime: Runtime) -> None:
         )
     if request.allow_older and not request.update:
         raise UsageError("older-without-update", "`--allow-older` goes with `--update`")
-
-
-# --- staging --------------------------------------------------------------------------------------------------
-
-
-def _migrate(plan: ReceivePlan, staging: Staging) -> MigrationResult:
-    folders = [fate.folder for fate in plan.added]
-    result = migrate_task_lists(staging.tree, folders)
-    return replace(result, bundles_migrated=plan.installation.migrated_bundles)
 
 
 def _regenerate(plan: ReceivePlan, runtime: Runtime) -> list[str]:

@@ -113,16 +113,35 @@ class Installation:
         names: package path to path in the walnut.
         dropped: what is not installed.
         renamed_agent_files: installed paths of files that agents would obey under their own name.
-        migrated_bundles: bundles that were moved out of the old container.
         warnings: what the receiver should know.
+        errors: why an older layout cannot be brought forward; then everything keeps its place in the container.
     """
 
     layout: str
     names: Mapping[str, str]
     dropped: tuple[Dropped, ...] = ()
     renamed_agent_files: tuple[str, ...] = ()
-    migrated_bundles: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MigrationResult:
+    """What bringing an older layout forward does, or did (receive.md §8).
+
+    Attributes:
+        actions: everything that happens, a line each.
+        warnings: what stays as it is although it looks as if it should not, and what is unusual.
+        bundles_migrated: the final names of the bundles that leave the old container.
+        tasks_converted: how many tasks become part of a `tasks.json`.
+        errors: why it cannot be done without loss; nothing happens then.
+    """
+
+    actions: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    bundles_migrated: tuple[str, ...] = ()
+    tasks_converted: int = 0
+    errors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,6 +165,8 @@ class ReceivePlan:
         updates: what an update does to what is here, bundle by bundle.
         comparable: the hash without its sessions of every manifest that comes with some, by its path there.
         differences: what changes in text files, as unified diffs; only in a preview that asks for them.
+        migration: what bringing an older layout forward does.
+        converted: the folders of the bundles whose `tasks.md` becomes `tasks.json`.
     """
 
     package: Path
@@ -164,11 +185,13 @@ class ReceivePlan:
     updates: tuple[GroupUpdate, ...] = ()
     comparable: Mapping[str, str] = field(default_factory=dict)
     differences: tuple[str, ...] = ()
+    migration: MigrationResult = MigrationResult()
+    converted: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> tuple[object, ...]:
         """What a person decided on: where, whether anything is to be done, and what becomes of bundles and files."""
-        return self.target, self.is_noop, self.bundles, self.changes
+        return self.target, self.is_noop, self.bundles, self.changes, self.migration
 
     @property
     def applied(self) -> tuple[BundleFate, ...]:
@@ -192,28 +215,20 @@ class ReceivePlan:
 
 
 @dataclass(frozen=True)
-class MigrationResult:
-    """What bringing an older layout forward did (receive.md §8)."""
-
-    actions: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    bundles_migrated: tuple[str, ...] = ()
-    tasks_converted: int = 0
-    errors: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class ReceiveResult:
     """A finished receive.
 
     Attributes:
         status: `ok`, `warn` or `noop`.
         plan: what was carried out.
-        migration: what bringing an older layout forward did; None where there was nothing.
         warnings: what went differently, with the commands that mend it.
     """
 
     status: str
     plan: ReceivePlan
-    migration: MigrationResult | None = None
     warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def migration(self) -> MigrationResult | None:
+        """What bringing an older layout forward did; None where there was nothing."""
+        return self.plan.migration if self.plan.migration != MigrationResult() else None

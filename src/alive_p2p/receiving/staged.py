@@ -59,5 +59,5 @@ def content_of(path: str, names: dict[str, str], tree: Path) -> Path | None:
     staged = tree / names[path]
     if staged.name == kernel.V2_BUNDLE_TASKS:
         converted = staged.with_name(kernel.BUNDLE_TASKS)
-        return converted if files.is_file(converted) else staged
+        return staged if files.is_taken(staged) or not files.is_file(converted) else converted
     return staged

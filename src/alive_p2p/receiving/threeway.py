@@ -55,7 +55,7 @@ def fate_of(path: str, ours: Version, theirs: Version, bases: Sequence[State]) -
         theirs: what the package has.
         bases: the states that both sides know, the newest of them; none where nothing is known to be common.
     """
-    if _is_same(ours, theirs):
+    if _is_same(ours, theirs) or any(_holds_both(base, path, ours, theirs) for base in bases):
         return FileFate.SAME
     is_unchanged_here = any(
         _is_same(ours, one) for one in ([base.here.get(path, ABSENT) for base in bases] or [ABSENT])
@@ -72,6 +72,11 @@ def fate_of(path: str, ours: Version, theirs: Version, bases: Sequence[State]) -
     if not theirs:
         return FileFate.KEEP_REMOVED
     return FileFate.MERGE if ours and ours != IN_THE_WAY and lists_tasks(path) else FileFate.CONFLICT
+
+
+def _holds_both(base: State, path: str, ours: Version, theirs: Version) -> bool:
+    """Whether both sides are as they were together, although not equal: here it was converted when it came."""
+    return path in base.here and _is_same(ours, base.here[path]) and _is_same(theirs, base.there.get(path, ABSENT))
 
 
 def _is_same(one: Version, other: Version) -> bool:

@@ -7,6 +7,7 @@ from alive_p2p import files
 from alive_p2p.errors import WalnutError
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.receiving.group_update import GroupPlanner, GroupUpdate, Incoming
+from alive_p2p.receiving.migration import LEFTOVERS, TaskList
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.ledger import LIVE_CONTEXT, Ledger
 from alive_p2p.walnut.states import SentState, State, newest, received_states
@@ -55,6 +56,7 @@ def plan_group(
     folder: str,
     *,
     comparable: Mapping[str, str],
+    lists: Mapping[str, TaskList],
     day: str,
     origin: str,
     is_older_wanted: bool,
@@ -69,6 +71,7 @@ def plan_group(
         states: what is known of it.
         folder: where it lies here.
         comparable: hashes of manifests without their sessions, by path in the package.
+        lists: what was seen of task lists, by path in the package.
         day: `YYYYMMDD`.
         origin: who the package comes from.
         is_older_wanted: go back, if the package is older than what was applied last.
@@ -87,6 +90,7 @@ def plan_group(
             hint="`--allow-older` goes back to it",
         )
     listed = {entry.path: entry.sha256 for entry in manifest.files}
+    names = {rest for _, rest in pairs}
     incoming = [
         Incoming(
             path,
@@ -94,11 +98,19 @@ def plan_group(
             rest,
             frozenset([listed[path]]) | ({comparable[path]} if path in comparable else frozenset()),
             listed[path],
+            _tasks_in(lists.get(path), names),
         )
         for path, rest in pairs
     ]
     bases = common_states(manifest, states, origin=origin, is_older_wanted=is_older)
     return GroupPlanner(root, group, folder, incoming, bases, manifest, day).plan()
+
+
+def _tasks_in(seen: TaskList | None, names: set[str]) -> int | None:
+    """How many tasks a list of an older layout holds; None where it is none, or cannot be converted."""
+    if seen is None or seen.problem is not None or (seen.others and LEFTOVERS in names):
+        return None
+    return seen.tasks
 
 
 def _is_older(manifest: Manifest, states: Sequence[State], origin: str) -> bool:

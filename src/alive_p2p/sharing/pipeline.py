@@ -16,6 +16,7 @@ from alive_p2p.package.writer import ChangedError, Piece, write_package
 from alive_p2p.runtime import Runtime, parse_timestamp
 from alive_p2p.sharing.contents import stamp_of
 from alive_p2p.sharing.gate import GateError, ruling_on
+from alive_p2p.sharing.old_layout import placing, refuse_outside_tests
 from alive_p2p.sharing.output import Destination, default_name, resolve_output
 from alive_p2p.sharing.plan import PlannedFile, Reason, SharePlan, ShareRequest, ShareResult
 from alive_p2p.sharing.planning import Planner, check_request
@@ -42,6 +43,7 @@ def plan_share(request: ShareRequest, runtime: Runtime, *, wait_seconds: float =
         FileSystemError: something cannot be read.
     """
     check_request(request)
+    refuse_outside_tests(request, runtime)
     walnut = open_walnut(request.walnut)
     with settled_lock(walnut.root, "create", runtime, wait_seconds=wait_seconds) as notes:
         walnut = open_walnut(request.walnut)  # once more: what was left half done may have been its kernel
@@ -89,7 +91,7 @@ def write_share(
                 write_package(
                     stream,
                     plan.manifest,
-                    [_piece(planned) for planned in plan.files],
+                    map(_piece_of(plan), plan.files),
                     reproducible=runtime.is_reproducible,
                     name=name,
                     progress=progress,
@@ -194,13 +196,19 @@ def share(
                 raise
 
 
-def _piece(planned: PlannedFile) -> Piece:
-    content, origin = planned.content, planned.origin
-    if content is not None:
-        return Piece(planned.entry, lambda: io.BytesIO(content))
-    if origin is None:
-        raise ChangedError(planned.entry.path)
-    return Piece(planned.entry, lambda: files.open_regular(origin))
+def _piece_of(plan: SharePlan) -> Callable[[PlannedFile], Piece]:
+    place = placing(plan.request.source_layout, [one.name for one in plan.bundles])
+
+    def piece(planned: PlannedFile) -> Piece:
+        entry = replace(planned.entry, path=place(planned.entry.path))
+        content, origin = planned.content, planned.origin
+        if content is not None:
+            return Piece(entry, lambda: io.BytesIO(content))
+        if origin is None:
+            raise ChangedError(planned.entry.path)
+        return Piece(entry, lambda: files.open_regular(origin))
+
+    return piece
 
 
 def _refuse_changes(plan: SharePlan, runtime: Runtime) -> None:

@@ -48,6 +48,7 @@ class ShareRequest:
         seal: how the package is sealed.
         recipients: for whom, as they are shown.
         signing_key: the sender's key, or None to leave the package unsigned.
+        source_layout: the layout of the package; `v2`, with the old container, is for tests only.
     """
 
     walnut: Path
@@ -71,6 +72,7 @@ class ShareRequest:
     seal: Seal = field(default_factory=Seal)
     recipients: tuple[Recipient, ...] = ()
     signing_key: SigningKey | None = field(default=None, repr=False)
+    source_layout: Literal["v2", "v3"] = "v3"
 
 
 class Reason(Enum):

@@ -1,6 +1,7 @@
 """Deciding what a share will do: every step from the walnut to the manifest, and nothing written (share.md §1–§5)."""
 
 import os
+from dataclasses import replace
 
 from alive_p2p.errors import UsageError, WalnutError
 from alive_p2p.globs import Pattern
@@ -16,6 +17,7 @@ from alive_p2p.sharing.contents import PRIMER, Contents
 from alive_p2p.sharing.findings import Scanner
 from alive_p2p.sharing.gate import WALNUT, Decision, KeyForm, Part, Question, decide, key_form
 from alive_p2p.sharing.landscape import Landscape
+from alive_p2p.sharing.old_layout import placing, refuse_mixing
 from alive_p2p.sharing.plan import (
     ExclusionUse,
     PlannedBundle,
@@ -345,6 +347,10 @@ class Planner:
         sensitivity: Sensitivity,
         walnut_id: str | None,
     ) -> Manifest:
+        layout = self.request.source_layout
+        place = placing(layout, bundles)
+        refuse_mixing(layout, [*(one.entry.path for one in present), *selection.empty_dirs])
+        entries = sorted((replace(one.entry, path=place(one.entry.path)) for one in present), key=lambda e: e.path)
         source = {
             "walnut": self._name(),
             "session_id": one_line(self.runtime.session_id),
@@ -357,7 +363,7 @@ class Planner:
             source["key_sha256"] = next(one.entry.sha256 for one in present if one.entry.path == kernel.KEY)
         fields: dict[str, object] = {
             "format_version": FORMAT_VERSION,
-            "source_layout": "v3",
+            "source_layout": layout,
             "min_plugin_version": PLUGIN_VERSION,
             "created": self.created,
             "scope": self.request.scope,
@@ -368,7 +374,8 @@ class Planner:
             "sensitivity": sensitivity.word,
             "exclusions_applied": patterns,
             "substitutions_applied": [
-                {"path": path, "reason": reason} for path, reason in sorted(self.contents.substitutions.items())
+                {"path": path, "reason": reason}
+                for path, reason in sorted((place(path), why) for path, why in self.contents.substitutions.items())
             ],
         }
         if self.request.scope == "bundle":
@@ -376,9 +383,9 @@ class Planner:
         if earlier := self._based_on(present, bundles):
             fields["based_on"] = list(earlier)
         fields |= {
-            "files": [{"path": one.entry.path, "sha256": one.entry.sha256, "size": one.entry.size} for one in present],
-            "executables": sorted(one.entry.path for one in present if one.is_executable),
-            "empty_dirs": sorted(selection.empty_dirs),
+            "files": [{"path": entry.path, "sha256": entry.sha256, "size": entry.size} for entry in entries],
+            "executables": sorted(place(one.entry.path) for one in present if one.is_executable),
+            "empty_dirs": sorted(map(place, selection.empty_dirs)),
             "encryption": "none",
         }
         manifest = Manifest.build(fields, self.limits)

@@ -9,25 +9,31 @@ import re
 import shlex
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
 from alive_p2p import files
-from alive_p2p.errors import AliveP2PError, BusyError, FileSystemError, UsageError
+from alive_p2p.errors import AliveP2PError, BusyError, UsageError
 from alive_p2p.locks import Action, try_lock, walnut_lock
 from alive_p2p.package.paths import STAGING_PREFIX
 from alive_p2p.runtime import Runtime
 from alive_p2p.transactions.finishing import InTheWayError, finish
 from alive_p2p.transactions.journal import BrokenJournalError, Journal, State
 from alive_p2p.transactions.registry import Registration, abandoned, is_registered
-from alive_p2p.transactions.staging import OWNER, TAKEN_AWAY, TREE, remove_with_registration
+from alive_p2p.transactions.staging import (
+    INCOMPLETE_PREFIX,
+    OWNER,
+    TAKEN_AWAY,
+    TREE,
+    remove_with_registration,
+    set_aside,
+)
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.regeneration import write_projection
 from alive_p2p.walnut.walnut import Walnut
 
-INCOMPLETE_PREFIX = f"{STAGING_PREFIX}-incomplete-"
 _OURS = re.compile(rf"{re.escape(STAGING_PREFIX)}-[0-9a-f]{{16}}")
 
 
@@ -162,7 +168,7 @@ def unregistered(target: Path, runtime: Runtime) -> tuple[Settlement, ...]:
             continue
         for path in names:
             if path.name.startswith(INCOMPLETE_PREFIX):
-                found.append(Settlement(target, Outcome.FOREIGN, path, "it was kept by an earlier recovery"))
+                found.append(Settlement(target, Outcome.FOREIGN, path, "it was kept by an earlier receive or recovery"))
             elif not is_registered(path, runtime) and _names(path) in {None, os.path.realpath(target)}:
                 found.append(Settlement(target, Outcome.FOREIGN, path, "nothing is registered of it"))
     return tuple(found)
@@ -275,17 +281,10 @@ def _by_journal(journal: Journal, runtime: Runtime) -> Settlement:
 
 def _keep(registration: Registration, why: str, runtime: Runtime) -> Settlement:
     """Move a staging folder aside, under a name that says what it is."""
-    moment = runtime.timestamp().replace(":", "").replace("-", "")
-    for number in range(1, 100):
-        aside = registration.staging.with_name(f"{INCOMPLETE_PREFIX}{moment}{f'-{number}' if number > 1 else ''}")
-        if files.is_taken(aside):
-            continue
-        with files.translating("move aside", registration.staging), suppress(FileExistsError):
-            files.rename_exclusive(registration.staging, aside)
-            files.flush_folder(aside.parent)
-            registration.remove()
-            return Settlement(registration.target, Outcome.KEPT, aside, why, action=registration.action)
-    raise FileSystemError("name-taken", f"there is no free name beside '{registration.staging}'")
+    aside = set_aside(registration.staging, registration.staging.parent, runtime)
+    with files.translating("remove", registration.path):
+        registration.remove()
+    return Settlement(registration.target, Outcome.KEPT, aside, why, action=registration.action)
 
 
 def _refusal(staging: Path) -> str | None:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from alive_p2p import files
+from alive_p2p.errors import FileSystemError
 from alive_p2p.locks import Action, try_lock
 from alive_p2p.package.paths import STAGING_PREFIX
 from alive_p2p.runtime import Runtime
@@ -22,6 +23,10 @@ PREPARED = "prepared"
 PREVIOUS = "previous"
 TAKEN_AWAY = "taken-away"
 """Where a walnut lies that is to go as a whole: by then it has gone."""
+
+INCOMPLETE_PREFIX = f"{STAGING_PREFIX}-incomplete-"
+"""How a folder is called that is kept for somebody to look at; no command of ours touches it again by itself."""
+_MOST_KEPT = 100
 
 
 class Staging:
@@ -89,6 +94,32 @@ class Staging:
         if self._owner is not None:
             os.close(self._owner)
             self._owner = None
+
+
+def set_aside(folder: Path, place: Path, runtime: Runtime) -> Path:
+    """Keep a private folder under a name that says what it is and when it was kept.
+
+    Args:
+        folder: what is kept; on the same file system as `place`.
+        place: the folder it is put into.
+        runtime: the surroundings.
+
+    Returns:
+        Where it lies now.
+
+    Raises:
+        FileSystemError: the disk refused, or no name is free.
+    """
+    moment = runtime.timestamp().replace(":", "").replace("-", "")
+    for number in range(1, _MOST_KEPT):
+        aside = place / f"{INCOMPLETE_PREFIX}{moment}{f'-{number}' if number > 1 else ''}"
+        if files.is_taken(aside):
+            continue
+        with files.translating("move aside", folder), suppress(FileExistsError):
+            files.rename_exclusive(folder, aside)
+            files.flush_folder(place)
+            return aside
+    raise FileSystemError("name-taken", f"there is no free name beside '{folder}'")
 
 
 def remove_with_registration(staging: Path, registration: Registration) -> None:

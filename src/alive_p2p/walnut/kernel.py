@@ -12,6 +12,8 @@ COMPLETED = "_kernel/completed.json"
 CONFIG = "_kernel/config.yaml"
 NOW = "_kernel/now.json"
 LEDGER = "_kernel/imports.json"
+GENERATED = "_kernel/_generated"
+"""Where the projection of layout v2 lies; never shared."""
 PRIVATE = "_kernel/.p2p"
 """Our own bookkeeping: what was sent, and what undo needs. Never leaves."""
 
