@@ -139,6 +139,14 @@ def _make(base: Path, make_runtime: Callable[..., Runtime]) -> Story:
 )
 @given(rounds=st.lists(_round, min_size=1, max_size=10))
 @example(
+    rounds=[  # a file of theirs where ours is a folder, and beside it from before
+        ([("write", "deep/er/plan.md", 0)], [("write", "deep", 0)], "both"),
+        ([], [], "both"),
+        ([("write", "deep", 0)], [], "to ben"),
+        ([("write", "deep/er/plan.md", 0)], [], "both"),
+    ]
+)
+@example(
     rounds=[  # under one id each has a task of their own, and both go on with both
         ([("task", "", 0), ("task", "", 0)], [("task", "", 0), ("task", "", 0)], "both"),
         ([], [("finish", "", 0)], "both"),

@@ -248,6 +248,8 @@ class GroupPlanner:
             if fate is FileFate.CONFLICT and not self._is_guarded(path):
                 conflicts.setdefault(family(path), []).append(path)
         for name, members in conflicts.items():
+            if any(self._look(path)[0] == IN_THE_WAY for path in members):
+                continue  # what is no file here cannot change its name with one
             theirs = {path: one.sha256 for path, one in self._theirs.items() if family(path) == name}
             ours = {path: sha for path in self._family_here(name) if (sha := self._look(path)[1]) is not None}
             if (fates := settle_family(ours, theirs, members)) is not None:

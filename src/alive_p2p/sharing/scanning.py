@@ -12,6 +12,9 @@ from alive_p2p.sharing.findings import Finding, Scanner
 from alive_p2p.sharing.plan import PlannedFile, ShareRequest
 
 
+_APART = "\n\n;\n\n"
+
+
 @dataclass(frozen=True)
 class Found:
     """What was found, what blocks first, then by path and line; and what a person should know about the search."""
@@ -49,7 +52,8 @@ def gather(
     names = [*(one.entry.path for one in present), *empty_dirs]
     words = [walnut, request.description, request.note, request.sender, runtime.session_id, runtime.engine]
     manifest = scanner.begin(MANIFEST)
-    manifest.feed("\n".join([*words, *patterns, *names]).encode("utf-8", "replace"))
+    # One after the other, and far enough apart that no name is taken for the value of the one before it.
+    manifest.feed(_APART.join([*words, *patterns, *names]).encode("utf-8", "replace"))
     quick = [*in_files, *manifest.finish()]
     warnings: list[str] = []
     deep = _deep(present, {(one.path, one.line) for one in quick}, warnings) if request.deep_scan else []
