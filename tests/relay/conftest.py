@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from relay.github import GitHub
+from relay.strict import StrictHost, require_sshd
 
 
 @pytest.fixture
@@ -13,3 +14,11 @@ def github(tmp_path: Path) -> Iterator[GitHub]:
     """A GitHub without anybody."""
     with GitHub(tmp_path) as site:
         yield site
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> Iterator[StrictHost]:
+    """A host of Ada's own, with her relay in it."""
+    require_sshd()
+    with StrictHost(tmp_path, owner="ada") as host:
+        yield host
