@@ -10,7 +10,6 @@ the tests, with keys, settings and a log of its own.
 
 import getpass
 import os
-import pwd
 import shlex
 import shutil
 import socket
@@ -38,6 +37,8 @@ def require_sshd() -> None:
     """Skip where a real `sshd` cannot be run."""
     if os.name != "posix" or not _sshd():
         pytest.skip("sshd is not installed; Debian's openssh-server has it")
+    import pwd
+
     if not all(shutil.which(name) for name in ("ssh", "ssh-keygen")):
         pytest.skip("ssh is not installed; Debian's openssh-client has it")
     if Path(pwd.getpwuid(os.getuid()).pw_shell).name in ("nologin", "false"):

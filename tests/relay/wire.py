@@ -274,7 +274,7 @@ class Server(socketserver.ThreadingTCPServer):
 class UnixServer(Server):
     """On a socket in the file system."""
 
-    address_family = socket.AF_UNIX
+    address_family = getattr(socket, "AF_UNIX", socket.AF_UNSPEC)  # Windows has none
     allow_reuse_address = False
 
 
@@ -288,7 +288,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         """Count from the first byte."""
-        self.disable_nagle_algorithm = self.request.family != socket.AF_UNIX
+        self.disable_nagle_algorithm = self.request.family == socket.AF_INET
         self.server.open.add(self.request)
         super().setup()
         self.rfile: Any = _Counted(self.rfile)
