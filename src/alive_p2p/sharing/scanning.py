@@ -11,7 +11,6 @@ from alive_p2p.runtime import Runtime
 from alive_p2p.sharing.findings import Finding, Scanner
 from alive_p2p.sharing.plan import PlannedFile, ShareRequest
 
-
 _APART = "\n\n;\n\n"
 
 
