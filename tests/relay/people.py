@@ -78,7 +78,7 @@ class Person:
 
     def confirm(self) -> list[Confirmed]:
         relay = self.relay
-        return peers.confirm_proven(self.we, relay, relay.list(), self.runtime)
+        return peers.confirm_proven(self.we, relay, relay.list(), self.runtime)[0]
 
     def pair(self, other: "Person") -> None:
         """Become peers, each under their own name."""

@@ -56,6 +56,10 @@ class Call:
             self._keyring.append(Keyring.load(self.runtime))
         return self._keyring[0]
 
+    def forget_keyring(self) -> None:
+        """Read the keyring again when it is next needed: something has changed it."""
+        self._keyring.clear()
+
     def approve(self, question: str) -> None:
         """Ask whether to go on; `--yes` answers.
 

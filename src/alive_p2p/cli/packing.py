@@ -1,7 +1,7 @@
 """What `create` and `share` have in common: their options, the request they make, and what they say when it is done."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,11 +175,24 @@ class PageFile:
         self._call.screen.note(f"wrote what would leave to {final}")
 
 
-def show_result(call: Call, result: ShareResult) -> None:
-    """Say what was made, and how somebody opens it who has set up nothing."""
+def show_result(
+    call: Call,
+    result: ShareResult,
+    *,
+    send: Callable[[ShareResult], Sequence[dict[str, Any]]] = lambda _: (),
+    is_kept: bool = True,
+) -> None:
+    """Say what was made, send it, and say how somebody opens it who has set up nothing.
+
+    Args:
+        call: the call.
+        result: what was made.
+        send: leaves it in the relays of peers, and says what became of it.
+        is_kept: whether the file stays.
+    """
     plan, manifest = result.plan, result.plan.manifest
     screen = call.screen
-    screen.say(f"packed '{plan.root.name}' into {result.path}")
+    screen.say(f"packed '{plan.root.name}'" + (f" into {result.path}" if is_kept else ""))
     screen.say(field_line("scope", scope_text(manifest)))
     screen.say(
         field_line(
@@ -193,7 +206,14 @@ def show_result(call: Call, result: ShareResult) -> None:
         screen.say(field_line("left out", line))
     screen.say(field_line("import id", manifest.import_id[:16]))
     screen.lines(_instructions(plan, result.path.name), result=True)
-    screen.document({"status": "warn" if result.warnings else "ok", **plan_document(plan, result)})
+    deliveries = send(result)
+    status = "warn" if result.warnings or any(one["queued"] for one in deliveries) else "ok"
+    document = {
+        "status": status,
+        **plan_document(plan, result),
+        **({"deliveries": list(deliveries)} if deliveries else {}),
+    }
+    screen.document(document if is_kept else {**document, "package_path": None})
     call.finish(result.warnings)
     show_hints_after_sharing(call, plan)
 

@@ -151,8 +151,8 @@ def status(call: Call, /) -> None:
             screen.say(f"  '{one.walnut}' for {one.peer}, since {one.queued_at}")
     if found.url is not None and found.peers and found.is_old:
         screen.note()
-        when = "never" if found.last_probe is None else f"last at {found.last_probe}"
-        screen.note(f"the relays were looked at {when}; `alive-p2p relay probe` looks again")
+        when = "were never looked at" if found.last_probe is None else f"were last looked at {found.last_probe}"
+        screen.note(f"the relays {when}; `alive-p2p relay probe` looks now")
     screen.document(_status_document(found))
     call.finish(())
 

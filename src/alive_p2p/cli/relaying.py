@@ -57,7 +57,9 @@ class Desk:
         if not any(peer.invitation is not None for peer in we.config.peers.values()):
             return []
         relay = self.reach(we.url)
-        confirmed = confirm_proven(we, relay, relay.list(), self.call.runtime)
+        confirmed, problems = confirm_proven(we, relay, relay.list(), self.call.runtime)
+        for problem in problems:
+            self.call.remember(problem)
         for one in confirmed:
             self.let_in(one.url, one.peer.name)
             self.call.screen.note(f"'{one.peer.name}' has answered: you are paired")

@@ -15,6 +15,7 @@ from alive_p2p.cli.packing import Packing, PageFile, packing_options, show_resul
 from alive_p2p.cli.preview import plan_document, preview_lines
 from alive_p2p.cli.questions import Answer, Questions
 from alive_p2p.cli.screen import short
+from alive_p2p.cli.sending import Sending, confirm_invited
 from alive_p2p.errors import AliveP2PError, UsageError
 from alive_p2p.globs import Pattern, pattern_for
 from alive_p2p.keys.published import fetch_published_keys
@@ -33,6 +34,7 @@ from alive_p2p.walnut.world import find_world, walnuts_in
 @click.option("--scope", type=click.Choice(["full", "bundle", "snapshot"]), help="What to pack; else it asks.")
 @click.option("--walnut", type=FOLDER, help="The walnut's folder; default: the one around the current folder.")
 @click.option("--to-nobody", is_flag=True, help="A plain file that everybody who gets it can read.")
+@click.option("--no-push", is_flag=True, help="Only make the file, and send it by no relay.")
 @packing_options
 @common
 def share(
@@ -42,6 +44,7 @@ def share(
     scope: str | None,
     walnut: Path | None,
     to_nobody: bool,
+    no_push: bool,
     output: Path | None,
     force: bool,
     dry_run: bool,
@@ -51,7 +54,7 @@ def share(
 ) -> None:
     """Share a walnut step by step.
 
-    What, for whom, a look at it, and off it goes.
+    What, for whom, a look at it, and off it goes: to peers with a relay at once, else as a file that you send.
 
     Every question has a flag, and nothing is written before the last yes.
     """
@@ -60,24 +63,28 @@ def share(
     call.screen.note(f"sharing '{found.name}'")
     options["walnut"] = found.root
     options["scope"], options["bundles"] = _what(questions, found, scope, options["bundles"])
+    confirm_invited(call, (*options["recipients"], *options["to"]))
     _for_whom(call, questions, options, to_nobody=to_nobody)
     _presets(questions, found, options)
     request = Packing(options).request(call)
+    sending = Sending.of(call, request, output, is_wanted=not no_push)
+    output = sending.output
     place = check_output(request, call.runtime, output=output, force=force)
     page = PageFile(call, request, html, force=force, apart_from=place)
     plan = _agreed_plan(call, questions, request, wait, page, dry_run=dry_run)
     if plan is None:
         return
-    result = write_share(
-        plan,
-        call.runtime,
-        agreed=True,
-        output=output,
-        force=force,
-        wait_seconds=wait,
-        progress=call.screen.progress("packing"),
-    )
-    show_result(call, result)
+    with sending:
+        result = write_share(
+            plan,
+            call.runtime,
+            agreed=True,
+            output=output,
+            force=force,
+            wait_seconds=wait,
+            progress=call.screen.progress("packing"),
+        )
+        show_result(call, result, send=sending.send, is_kept=sending.keeps_file)
 
 
 # --- what -----------------------------------------------------------------------------------------------------

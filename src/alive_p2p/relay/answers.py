@@ -9,7 +9,7 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +130,36 @@ def _public_key(document: Mapping[str, Any]) -> PublicKey | None:
         return None
 
 
+def pin_invited(name: str, public: PublicKey, handle: str, accepts: Sequence[str], we: Ourselves) -> Peer:
+    """Pin a key that an invitation has proven.
+
+    A code is a fresh yes: a key that was revoked comes back by it, and one that was known under another name, without
+    being a peer's with a relay, gets this one.
+
+    Args:
+        name: what we call whose key it is.
+        public: the key.
+        handle: what they call themselves.
+        accepts: the envelopes they read; empty where that is not known.
+        we: who we are.
+
+    Raises:
+        KeyProblem: the name is another key's, or the key another peer's.
+    """
+    known = we.keyring.find(public.pubkey_id)
+    if known is not None and known.name != name and known.name not in we.config.peers:
+        known = we.keyring.rename(known.name, name)
+    return we.keyring.import_peer(
+        name,
+        public.pem(),
+        status="paired",
+        handle=handle,
+        added_by="invitation",
+        accepts=accepts or None,
+        replace=known is not None and known.status == "revoked",
+    )
+
+
 def confirm(answer: Answer, we: Ourselves, relay: Transport, runtime: Runtime) -> Peer:
     """Pin the key of somebody who has answered: the two are paired from now on.
 
@@ -143,16 +173,7 @@ def confirm(answer: Answer, we: Ourselves, relay: Transport, runtime: Runtime) -
         KeyProblem: the name is another key's.
         RelayError: the relay cannot be written to; what was pinned stays, and doing it again does the rest.
     """
-    known = we.keyring.find(answer.public.pubkey_id)
-    peer = we.keyring.import_peer(
-        answer.name,
-        answer.public.pem(),
-        status="paired",
-        handle=answer.handle,
-        added_by="invitation",
-        accepts=answer.accepts or None,
-        replace=known is not None and known.status == "revoked",
-    )
+    peer = pin_invited(answer.name, answer.public, answer.handle, answer.accepts, we)
     fields = {"url": answer.url, "inbox": answer.inbox, "accepted": True, "invitation": None}
     change_config(runtime, lambda config: config.with_peer(answer.name, fields))
     pinned = Put(mailbox.pinned_key(answer.name), answer.public.pem(), replaces=True)

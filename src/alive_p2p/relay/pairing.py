@@ -13,7 +13,7 @@ from alive_p2p.keys.peers import check_name
 from alive_p2p.keys.private import Ask
 from alive_p2p.keys.public import PublicKey
 from alive_p2p.relay import mailbox
-from alive_p2p.relay.answers import make_answer
+from alive_p2p.relay.answers import make_answer, pin_invited
 from alive_p2p.relay.code import Code
 from alive_p2p.relay.config import RelayConfig, change_config
 from alive_p2p.relay.ourselves import ACCEPTS, Ourselves, ourselves
@@ -103,17 +103,7 @@ def accept(code: Code, runtime: Runtime, reach: Reach, *, name: str | None = Non
         )
     known = we.keyring.find(public.pubkey_id)
     called = name or (known.name if known is not None else code.handle)
-    # A code is a fresh yes to this key, so one that was revoked comes back by it.
-    is_back = known is not None and known.status == "revoked"
-    peer = we.keyring.import_peer(
-        called,
-        public.pem(),
-        status="paired",
-        handle=code.handle,
-        added_by="invitation",
-        accepts=code.accepts or None,
-        replace=is_back,
-    )
+    peer = pin_invited(called, public, code.handle, code.accepts, we)
     fields = {
         "url": code.url,
         "inbox": code.inbox,

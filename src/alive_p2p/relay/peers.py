@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from alive_p2p.errors import AliveP2PError, RelayError, UsageError
 from alive_p2p.keys.keyring import Keyring, Peer
 from alive_p2p.keys.peers import check_name
-from alive_p2p.keys.public import PublicKey
+from alive_p2p.keys.public import KeyProblem, PublicKey
 from alive_p2p.relay import mailbox
 from alive_p2p.relay.answers import Answer, confirm, read_answer
 from alive_p2p.relay.config import change_config, read_config
@@ -26,7 +26,9 @@ class Confirmed:
     url: str
 
 
-def confirm_proven(we: Ourselves, relay: Transport, listing: Listing, runtime: Runtime) -> list[Confirmed]:
+def confirm_proven(
+    we: Ourselves, relay: Transport, listing: Listing, runtime: Runtime
+) -> tuple[list[Confirmed], list[str]]:
     """Pin everybody whose answer proves that they got our code; no question is needed for that.
 
     What else lies there as an answer waits for `peers confirm`.
@@ -37,19 +39,30 @@ def confirm_proven(we: Ourselves, relay: Transport, listing: Listing, runtime: R
         listing: what lies there.
         runtime: the surroundings.
 
+    Returns:
+        Who was pinned, and why somebody could not be.
+
     Raises:
         RelayError: our relay cannot be read or written to.
-        KeyProblem: a name is another key's.
     """
-    found = []
+    found, problems = [], []
     for name, entry in we.config.peers.items():
         if entry.is_accepted or entry.invitation is None:
             continue
         answer = read_answer(name, we, relay, listing)
-        if answer is not None and answer.is_proven:
+        if answer is None or not answer.is_proven:
+            continue
+        try:
             found.append(Confirmed(confirm(answer, we, relay, runtime), answer.url))
-            change_state(runtime, lambda state, name=name: state.with_peer(name, {"answer": None}))  # type: ignore[misc]
-    return found
+        except KeyProblem as problem:
+            problems.append(f"'{name}' has answered, and cannot be paired: {_told(problem)}")
+            continue
+        change_state(runtime, lambda state, name=name: state.with_peer(name, {"answer": None}))  # type: ignore[misc]
+    return found, problems
+
+
+def _told(problem: KeyProblem) -> str:
+    return f"{problem.message}; {problem.hint}" if problem.hint else problem.message
 
 
 def answer_of(name: str, we: Ourselves, relay: Transport) -> Answer:
