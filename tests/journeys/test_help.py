@@ -1,8 +1,10 @@
 """Help is true: every command has it, it names the command's line, and its examples work as printed."""
 
 import json
+import os
 import re
 import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,9 @@ import pytest
 
 from alive_p2p.cli.keys import keys
 from alive_p2p.cli.program import COMMANDS
+from alive_p2p.cli.relay import relay
+from alive_p2p.cli.relay_peers import peers
+from relay.people import Person
 from worlds import NOVA, make_world, plant
 
 Run = Callable[..., "object"]
@@ -29,7 +34,70 @@ def test_the_overview_names_every_command(run: Run) -> None:
     assert all(re.search(rf"^  {re.escape(name)} ", out, re.MULTILINE) for name in COMMANDS)
 
 
-_ALL = [*COMMANDS, *(f"keys {name}" for name in keys.commands)]
+_RELAY = [
+    "relay",
+    *(f"relay {name}" for name in relay.commands),
+    *(f"relay peers {name}" for name in peers.commands),
+]
+_ALL = [*(name for name in COMMANDS if name != "relay"), *(f"keys {name}" for name in keys.commands)]
+
+
+def _shell(example: str, program: str, home: Path, cwd: Path, **environ: str) -> subprocess.CompletedProcess[bytes]:
+    """Run an example as it stands, in a shell whose `alive-p2p` says yes where a person would."""
+    stand_in = home / "bin" / "alive-p2p"
+    stand_in.parent.mkdir(exist_ok=True)
+    stand_in.write_text(f"#!/bin/sh\nexec '{program}' \"$@\"\n", encoding="utf-8")
+    stand_in.chmod(0o755)
+    env = {"PATH": f"{stand_in.parent}:{os.environ['PATH']}", "HOME": str(home), **environ}
+    return subprocess.run(
+        ["sh", "-euc", f"alive-p2p {example}"],
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+
+
+def _made_ready(example: str, alice: Person, ben: Person) -> str:
+    """Bring two people as far as an example of alice's takes them to be; the example as she would type it then."""
+    world = alice.world
+    if "setup" in example:
+        return example
+    alice.set_up()
+    ben.set_up()
+    if "accept" in example:
+        (world / "code.txt").write_text(ben.invite("alice").encode(), encoding="ascii")
+        return example if "code.txt" in example else f"{example} - < code.txt"  # pasted at the prompt
+    if "invite" in example:
+        return example
+    ben.accept(alice.invite("ben"))
+    if "confirm" not in example:
+        alice.confirm()
+    if "nova-station.walnut" in example:
+        alice.packed().rename(world / "nova-station.walnut")
+    if any(word in example for word in ("pull", "decline")):
+        ben.push("alice")
+    if "recall" in example:
+        alice.push("ben")
+    if match := re.search(r"\d{8}-\d{6}-[0-9a-f]{8}\.walnut", example):
+        folder = (ben if "recall" in example else alice).relay_folder / "inbox"
+        (deposit,) = folder.glob("*/*.walnut")
+        example = example.replace(match.group(), deposit.name)
+    return f"{example} --yes" if example.endswith("relay pull") else example  # what a person answers at the prompt
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the examples are for a POSIX shell")
+@pytest.mark.parametrize("command", [one for one in _RELAY if one != "relay peers trust"])  # only at a terminal
+def test_the_examples_of_relays_work_as_printed(command: str, run: Run, program: str, tmp_path: Path) -> None:
+    """Each with two people who are as far as the example takes them to be."""
+    examples = re.findall(r"^\s+alive-p2p (.+)$", run(*command.split(), "--help").out, re.MULTILINE)
+    assert examples, "a command without an example"
+    for number, example in enumerate(examples):
+        alice, ben = (Person(name, tmp_path / str(number)) for name in ("alice", "ben"))
+        typed = _made_ready(example, alice, ben)
+        done = _shell(typed, program, alice.world.parent, alice.world, GH_USER="alice")
+        assert done.returncode == 0, f"{typed}: {done.stderr.decode()}"
 
 
 @pytest.mark.parametrize("command", _ALL)

@@ -1,0 +1,534 @@
+"""A peer who misbehaves, and others who may write to a relay (relay.md §4).
+
+Everybody who may write to a relay may write anything into it, so nothing is believed because of where it lies. What must
+not follow is a receive, a trusted key, or a name that somebody else has chosen.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alive_p2p import files
+from alive_p2p.errors import AliveP2PError, RelayError
+from alive_p2p.keys.keyring import Keyring
+from alive_p2p.keys.public import KeyProblem
+from alive_p2p.package.envelopes.sealing import Seal, sealed
+from alive_p2p.package.reader import PackageReader
+from alive_p2p.relay import documents, mailbox, outbox, pairing
+from alive_p2p.relay import peers as by_hand
+from alive_p2p.relay.answers import read_answer
+from alive_p2p.relay.code import Code, decode
+from alive_p2p.relay.status import status
+from alive_p2p.relay.transports.base import Put
+from alive_p2p.sharing.sent import SentRegister
+from relay.people import Person, key_of
+from worlds import tree_of
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> dict[str, Person]:
+    """Alice and Ben, Alice and Mallory are peers; Mallory may write to both relays."""
+    made = {name: Person(name, tmp_path).set_up() for name in ("alice", "ben", "mallory")}
+    made["alice"].pair(made["ben"])
+    made["alice"].pair(made["mallory"])
+    made["ben"].pair(made["mallory"])
+    return made
+
+
+@pytest.fixture
+def alice(people: dict[str, Person]) -> Person:
+    return people["alice"]
+
+
+@pytest.fixture
+def ben(people: dict[str, Person]) -> Person:
+    return people["ben"]
+
+
+@pytest.fixture
+def mallory(people: dict[str, Person]) -> Person:
+    return people["mallory"]
+
+
+def deposit_of(sender: Person, receiver: Person) -> tuple[Path, Path]:
+    """What a sender has just left in the receiver's relay: the package and its note."""
+    (package,) = (receiver.relay_folder / "inbox" / sender.name).glob("*.walnut")
+    return package, package.with_suffix(".note")
+
+
+def held(person: Person) -> str:
+    """The one package that waits, and is not received: why."""
+    before = tree_of(person.world)
+    (pulled,) = person.pull()
+    assert pulled.status in {"held", "failed"}
+    received = {
+        path for path in tree_of(person.world).keys() - before.keys() if "nova" in path and "walnut" not in path
+    }
+    assert received == set()
+    assert len(person.waiting()) == 1, "it is still there"
+    return str(pulled.error)
+
+
+# --- packages ------------------------------------------------------------------------------------------------
+
+
+def test_what_was_meant_for_another_is_not_received(alice: Person, ben: Person, mallory: Person) -> None:
+    """Mallory passes on, in her own name's folder or Ben's, what Ben had sent to her."""
+    ben.push("mallory")
+    package, note = deposit_of(ben, mallory)
+    folder = alice.relay_folder / "inbox" / "ben"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(package, folder / package.name)
+    shutil.copy(note, folder / note.name)
+    assert "not sealed for you" in held(alice)
+
+
+def test_what_was_received_before_is_not_received_again(alice: Person, ben: Person, mallory: Person) -> None:
+    """Played back with its note it is here already; it does no harm, and goes."""
+    ben.push("alice")
+    package, note = deposit_of(ben, alice)
+    kept = [(one.name, one.read_bytes()) for one in (package, note)]
+    assert [one.status for one in alice.pull()] == ["received"]
+    before = tree_of(alice.world / "03_Inbox" / "nova")
+    for name, data in kept:
+        (alice.relay_folder / "inbox" / "ben" / f"x-{name}").write_bytes(data)
+    assert [one.status for one in alice.pull()] == ["here"]
+    assert tree_of(alice.world / "03_Inbox" / "nova") == before
+    assert alice.waiting() == []
+
+
+def test_a_package_without_a_note_is_not_received(alice: Person, ben: Person) -> None:
+    """However well it is signed."""
+    ben.push("alice")
+    deposit_of(ben, alice)[1].unlink()
+    assert "no delivery note" in held(alice)
+
+
+def test_a_package_in_the_place_of_another_is_not_received(alice: Person, ben: Person, mallory: Person) -> None:
+    """The note is about the file that was sent, and no other."""
+    mallory.push("alice")
+    ben.push("alice")
+    hers, its_note = deposit_of(mallory, alice)
+    theirs, _ = deposit_of(ben, alice)
+    shutil.copy(hers, theirs)
+    hers.unlink()
+    its_note.unlink()
+    assert "not the file that its delivery note is about" in held(alice)
+
+
+def test_a_package_in_somebody_elses_folder_is_not_theirs(alice: Person, ben: Person, mallory: Person) -> None:
+    """Mallory signs for herself and puts it into Ben's folder."""
+    mallory.push("alice")
+    folder = alice.relay_folder / "inbox" / "ben"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in deposit_of(mallory, alice):
+        path.rename(folder / path.name)
+    assert "is signed by 'mallory'" in held(alice)
+
+
+def test_a_note_in_anothers_name_is_worth_nothing(alice: Person, ben: Person, mallory: Person) -> None:
+    """Signed by Mallory, it says that it is from Ben."""
+    mallory.push("alice")
+    package, note = deposit_of(mallory, alice)
+    said = {
+        "type": "delivery",
+        "from": "ben",
+        "to": "alice",
+        "file_sha256": files.sha256(package.read_bytes()),
+        "import_id": "0" * 64,
+        "sent_at": "2026-04-07T10:15:00Z",
+    }
+    data = documents.signed(said, mallory.we.key)
+    note.write_bytes(documents.sealed_for(data, mallory.we.keyring.peer("alice")))
+    assert "not signed by 'mallory' (other-signer)" in held(alice)
+
+
+def test_another_package_than_the_note_says_is_not_received(alice: Person, mallory: Person) -> None:
+    """The file is the one that the note names; what is inside is not."""
+    mallory.push("alice")
+    package, note = deposit_of(mallory, alice)
+    said = {
+        "type": "delivery",
+        "from": "mallory",
+        "to": "alice",
+        "file_sha256": files.sha256(package.read_bytes()),
+        "import_id": "0" * 64,
+        "sent_at": "2026-04-07T10:15:00Z",
+    }
+    note.write_bytes(documents.sealed_for(documents.signed(said, mallory.we.key), mallory.we.keyring.peer("alice")))
+    assert "another package than its delivery note says" in held(alice)
+
+
+def test_a_package_that_somebody_else_has_signed_is_not_received(alice: Person, ben: Person, mallory: Person) -> None:
+    """Mallory delivers, in her own name, what Ben has signed and she has sealed anew for Alice."""
+    plain = ben.packed(signing_key=ben.we.key)
+    we = mallory.we
+    with pytest.raises(RelayError, match="you are 'mallory'"):
+        outbox.queue(plain, we.keyring.peer("alice"), we, mallory.runtime)
+    # And where she goes round her own program:
+    folder = alice.relay_folder / "inbox" / "mallory"
+    folder.mkdir(parents=True, exist_ok=True)
+    package = folder / "20260407-101500-00000000.walnut"
+    peer = we.keyring.peer("alice")
+    with (
+        package.open("wb") as output,
+        sealed(output, Seal(documents.envelope_for_peer(peer), public_keys=(peer.public,)), 0) as to,
+    ):
+        to.write(plain.read_bytes())
+
+    with PackageReader(plain) as reader:
+        import_id = reader.read_manifest().import_id
+    said = {
+        "type": "delivery",
+        "from": "mallory",
+        "to": "alice",
+        "file_sha256": files.sha256(package.read_bytes()),
+        "import_id": import_id,
+        "sent_at": "2026-04-07T10:15:00Z",
+    }
+    note = documents.sealed_for(documents.signed(said, we.key), peer)
+    package.with_suffix(".note").write_bytes(note)
+    assert "not signed by 'mallory', who has delivered it" in held(alice)
+
+
+@pytest.mark.parametrize("data", [b"", b"junk", b"age-encryption.org/v1\n", b"\x1f\x8b", b"{}" * 90_000])
+def test_junk_for_a_note_is_told(alice: Person, ben: Person, data: bytes) -> None:
+    """Nothing of it is a traceback."""
+    ben.push("alice")
+    deposit_of(ben, alice)[1].write_bytes(data)
+    held(alice)
+
+
+def test_a_flooded_folder_does_not_hide_others(alice: Person, ben: Person, mallory: Person) -> None:
+    """Of one peer only so many are looked at; the rest is told, and others are received."""
+    folder = alice.relay_folder / "inbox" / "mallory"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(300):
+        (folder / f"20260407-101500-{number:08x}.walnut").write_bytes(b"junk")
+    ben.push("alice")
+    done = alice.pull()
+    assert [one.status for one in done if one.waiting.deposit.folder == "ben"] == ["received"]
+    assert len([one for one in done if "there are more than 200" in str(one.error)]) == 100
+
+
+def test_a_package_over_the_limit_is_not_fetched(alice: Person, ben: Person) -> None:
+    """It stays, with the reason."""
+    ben.push("alice")
+    (pulled,) = alice.pull(limit=1000)
+    assert "larger than 1,000 bytes" in str(pulled.error)
+    assert not (alice.world / "03_Inbox" / "ben").exists() or list((alice.world / "03_Inbox" / "ben").iterdir()) == []
+
+
+def test_a_link_in_a_relay_leads_nowhere(alice: Person, ben: Person, tmp_path: Path) -> None:
+    """Neither a package nor a folder that is one is read, written through or removed through."""
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "20260407-101500-00000000.walnut").write_bytes(b"secret")
+    inbox = alice.relay_folder / "inbox"
+    shutil.rmtree(inbox / "ben")
+    (inbox / "ben").symlink_to(secret, target_is_directory=True)
+    assert alice.pull() == []
+    with pytest.raises(RelayError, match="is a link"):
+        ben.reach(alice.url).change([Put("inbox/ben/x.walnut", b"x")])
+    alice.relay.change(removes=["inbox/ben/20260407-101500-00000000.walnut"])
+    assert [path.name for path in secret.iterdir()] == ["20260407-101500-00000000.walnut"]
+
+
+def test_a_nobody_is_told_and_not_received(alice: Person) -> None:
+    """A folder of a name that nobody has."""
+    folder = alice.relay_folder / "inbox" / "eve"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "20260407-101500-00000000.walnut").write_bytes(b"junk")
+    assert "nobody of that name is your peer" in held(alice)
+
+
+# --- keys ----------------------------------------------------------------------------------------------------
+
+
+def test_a_key_that_was_replaced_in_a_relay_is_told_and_not_used(alice: Person, ben: Person, mallory: Person) -> None:
+    """What is sealed is sealed for the pinned key; the other one needs a person."""
+    pinned = alice.we.keyring.peer("ben").public
+    (ben.relay_folder / "keys" / "ben.pem").write_bytes(mallory.we.key.public.pem())
+    assert alice.probe().peers["ben"]["other_key"] == mallory.we.key.public.fingerprint
+    assert alice.we.keyring.peer("ben").public == pinned
+    alice.push("ben")
+    assert [one.status for one in ben.pull()] == ["received"]
+    assert alice.probe().peers["ben"]["other_key"] == mallory.we.key.public.fingerprint
+    ben.set_up()  # repairs it
+    assert (ben.relay_folder / "keys" / "ben.pem").read_bytes() == ben.we.key.public.pem()
+    assert alice.probe().peers["ben"]["other_key"] is None
+
+
+def test_a_key_of_ours_that_was_replaced_is_repaired_and_told(alice: Person, mallory: Person) -> None:
+    """By the next setup."""
+    from alive_p2p.relay.own_relay import setup
+
+    (alice.relay_folder / "keys" / "alice.pem").write_bytes(mallory.we.key.public.pem())
+    result = setup(alice.url, alice.runtime, alice.reach)
+    assert any("was not yours" in warning for warning in result.warnings)
+    assert setup(alice.url, alice.runtime, alice.reach).made == ()
+
+
+def test_a_relay_of_another_is_not_made_ours(alice: Person, tmp_path: Path) -> None:
+    """Nobody becomes the owner of a relay by setting it up again."""
+    from alive_p2p.relay.own_relay import setup
+
+    eve = Person("eve", tmp_path)
+    before = tree_of(alice.relay_folder)
+    with pytest.raises(RelayError, match="relay of 'alice'"):
+        setup(alice.url, eve.runtime, eve.reach)
+    assert tree_of(alice.relay_folder) == before
+
+
+# --- receipts ------------------------------------------------------------------------------------------------
+
+
+def test_a_receipt_that_somebody_else_has_written_counts_for_nothing(
+    alice: Person, ben: Person, mallory: Person
+) -> None:
+    """Mallory says in Ben's relay that Ben has applied it."""
+    alice.push("ben")
+    (delivery,) = SentRegister.read(alice.runtime).deliveries
+    said = {
+        "type": "receipt",
+        "from": "ben",
+        "to": "alice",
+        "import_id": delivery["import_id"],
+        "deposit": delivery["deposit"].rpartition("/")[2],
+        "status": "applied",
+        "at": "2026-04-07T10:15:00Z",
+        "bundles": [],
+    }
+    data = documents.sealed_for(documents.signed(said, mallory.we.key), mallory.we.keyring.peer("alice"))
+    ben.relay.change([Put("receipts/alice/00000000.sealed", data), Put("receipts/alice/junk.sealed", b"junk")])
+    assert alice.probe().advanced == ()
+    assert [one["status"] for one in SentRegister.read(alice.runtime).deliveries] == ["sent"]
+
+
+def test_a_receipt_never_goes_back(alice: Person, ben: Person) -> None:
+    """What was applied is not declined afterwards."""
+    from alive_p2p.relay.receipts import make_receipt
+
+    alice.push("ben")
+    ben.pull()
+    alice.probe()
+    (delivery,) = SentRegister.read(alice.runtime).deliveries
+    we = ben.we
+    late = make_receipt(
+        delivery["deposit"], delivery["import_id"], "declined", [], we.keyring.peer("alice"), "alice", we, ben.runtime
+    )
+    ben.relay.change([late])
+    assert alice.probe().advanced == ()
+    assert [one["status"] for one in SentRegister.read(alice.runtime).deliveries] == ["applied"]
+
+
+def test_what_was_removed_without_a_receipt_is_told(alice: Person, ben: Person) -> None:
+    """Whoever removed it."""
+    alice.push("ben")
+    for path in deposit_of(alice, ben):
+        path.unlink()
+    alice.probe()
+    assert [one["status"] for one in SentRegister.read(alice.runtime).deliveries] == ["gone"]
+
+
+# --- pairing -------------------------------------------------------------------------------------------------
+
+
+def code_of(call: Callable[[], object]) -> str:
+    with pytest.raises(AliveP2PError) as refused:
+        call()
+    return refused.value.code
+
+
+def test_a_mistyped_code_is_told(alice: Person) -> None:
+    """Every letter that is wrong or missing, and not only where it happens to matter."""
+    word = alice.invite("carol").encode()
+    assert decode(f"  {word[:40]}\n  {word[40:]}\n") == decode(word)
+    for at in range(7, len(word), 5):
+        other = "A" if word[at] != "A" else "B"
+        assert code_of(lambda at=at, other=other: decode(word[:at] + other + word[at + 1 :])) == "bad-code"
+    for text in ("", "alive1-", word[:-1], word[:-9], "https://example.org", word.replace("alive1", "alive2")):
+        assert code_of(lambda text=text: decode(text)) == "bad-code"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ext::sh -c true", "--upload-pack=true", "folder:relative", "http://example.org/x", "a\nb", "git@-oProxy:x", ""],
+)
+def test_a_code_with_an_address_that_runs_something_is_refused(alice: Person, tmp_path: Path, url: str) -> None:
+    """Before anything is reached."""
+    eve = Person("eve", tmp_path).set_up()
+    word = Code(url, "alice", "eve", "0" * 64, ("age",), bytes(16)).encode()
+    assert code_of(lambda: eve.accept(decode(word))) in {"bad-address", "bad-code"}
+
+
+def test_a_code_whose_key_is_not_the_one_in_the_relay_pins_nothing(
+    alice: Person, mallory: Person, tmp_path: Path
+) -> None:
+    """The relay was tampered with, or the code was."""
+    carol = Person("carol", tmp_path).set_up()
+    code = alice.invite("carol")
+    (alice.relay_folder / "keys" / "alice.pem").write_bytes(mallory.we.key.public.pem())
+    assert code_of(lambda: carol.accept(code)) == "key-mismatch"
+    assert dict(Keyring.load(carol.runtime).peers) == {}
+    assert carol.we.config.peers == {}
+
+
+def test_our_own_code_is_not_for_us(alice: Person) -> None:
+    """It says what to do with it."""
+    assert code_of(lambda: alice.accept(alice.invite("carol"))) == "own-code"
+
+
+def test_an_answer_of_somebody_without_the_code_waits_for_a_person(
+    alice: Person, mallory: Person, tmp_path: Path
+) -> None:
+    """It is signed and well formed; only whoever got the code can prove it."""
+    carol = Person("carol", tmp_path).set_up()
+    code = alice.invite("carol")
+    forged = replace(code, secret=bytes(16))
+    carol.accept(forged)
+    assert alice.confirm() == []
+    assert "carol" not in alice.we.keyring.peers
+    assert alice.probe().peers["carol"]["answer"]["is_proven"] is False
+    (seen,) = (one for one in status(alice.runtime, alice.we.keyring).peers if one.name == "carol")
+    assert seen.state == "to-confirm"
+    we, relay = alice.we, alice.relay
+    answer = by_hand.answer_of("carol", we, relay)
+    assert code_of(lambda: pairing.require_fingerprint(answer.public, mallory.we.key.public.fingerprint)) == (
+        "other-fingerprint"
+    )
+    pairing.require_fingerprint(answer.public, carol.we.key.public.fingerprint.upper())
+    carol.accept(code)  # the real one
+    assert [one.peer.name for one in alice.confirm()] == ["carol"]
+
+
+@pytest.mark.parametrize(
+    "change", ["from", "to", "relay", "inbox", "public_key", "accepts", "hmac_sha256", "signature"]
+)
+def test_an_answer_that_was_changed_on_its_way_pins_nothing(
+    alice: Person, mallory: Person, tmp_path: Path, change: str
+) -> None:
+    """Whatever field it is; some make it no answer at all, and none makes it a proven one."""
+    carol = Person("carol", tmp_path).set_up()
+    carol.accept(alice.invite("carol"))
+    place = alice.relay_folder / mailbox.answer("carol")
+    document: dict[str, Any] = json.loads(place.read_bytes())
+    other = {
+        "from": "mallory",
+        "to": "mallory",
+        "relay": mallory.url,
+        "inbox": "mallory",
+        "public_key": "".join(mallory.we.key.public.pem().decode().splitlines()[1:-1]),
+        "accepts": ["rsa"],
+        "hmac_sha256": "0" * 64,
+        "signature": {},
+    }
+    document[change] = other[change]
+    place.write_bytes(json.dumps(document).encode())
+    assert alice.confirm() == []
+    assert "carol" not in alice.we.keyring.peers
+
+
+def test_an_answer_that_was_signed_again_by_another_pins_nothing(
+    alice: Person, mallory: Person, tmp_path: Path
+) -> None:
+    """Mallory takes Carol's answer, puts her own key into it and signs that."""
+    carol = Person("carol", tmp_path).set_up()
+    carol.accept(alice.invite("carol"))
+    place = alice.relay_folder / mailbox.answer("carol")
+    document: dict[str, Any] = json.loads(place.read_bytes())
+    hmac = document.pop("hmac_sha256")
+    document["public_key"] = "".join(mallory.we.key.public.pem().decode().splitlines()[1:-1])
+    signed = json.loads(documents.signed(document, mallory.we.key))
+    place.write_bytes(json.dumps({**signed, "hmac_sha256": hmac}).encode())
+    assert alice.confirm() == []
+    answer = read_answer("carol", alice.we, alice.relay, alice.relay.list())
+    assert answer is not None
+    assert not answer.is_proven
+
+
+def test_a_code_is_good_for_one_answer(alice: Person, tmp_path: Path) -> None:
+    """Used once, it pins nobody else."""
+    carol, eve = (Person(name, tmp_path).set_up() for name in ("carol", "eve"))
+    code = alice.invite("carol")
+    carol.accept(code)
+    alice.confirm()
+    eve.accept(code)
+    assert alice.confirm() == []
+    assert alice.we.keyring.peer("carol").public == carol.we.key.public
+    assert code_of(lambda: alice.invite("carol")) == "paired-already"
+
+
+def test_inviting_twice_gives_the_same_code(alice: Person) -> None:
+    """Until it is answered."""
+    assert alice.invite("carol") == alice.invite("carol")
+
+
+def test_accepting_twice_changes_nothing(alice: Person, tmp_path: Path) -> None:
+    """Also after it was confirmed."""
+    carol = Person("carol", tmp_path).set_up()
+    code = alice.invite("carol")
+    carol.accept(code)
+    alice.confirm()
+    carol.accept(code)
+    assert alice.confirm() == []
+    assert carol.we.keyring.peer("alice").status == "paired"
+
+
+def test_removed_and_invited_again(alice: Person, ben: Person) -> None:
+    """In between what they sign is refused; afterwards they are peers as before."""
+    by_hand.remove("ben", alice.runtime, alice.relay)
+    assert alice.we.keyring.peer("ben").status == "revoked"
+    assert alice.relay.list().below("inbox/ben") == []
+    ben.push("alice")
+    assert "nobody of that name" in held(alice)
+    for path in deposit_of(ben, alice):
+        path.unlink()
+    ben.accept(alice.invite("ben"))
+    assert [one.peer.status for one in alice.confirm()] == ["paired"]
+    ben.push("alice")
+    assert [one.status for one in alice.pull()] == ["received"]
+
+
+def test_a_key_that_is_known_by_another_name_gets_the_name_of_the_invitation(alice: Person, tmp_path: Path) -> None:
+    """Where it was only imported; a peer with a relay keeps its name, and it is said."""
+    carol = Person("carol", tmp_path).set_up()
+    Keyring.load(alice.runtime).import_peer("caroline", key_of("carol").public.pem())
+    carol.accept(alice.invite("carol"))
+    assert [one.peer.name for one in alice.confirm()] == ["carol"]
+    assert "caroline" not in alice.we.keyring.peers
+    dave = Person("dave", tmp_path).set_up()
+    Keyring.load(dave.runtime).install(key_of("carol"), overwrite=True)
+    shutil.rmtree(dave.relay_folder)
+    dave.set_up()
+    dave.accept(alice.invite("dave"))
+    relay = alice.relay
+    confirmed, problems = by_hand.confirm_proven(alice.we, relay, relay.list(), alice.runtime)
+    assert confirmed == []
+    assert "pinned already, as the key of 'carol'" in problems[0]
+
+
+def test_a_peer_by_another_name_goes_on_as_before(alice: Person, ben: Person) -> None:
+    """Only here it is called something else; its folder in our relay stays."""
+    by_hand.rename("ben", "benjamin", alice.runtime)
+    ben.push("alice")
+    assert [one.status for one in alice.pull()] == ["received"]
+    alice.push("benjamin")
+    assert [one.status for one in ben.pull()] == ["received"]
+    assert [one["status"] for one in alice.probe().advanced] == ["applied"]
+    with pytest.raises(RelayError, match="called 'benjamin' already"):
+        by_hand.rename("mallory", "benjamin", alice.runtime)
+
+
+def test_trust_pins_another_key_on_purpose(alice: Person, ben: Person, mallory: Person) -> None:
+    """The old one counts for nothing any more."""
+    with pytest.raises(KeyProblem):
+        by_hand.trust("ben", mallory.we.key.public, alice.runtime)
+    fresh = key_of("ben, later").public
+    assert by_hand.trust("ben", fresh, alice.runtime).public == fresh
+    assert alice.we.keyring.find(ben.we.key.public.pubkey_id) is None
