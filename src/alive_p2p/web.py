@@ -164,14 +164,10 @@ class _Exchange:
 
 def _problem(reason: object) -> WebError:
     """The error for what the library, or the system, says is the reason."""
+    words = (reason.strerror if isinstance(reason, OSError) else None) or str(reason) or type(reason).__name__
     if isinstance(reason, ssl.SSLError):
-        return WebError("bad-certificate", f"the connection cannot be trusted ({reason.reason or reason})")
-    if isinstance(reason, socket.gaierror):
-        return WebError("no-address", str(reason))
-    if isinstance(reason, ConnectionRefusedError):
-        return WebError("not-answering", str(reason))
+        return WebError("bad-certificate", f"the connection cannot be trusted ({reason.reason or words})")
     if isinstance(reason, TimeoutError):
         return WebError("slow", "it takes too long")
-    if isinstance(reason, ConnectionError):
-        return WebError("cut", str(reason))
-    return WebError("network", str(reason) or type(reason).__name__)
+    kinds = {socket.gaierror: "no-address", ConnectionRefusedError: "not-answering", ConnectionError: "cut"}
+    return WebError(next((kind for cause, kind in kinds.items() if isinstance(reason, cause)), "network"), words)
