@@ -41,6 +41,9 @@ def way(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+ONCE = pytest.mark.parametrize("way", ["rest"])
+"""For what is checked before anything is asked, or on what came back: it is the same in both ways."""
+
 As = Callable[..., Hosting]
 
 
@@ -233,6 +236,7 @@ def test_a_repository_that_has_moved_is_told(github: GitHub, ada: Person, as_: A
     "name",
     ["--hostname=example.org", "-x", ".x", "..", ".", "", "a/b", "a b", "x.git", "ä", "{owner}", "a" * 101, "a\n"],
 )
+@ONCE
 def test_what_cannot_be_a_name_is_not_asked_for(name: str, github: GitHub, ada: Person, as_: As) -> None:
     """GitHub would make something else of it, and programs an option."""
     assert refused_name(lambda: as_(ada).create(name)).code == "bad-repository-name"
@@ -260,6 +264,7 @@ def test_a_repository_named_like_an_option_is_one(github: GitHub, ada: Person, b
 @pytest.mark.parametrize(
     "login", ["", "-x", "--input", "a/b", "../user", "a b", "bén", "{owner}", "a" * 40, "ben\n", "?"]
 )
+@ONCE
 def test_what_cannot_be_a_login_is_not_asked_for(login: str, github: GitHub, ada: Person, as_: As) -> None:
     """It would become part of a path."""
     for call in (lambda: as_(ada).grant(RELAY, login), lambda: as_(ada).revoke(RELAY, login)):
@@ -361,6 +366,7 @@ def invitation(owner: str, full_name: str, inviter: Any, **more: Any) -> dict[st
         None,
     ],
 )
+@ONCE
 def test_what_only_looks_like_it_is_passed_over(forged: Any, github: GitHub, ben: Person, as_: As) -> None:
     """Whatever form it has."""
     github.wire.fail("GET", "/user/repository_invitations", 200, [forged])
@@ -389,6 +395,7 @@ def test_an_odd_invitation_is_not_accepted(odd: Any, words: str, github: GitHub,
 
 
 @pytest.mark.parametrize("number", [None, "7", -1, True, "../../user", 1.5])
+@ONCE
 def test_a_number_that_is_none_is_no_part_of_a_path(number: Any, github: GitHub, ben: Person, as_: As) -> None:
     """Not in what is accepted, and not in what is taken back."""
     github.wire.fail(
@@ -399,6 +406,22 @@ def test_a_number_that_is_none_is_no_part_of_a_path(number: Any, github: GitHub,
     github.wire.fail("GET", "/repos/ben/relay/invitations", 200, [{"id": number, "invitee": {"login": "kim"}}])
     assert refused(lambda: as_(ben).revoke("https://github.com/ben/relay", "kim")).code == "host-answer"
     assert {each.method for each in github.wire.log} == {"GET"}
+
+
+@ONCE
+def test_a_list_that_is_none_is_told(github: GitHub, ben: Person, as_: As) -> None:
+    """Nothing is accepted, and nothing taken for an empty one."""
+    for answer in ({"id": 7}, "", None):
+        github.wire.fail("GET", "/user/repository_invitations", 200, answer)
+        assert refused(lambda: as_(ben).accept(RELAY)).code == "host-answer"
+
+
+@ONCE
+def test_a_repository_that_is_none_is_told(github: GitHub, ada: Person, as_: As) -> None:
+    """What GitHub says of it has to have a name at least."""
+    for answer in ({}, [], {"owner": {"login": "ada"}, "name": "../x"}, {"owner": "ada", "name": "relay"}):
+        github.wire.fail("GET", "/repos/ada/relay", 200, answer)
+        assert refused(lambda: as_(ada).grant(RELAY, "ben")).code == "host-answer"
 
 
 def test_a_list_without_end_ends(github: GitHub, ben: Person, slept: list[float]) -> None:
@@ -486,12 +509,21 @@ def test_every_refusal_is_an_error_of_its_own(
         "",
     ],
 )
+@ONCE
 def test_where_to_log_in_is_only_the_host_itself(url: str, github: GitHub, ada: Person, as_: As) -> None:
     """A person is about to type a password there."""
     github.wire.fail("GET", "/user", 403, say("SAML"), {"X-GitHub-SSO": f"required; url={url}"})
     error = refused(as_(ada).login)
     assert error.code == "host-sso"
     assert "://" not in str(error.hint)
+
+
+def test_a_404_where_none_belongs_is_told(github: GitHub, ada: Person, ben: Person, as_: As) -> None:
+    """The repository is there and ours, and all the same the host does not know it."""
+    github.wire.fail("PUT", "/repos/ada/relay/collaborators/ben", 404, say("Not Found"))
+    error = refused(lambda: as_(ada).grant(RELAY, "ben"))
+    assert error.code == "relay-missing"
+    assert "repo" in str(error.hint)
 
 
 def test_what_the_host_says_is_one_safe_line(github: GitHub, ada: Person, as_: As) -> None:
@@ -619,6 +651,7 @@ def test_a_pause_that_is_none_is_not_made(after: str, github: GitHub, ada: Perso
 
 
 @pytest.mark.parametrize("reset", ["", "soon", "9" * 40, "-1", "99999999999"])
+@ONCE
 def test_a_quota_without_a_sound_end_is_told_without_it(reset: str, github: GitHub, ada: Person, as_: As) -> None:
     """Nothing but an error of ours."""
     github.wire.fail(
@@ -738,10 +771,11 @@ def test_a_slow_host_is_given_up_on(
     github: GitHub, ada: Person, as_: As, slept: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once, because it has taken its time already."""
+    host = as_(ada)
     for module in (github_ways, github_gh):
         monkeypatch.setattr(module, "SECONDS", 0.3)
     github.wire.slow("GET", "/user", seconds=60)
-    error = refused(as_(ada).login)
+    error = refused(host.login)
     assert (error.code, slept) == ("relay-unreachable", [])
     assert "longer than 0.3 seconds" in error.message or "too long" in error.message
     github.stop()
@@ -899,6 +933,19 @@ def test_gh_is_chosen_where_it_has_a_login(github: GitHub, ada: Person, choose: 
     assert isinstance(choose(ada, "git@github.com:ben/relay")._way_if_any, Gh)
     assert choose(ada, "https://gitlab.com/ada/relay") is None
     assert choose(ada, "folder:/tmp/x") is None
+
+
+def test_a_login_that_gh_keeps_is_used(github: GitHub, ada: Person, choose: Callable[..., Any]) -> None:
+    """Without any token in the environment; what is wrong with it is mended with `gh`."""
+    require_gh(ada)
+    token = ada.environ.pop("GH_TOKEN")
+    hosts = Path(ada.environ["GH_CONFIG_DIR"]) / "hosts.yml"
+    hosts.write_text(f"github.com:\n    user: ada\n    oauth_token: {token}\n    git_protocol: ssh\n", encoding="utf-8")
+    assert choose(ada).create("relay") == "git@github.com:ada/relay.git"
+    github.wire.fail("GET", "/user", 401, say("Bad credentials"))
+    assert refused(choose(ada).login).hint == "run `gh auth login`"
+    github.wire.fail("GET", "/user", 403, headers={"X-OAuth-Scopes": "gist"})
+    assert refused(choose(ada).login).hint == "run `gh auth refresh -s repo`"
 
 
 def test_a_token_is_used_without_gh(github: GitHub, tmp_path: Path, choose: Callable[..., Any]) -> None:
