@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from key_making import ReadKey
 
+from alive_p2p import web
 from alive_p2p.errors import AliveP2PError, UsageError
 from alive_p2p.keys import published
 from alive_p2p.keys.public import PublicKey, load_public_key
@@ -66,7 +67,7 @@ def bad_host() -> Iterator[BadHost]:
     yield host
     host.close()
     for thread in threading.enumerate():  # what was given up on has ended now, as its host has
-        if thread.name == published.THREAD_NAME:
+        if thread.name == web.THREAD_NAME:
             thread.join(5)
 
 

@@ -1,7 +1,7 @@
 """A peer who misbehaves, and others who may write to a relay (relay.md §4).
 
-Everybody who may write to a relay may write anything into it, so nothing is believed because of where it lies. What must
-not follow is a receive, a trusted key, or a name that somebody else has chosen.
+Everybody who may write to a relay may write anything into it, so nothing is believed because of where it lies. What
+must not follow is a receive, a trusted key, or a name that somebody else has chosen.
 """
 
 import json

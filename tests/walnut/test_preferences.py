@@ -58,6 +58,8 @@ p2p:
         agent_files=("PROMPT.md",),
         require_signature=True,
         signing_key_path="~/key.pem",
+        relay_url="git@example.org:relay",
+        relay_token_env="TOKEN",
     )
     assert load(tmp_path, text) == expected
     assert load(tmp_path, b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()) == expected
@@ -142,6 +144,8 @@ def test_a_value_of_the_wrong_type_names_key_file_and_line(tmp_path: Path, text:
         "agent_files: 5",
         "relay: {url: [x]}",
         "relay: {token_env: 5}",
+        "relay: {token_env: 'MY TOKEN'}",
+        "relay: {token_env: $GH_TOKEN}",
         "limits: {inbox_files: many}",
         "limits: {inbox_bytes: -1}",
     ],
@@ -150,6 +154,22 @@ def test_a_setting_of_the_wrong_type_is_refused_wherever_it_is_used(tmp_path: Pa
     """Every known setting has a type, also those that only the relay or a receive looks at."""
     with pytest.raises(WalnutError):
         load(tmp_path, f"p2p:\n  {text}\n")
+
+
+def test_the_token_s_variable_has_a_default(tmp_path: Path) -> None:
+    """Also where the setting is there and says nothing."""
+    assert Preferences().relay_token_env == "GH_TOKEN"
+    for text in ("", "  relay:\n", "  relay: {token_env: }\n", "  relay: {token_env: '', url: ''}\n"):
+        read = load(tmp_path, f"p2p:\n{text}")
+        assert (read.relay_token_env, read.relay_url) == ("GH_TOKEN", None)
+
+
+@pytest.mark.parametrize("token", ["ghp_0123456789abcdef", "gho_x", "github_pat_11AAAA", "glpat-xyz"])
+def test_a_token_where_its_variable_belongs_is_refused_and_not_shown(tmp_path: Path, token: str) -> None:
+    """It would be looked up as a variable, and shown as the name of one that is not set."""
+    with pytest.raises(WalnutError, match="and not the token itself") as refused:
+        load(tmp_path, f"p2p:\n  relay: {{token_env: {token}}}\n")
+    assert token not in refused.value.message
 
 
 def test_an_unknown_setting_suggests_the_nearest(tmp_path: Path) -> None:

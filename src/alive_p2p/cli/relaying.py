@@ -9,6 +9,7 @@ from alive_p2p.cli.screen import field_line, grouped, human_size
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.relay import outbox
 from alive_p2p.relay.hosting.base import Hosting
+from alive_p2p.relay.hosting.choose import choose_hosting
 from alive_p2p.relay.ourselves import Ourselves, ourselves
 from alive_p2p.relay.outbox import Delivered
 from alive_p2p.relay.peers import Confirmed, confirm_proven
@@ -45,9 +46,9 @@ class Desk:
         """Access to a relay. Raises `RelayError`."""
         return reach(url, self.call.runtime, timeout_seconds=self.timeout_seconds)
 
-    def hosting(self, url: str | None = None) -> Hosting | None:  # noqa: ARG002  (until hosts are spoken to)
+    def hosting(self, url: str | None = None) -> Hosting | None:
         """The host of a relay at this address (or of a new one), where it has an API that we speak."""
-        return None
+        return choose_hosting(self.call.runtime, url)
 
     # -- done on the way ---------------------------------------------------------------------------------------
 

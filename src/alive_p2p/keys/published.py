@@ -4,26 +4,16 @@ They are a claim of the host, so they are shown with their fingerprints before t
 is hostile until it was read: it has so much time, so much room, and no say in where the keys come from.
 """
 
-import http.client
 import re
-import threading
-import urllib.error
-import urllib.parse
-import urllib.request
 from dataclasses import dataclass
 
 from alive_p2p.errors import AliveP2PError, UsageError
 from alive_p2p.keys.public import KeyProblem, PublicKey, load_public_keys
 from alive_p2p.runtime import Runtime
+from alive_p2p.web import Question, WebError, ask_host, is_safe_address
 
 DEADLINE_SECONDS = 20.0
 """For the whole answer, from looking the host's name up to the last byte."""
-
-THREAD_NAME = "fetch-published-keys"
-
-_LIMIT = 1 << 20
-_POLL_SECONDS = 0.05
-_THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True)
@@ -112,92 +102,29 @@ def _age_can_use(key: PublicKey) -> bool:
     return True
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Redirects are answers like any other: they would lead to another place's keys, or another login's."""
-
-    def http_error_302(self, *_: object) -> None:
-        return None
-
-    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302  # type: ignore[assignment]
-
-
 class _Download:
-    """One download, in a thread that can be given up on.
-
-    A name look-up, or a header that comes drop by drop, is ended in no other way.
-    """
+    """One download of keys."""
 
     def __init__(self, url: str, host: Host, login: str) -> None:
         self._url = url
         self._host = host
         self._login = login
-        self._outcome: bytes | BaseException | None = None
-        self._is_given_up = False
 
     def run(self, runtime: Runtime) -> bytes:
         """What the host answers. Raises `AliveP2PError`."""
-        self._check_address()
-        deadline = runtime.monotonic() + DEADLINE_SECONDS
-        thread = threading.Thread(target=self._keep_outcome, name=THREAD_NAME, daemon=True)
-        thread.start()
-        while thread.is_alive() and runtime.monotonic() < deadline:
-            thread.join(_POLL_SECONDS)
-        outcome = self._outcome  # taken before the thread is told to stop, which ends an answer early
-        self._is_given_up = True
-        if outcome is None:
-            raise self._unreachable(f"it took longer than {DEADLINE_SECONDS:g} seconds")
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
-
-    def _check_address(self) -> None:
-        try:
-            parts = urllib.parse.urlsplit(self._url)
-            is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
-        except ValueError:
-            is_safe = False
-        if not is_safe:
+        if not is_safe_address(self._url):
             raise UsageError(
                 "not-https",
                 f"keys are only fetched over https, and {self._host.variable} is another address",
                 untouched="everything",
             )
-
-    def _keep_outcome(self) -> None:
         try:
-            self._outcome = self._download()
-        except BaseException as error:  # noqa: BLE001  (raised again by whoever waits)
-            self._outcome = error
-
-    def _download(self) -> bytes:
-        request = urllib.request.Request(self._url, headers={"User-Agent": "alive-p2p"})  # noqa: S310  (checked)
-        try:
-            opener = urllib.request.build_opener(_NoRedirects)
-            with opener.open(request, timeout=DEADLINE_SECONDS) as answer:
-                return self._body(answer)
-        except urllib.error.HTTPError as error:
-            error.close()
-            raise self._refused(error.code) from None
-        except http.client.IncompleteRead:
-            raise self._unreachable("its answer was cut off") from None
-        except http.client.HTTPException:
-            raise self._unreachable("it does not answer as a web server does") from None
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", None)
-            raise self._unreachable(str(reason or type(error).__name__)) from None
-
-    def _body(self, answer: http.client.HTTPResponse) -> bytes:
+            answer = ask_host(Question(self._url), runtime, seconds=DEADLINE_SECONDS)
+        except WebError as problem:
+            raise self._unreachable(problem.message) from None
         if answer.status != 200:
             raise self._refused(answer.status)
-        promised = answer.length  # None where the host does not say
-        data = b""
-        while not self._is_given_up and (piece := answer.read1(1 << 16)):
-            data += piece
-            if len(data) > _LIMIT:
-                raise self._unreachable("its answer is larger than a megabyte")
-        if promised is not None and len(data) < promised:
-            raise self._unreachable("its answer was cut off")
-        return data
+        return answer.body
 
     def _refused(self, code: int) -> AliveP2PError:
         if code == 404:

@@ -4,6 +4,7 @@ A missing file or section means the defaults. A value of the wrong type is an er
 and the line: a setting that is silently ignored could be the one that was meant to keep something private.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,13 @@ from alive_p2p.globs import Pattern
 from alive_p2p.safe_yaml import KeyPath, UnsafeYamlError, Value
 from alive_p2p.text import nearest, one_line
 from alive_p2p.walnut import kernel
+
+TOKEN_ENV = "GH_TOKEN"  # noqa: S105  (the name of a variable)
+"""The variable with the token for a relay's host, where the preferences name no other one."""
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TOKEN = re.compile(r"(?:gh[a-z]|github_pat|glpat)[_-]")
+"""How tokens of git hosts begin: one that was written where the name of its variable belongs is not shown."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,9 @@ class Preferences:
         signing_key_path: another key to sign with than the relay's.
         inbox_files, inbox_bytes: how many packages of one peer are looked at in a relay, and how large one may be; None
             for the defaults.
+        relay_url: where our relay is to be, where it is not asked for otherwise.
+        relay_token_env: the environment variable with the token for the relay's host, where the host's own program
+            has no login.
         warnings: unknown settings, with the nearest known one.
     """
 
@@ -48,6 +59,8 @@ class Preferences:
     signing_key_path: str | None = None
     inbox_files: int | None = None
     inbox_bytes: int | None = None
+    relay_url: str | None = None
+    relay_token_env: str = TOKEN_ENV
     warnings: tuple[str, ...] = ()
 
 
@@ -121,19 +134,25 @@ class _Reader:
             signing_key_path=self._text(("p2p", "signing_key_path")),
             inbox_files=self._count(("p2p", "limits", "inbox_files")),
             inbox_bytes=self._count(("p2p", "limits", "inbox_bytes")),
+            relay_url=self._text(("p2p", "relay", "url")) or None,
+            relay_token_env=self._variable(("p2p", "relay", "token_env")) or TOKEN_ENV,
             warnings=tuple(self._unknown_keys()),
         )
 
     def _check_the_rest(self) -> None:
         """Settings that other parts of the program use: a wrong type is found here, on whatever command."""
         self._boolean(("p2p", "auto_receive"), default=False)
-        for path in (("p2p", "relay", "url"), ("p2p", "relay", "token_env")):
-            self._text(path)
 
     def _text(self, path: KeyPath) -> str | None:
         value = self._get(path)
         if value is not None and not isinstance(value, str):
             self._wrong(path, "text")
+        return value
+
+    def _variable(self, path: KeyPath) -> str | None:
+        value = self._text(path)
+        if value and (not _VARIABLE.fullmatch(value) or _TOKEN.match(value)):
+            self._wrong(path, "the name of an environment variable, and not the token itself")
         return value
 
     def _texts(self, path: KeyPath) -> tuple[str, ...]:
