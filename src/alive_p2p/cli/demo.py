@@ -1,7 +1,5 @@
 """`demo`: two people, two worlds, and the whole road between them, in a temporary folder with the real program."""
 
-import json
-import os
 import shlex
 import subprocess
 import sys
@@ -91,8 +89,8 @@ active_sessions:
     f"{_NOVA}/suppliers/acme/_kernel/key.md": "---\ntype: company\nsensitivity: restricted\n---\n\n# Acme\n",
 }
 _BEN = {".alive/preferences.yaml": "discovery_hints: false\n", "03_Inbox/.keep": "", "04_Ventures/.keep": ""}
-_MAIL = "../../mail"
-"""Where packages are left for each other, seen from either world."""
+_MAIL = "../../mailbox"
+"""Where the mailboxes lie, seen from either world."""
 
 
 @dataclass
@@ -116,7 +114,7 @@ class _Stage:
         self.screen.say()
         self.screen.say(text)
 
-    def run(self, person: str, command: str, *, expected: int = 0, shown: bool = True) -> str:
+    def run(self, person: str, command: str, *, expected: int = 0, typed: str | None = None) -> str:
         """Run one command line as a person, in their world, show what it prints, and return it."""
         home = self.folder / person
         environ = {**self.environ, "HOME": str(home), "GH_USER": person, "ALIVE_SESSION_ID": "demo"}
@@ -126,13 +124,13 @@ class _Stage:
             [sys.executable, "-m", "alive_p2p", *shlex.split(command)],
             cwd=home / "world",
             env=environ,
-            stdin=subprocess.DEVNULL,
+            input=b"" if typed is None else typed.encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
         )
         output = done.stdout.decode("utf-8", "replace").replace(str(self.folder), "…")
-        for line in output.splitlines() if shown else ():
+        for line in output.splitlines():
             self.screen.say(f"    {line}")
         self.steps.append({"person": person, "command": command, "exit_code": done.returncode, "output": output})
         if done.returncode != expected:
@@ -174,66 +172,64 @@ def _environment(runtime: Runtime) -> dict[str, str]:
 def _tell_the_story(stage: _Stage) -> None:
     alice = stage.make("alice", _ALICE)
     ben = stage.make("ben", _BEN)
-    mail = stage.folder / "mail"
-    mail.mkdir()
     nova = _NOVA
 
-    stage.tell("Alice and Ben each make a key, once, and give each other the public half.")
-    for person in ("alice", "ben"):
-        stage.run(person, "keys generate")
-        files.write_new(mail / f"{person}.pem", stage.run(person, "keys export", shown=False).encode())
-    for person, other in (("alice", "ben"), ("ben", "alice")):
-        stage.run(person, f"keys import {_MAIL}/{other}.pem --name {other}")
+    stage.tell("Alice makes a mailbox and invites Ben. What she sends him is one line, by any channel.")
+    stage.run("alice", f"relay setup --folder {_MAIL}-of-alice")
+    invited = stage.run("alice", "relay invite ben")
+    code = next(line for line in invited.splitlines() if line.startswith("alive1-"))
+
+    stage.tell("Ben pastes it. He has no mailbox yet, so that is made first. That was all: the two are peers.")
+    stage.run("ben", f"relay accept - --folder {_MAIL}-of-ben", typed=code)
 
     stage.tell("Alice looks at what would leave if she sent Ben a whole walnut.")
-    whole = f"create --scope full --walnut {nova} --recipient ben --preset outside"
+    whole = f"share --scope full --walnut {nova} --to ben --preset outside"
     stage.run("alice", f"{whole} --dry-run")
 
     stage.tell("A secret and a restricted bundle stop it; a yes does not get past them.")
-    stage.run("alice", f"{whole} --output {_MAIL}/nova.walnut --yes", expected=1)
+    stage.run("alice", f"{whole} --yes", expected=1)
 
-    stage.tell("She leaves both out. Her history stays as well, and so does whoever her key names: nobody vouched for")
-    stage.screen.say("Ben's key yet. The package is sealed for Ben, and signed.")
-    stage.run("alice", f"{whole} --exclude board-minutes/ --exclude deploy.md --output {_MAIL}/nova.walnut --yes")
+    stage.tell("She leaves both out. Her history stays as well. It is signed, sealed for Ben, and in his mailbox.")
+    stage.run("alice", f"{whole} --exclude board-minutes/ --exclude deploy.md --yes")
 
-    stage.tell("Ben got the file by mail. He looks at it, and checks it.")
-    stage.run("ben", f"info {_MAIL}/nova.walnut")
-    stage.run("ben", f"verify {_MAIL}/nova.walnut")
+    stage.tell("Ben sees that something has come, and receives it.")
+    stage.run("ben", "relay probe")
+    stage.run("ben", f"relay pull --target {nova} --yes")
 
-    stage.tell("He receives it; a second time there is nothing to do.")
-    stage.run("ben", f"receive {_MAIL}/nova.walnut --target {nova} --yes")
-    stage.run("ben", f"receive {_MAIL}/nova.walnut --target {nova} --yes")
+    stage.tell("Alice sees that it has arrived.")
+    stage.run("alice", "relay probe")
 
-    stage.tell("Both go on working. Alice adds a bundle; both have changed their key, and it is still the same walnut.")
-    _add(alice / nova / "launch-window" / "context.manifest.yaml", "goal: Find a launch window\nstatus: active\n")
-    _add(alice / nova / "launch-window" / "windows.md", "# Windows\n\nOctober looks good.\n")
+    stage.tell(
+        "Both go on working, on the same bundle and on their keys. Alice sends it again; Ben takes what changed."
+    )
+    review = "shielding-review"
+    _write(alice / nova / review / "draft.md", "# Shielding review\n\nWater, says Alice.\n")
+    _write(alice / nova / review / "costs.md", "# Costs\n\nWater pays for itself.\n")
+    _write(ben / nova / review / "draft.md", "# Shielding review\n\nRegolith, says Ben.\n")
     for world, line in ((alice, "\nAlice's own line.\n"), (ben, "\nBen's own line.\n")):
         key = world / nova / "_kernel" / "key.md"
         files.replace_file(key, key.read_bytes() + line.encode())
-    bundle = f"create --scope bundle --bundle launch-window --walnut {nova} --recipient ben"
-    stage.run("alice", f"{bundle} --output {_MAIL}/launch.walnut --yes")
-    stage.run("ben", f"receive {_MAIL}/launch.walnut --yes")
-    stage.run("ben", f"list-bundles --walnut {nova}")
+    stage.run("alice", f"share --scope bundle --bundle {review} --walnut {nova} --to ben --preset outside --yes")
+    stage.run("ben", "relay pull --update --yes")
 
-    stage.tell("Where everything came from can always be told, and what Ben changed since.")
-    files.replace_file(ben / nova / "launch-window" / "windows.md", b"# Windows\n\nNovember, says Ben.\n")
+    stage.tell("Nothing of either is lost: what both have changed lies side by side. And Ben could take it all back.")
+    stage.run("ben", f"undo --walnut {nova} --dry-run")
+
+    stage.tell("Where everything came from can always be told.")
     stage.run("ben", f"info --walnut {nova}")
 
     stage.tell("A package that was damaged on its way is refused, and nothing is touched.")
-    sent = (mail / "launch.walnut").read_bytes()
-    files.write_new(mail / "damaged.walnut", sent[: len(sent) * 2 // 3])
-    stage.run("ben", f"receive {_MAIL}/damaged.walnut --yes", expected=1)
+    received = max((ben / "03_Inbox" / ".received").glob("*.walnut")).read_bytes()
+    files.write_new(ben / "damaged.walnut", received[: len(received) * 2 // 3])
+    stage.run("ben", "receive damaged.walnut --yes", expected=1)
 
     stage.tell("Ben's log says what came, from whom, and when.")
     log = (ben / nova / "_kernel" / "log.md").read_text(encoding="utf-8")
     for line in log[log.index("\n## ") :].strip().splitlines():
         stage.screen.say(f"    {line}")
-    ledger = json.loads((ben / nova / "_kernel" / "imports.json").read_bytes())
-    stage.tell(f"And his ledger knows {len(ledger['imports'])} imports by their content.")
+    stage.tell("And this is how it stands between the two.")
+    stage.run("alice", "relay status")
 
 
-def _add(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_new(path, text.encode())
-    if os.name == "posix":
-        path.chmod(0o644)
+def _write(path: Path, text: str) -> None:
+    files.replace_file(path, text.encode(), mode=0o644)

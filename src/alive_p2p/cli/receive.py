@@ -33,7 +33,8 @@ Examples:
 
 
 @click.command(epilog=_RECEIVE_EPILOG)
-@click.argument("package", type=FOLDER)
+@click.argument("package", type=FOLDER, required=False)
+@click.option("--from-relay", is_flag=True, help="Receive what waits in your relay; as `relay pull --all`.")
 @click.option("--target", type=FOLDER, help="The walnut to make, or to add bundles to.")
 @click.option("--scope", type=click.Choice(["full", "bundle", "snapshot"]), help="Refuse a package of another scope.")
 @click.option("--bundle", "bundles", multiple=True, metavar="NAME", help="Only this bundle; repeatable.")
@@ -54,6 +55,8 @@ def receive(
     call: Call,
     /,
     *,
+    package: Path | None,
+    from_relay: bool,
     dry_run: bool,
     diff: bool,
     wait: float,
@@ -70,8 +73,19 @@ def receive(
     """
     if diff and not dry_run:
         raise UsageError("diff-without-dry-run", "`--diff` goes with `--dry-run`")
+    if from_relay:
+        if package is not None or dry_run or passphrase_env or passphrase_file or private_key:
+            raise UsageError("usage", "`--from-relay` goes without a file, a dry run, or something to open one with")
+        from alive_p2p.cli.relay_packages import pull_packages
+
+        request = ReceiveRequest(Path(), wait_seconds=wait, **options)
+        pull_packages(call, request, (), peer=None, every=True, world=None, only_fetch=False)
+        return
+    if package is None:
+        raise UsageError("usage", "name the package, or add `--from-relay`")
     opened_with = credentials(call, PassphraseFrom(passphrase_env, passphrase_file), private_key)
     request = ReceiveRequest(
+        package,
         wait_seconds=wait,
         credentials=opened_with,
         find_signer=find_signer(call),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alive_p2p.cli.options import FOLDER, Call, common, wait_option
-from alive_p2p.cli.receive import preview_lines, receive_document
+from alive_p2p.cli.changes import TOLD, change_lines, count_changes
+from alive_p2p.cli.receive import hidden_lines, preview_lines, receive_document
 from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, plural, short
 from alive_p2p.errors import RelayError, UsageError
@@ -194,7 +195,11 @@ def _show(call: Call, one: Pulled) -> None:
         names = [fate.folder for fate in plan.applied]
         if names:
             screen.say(field_line("bundles", short(", ".join(names))))
+        if plan.updates:
+            screen.say(field_line("changes", count_changes(plan.changes)))
         screen.say(field_line("import id", plan.manifest.import_id[:16]))
+        screen.lines(change_lines([one for one in plan.changes if one.fate in TOLD], every=True), result=False)
+        screen.lines(hidden_lines(plan.hidden), result=False)
         for path in plan.installation.renamed_agent_files:
             screen.note(f"  kept inert: '{path}' (an agent would obey it under its own name)")
         for warning in one.result.warnings:
