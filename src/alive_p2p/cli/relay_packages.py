@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alive_p2p.cli.options import FOLDER, Call, common, wait_option
 from alive_p2p.cli.changes import TOLD, change_lines, count_changes
+from alive_p2p.cli.options import FOLDER, Call, common, wait_option
 from alive_p2p.cli.receive import hidden_lines, preview_lines, receive_document
 from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, plural, short
