@@ -25,7 +25,8 @@ from urllib.parse import unquote
 from relay.github_rest import DOCS, Request, answer, rate_headers
 from relay.github_world import LARGEST_FILE, Repository, Token, World, environment, now
 from relay.persons import Person, make_person
-from relay.wire import Fault, Handler, Server, UnixServer, Wire
+from relay.serving import Handler, Server, UnixServer
+from relay.wire import Fault, Wire
 
 SCOPES = ("gist", "read:org", "repo")
 """What the login of `gh` asks for; deleting a repository needs `delete_repo` besides."""

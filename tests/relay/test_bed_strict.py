@@ -226,10 +226,28 @@ def test_a_peer_may_not_rewrite_or_remove(local: Relay) -> None:
     mine = local.commit({"inbox/ben/a.walnut": b"a"}, base)
     orphan = local.commit({**RELAY, "inbox/ben/a.walnut": b"a"})
     assert "only the owner rewrites history" in local.refused(f"+{orphan}:refs/heads/main")
-    assert "(hook declined)" in local.refused(":refs/heads/main") or "deletion" in local.refused(":refs/heads/main")
+    assert "(deletion of the current branch prohibited)" in local.refused(":refs/heads/main")
     for ref in ("refs/heads/other", "refs/tags/one", "refs/replace/" + base, "refs/notes/x"):
         assert "only the owner makes or changes" in local.refused(f"{mine}:{ref}")
     assert local.git("ls-remote", local.url, "refs/*").split() == [base, "refs/heads/main"]
+
+
+def test_what_is_not_ordinary_is_the_owners(local: Relay) -> None:
+    """A peer neither makes an ordinary file of it nor takes it away."""
+    local.person.environ["RELAY_USER"] = "ada"
+    base = local.commit({"inbox/ben/tool": ("100755", b"tool")}, local.fetch())
+    local.push(f"{base}:refs/heads/main")
+    local.person.environ["RELAY_USER"] = "ben"
+    for change in (b"tool", None):
+        commit = local.commit({"inbox/ben/tool": change}, base)
+        assert "'inbox/ben/tool' has to be an ordinary file" in local.refused(f"{commit}:refs/heads/main")
+
+
+def test_a_peer_does_not_begin_the_relay(local: Relay) -> None:
+    """While it is empty, its first commit is the owner's."""
+    local.person.git("update-ref", "-d", "refs/heads/main", cwd=Path(local.url))
+    commit = local.commit({"inbox/ben/a.walnut": b"a"})
+    assert "only the owner makes or removes the branch" in local.refused(f"{commit}:refs/heads/main")
 
 
 def test_a_merge_counts_by_what_it_changes(local: Relay) -> None:
