@@ -30,8 +30,10 @@ from alive_p2p.relay.transports.base import (
 )
 from alive_p2p.relay.transports.git_command import Git, QuotaError
 from alive_p2p.relay.transports.git_edit import Added, Plan, edited, plan_of, second_level
-from alive_p2p.relay.transports.git_host import Host, NotByNameError, WrongFormatError
-from alive_p2p.relay.transports.git_scratch import Listed, Scratch, is_object, scratch, sweep
+from alive_p2p.relay.transports.git_host import Host, NotByNameError, WrongFormatError, written
+from alive_p2p.relay.transports.git_listing import folder_at, listing
+from alive_p2p.relay.transports.git_scratch import Scratch, is_object, scratch, sweep
+from alive_p2p.relay.transports.git_small import SMALL, SmallFiles
 from alive_p2p.runtime import Runtime
 
 BRANCH = "main"
@@ -53,10 +55,7 @@ _LONGEST_PAUSE = 6.0
 
 _AT_GITHUB = SizeLimits(most=100 << 20, advised=35 << 20)
 _ELSEWHERE = SizeLimits(advised=35 << 20)
-_FILES = frozenset(["100644", "100755"])
 _BRANCH_NAME = re.compile(r"refs/heads/(?P<name>(?!-)(?!.*(?:\.\.|//))[\w./\-]+)")
-_WRITTEN = re.compile(rb"Writing objects: .*?, (?P<number>[\d.]+) (?P<unit>bytes|KiB|MiB|GiB)")
-_UNITS = {b"bytes": 1, b"KiB": 1 << 10, b"MiB": 1 << 20, b"GiB": 1 << 30}
 
 _T = TypeVar("_T")
 _random = random.SystemRandom()
@@ -99,6 +98,7 @@ class GitTransport:
         self._branch = branch
         self._format = "sha1"
         self._gives_by_name = True
+        self._small = SmallFiles()
         self.url = self._address.url
         self.sizes = sizes or (_AT_GITHUB if self._address.is_github else _ELSEWHERE)
         sweep(runtime)
@@ -123,27 +123,20 @@ class GitTransport:
         tip = self._fetch_tip(at, "blob:none" if depth is None else f"tree:{depth}")
         if tip is None:
             return Listing()
-        tree = self._tree_at(at, at.scratch.commit(tip)[0], folder)
+        tree = folder_at(at.scratch, at.scratch.commit(tip)[0], folder)
         if tree is None:
             return Listing()
         if depth is not None and not at.scratch.has_everything:
             self._fetch_folders(at, [tree])
-        return _listing(at.scratch.everything(tree, MOST_ENTRIES), folder)
-
-    def _tree_at(self, at: _At, tree: str, folder: str) -> str | None:
-        for segment in folder.split("/") if folder else ():
-            entry = at.scratch.tree(tree).get(segment.encode("utf-8", "surrogateescape"))
-            if entry is None or entry.kind != "tree":
-                return None
-            tree = entry.id
-        return tree
+        found = at.scratch.everything(tree, MOST_ENTRIES)
+        self._small.learn(found, folder, tree)
+        return listing(found, folder)
 
     def read(self, entry: Entry, output: BinaryIO, *, limit: int, progress: Progress | None = None) -> None:
         """Fetch what `list` has told of: by the name of its content, which git checks when it arrives."""
         if refusal(entry.name) is not None or not is_object(entry.version):
             raise gone(entry)
-        if len(entry.version) == 64:
-            self._format = "sha256"
+        self._format = _format_of(entry)
         failures: list[OSError] = []
 
         def write(data: bytes) -> None:
@@ -154,9 +147,24 @@ class GitTransport:
                 raise _OutputError from error
 
         try:
-            self._tried(lambda at: self._read(at, entry, write, limit, progress))
+            if limit > SMALL or not self._read_small(entry, write, limit, progress):
+                self._tried(lambda at: self._read(at, entry, write, limit, progress))
         except _OutputError:
             raise failures[0] from None
+
+    def _read_small(self, entry: Entry, write: Callable[[bytes], None], limit: int, progress: Progress | None) -> bool:
+        """Read a file that has come with others, or comes with them now; whether it has."""
+        data = self._small.content(entry)
+        if data is None and self._gives_by_name:
+            data = self._tried(lambda at: self._small.fetch(entry, at.host, at.scratch))
+        if data is None:
+            return False
+        if len(data) > limit:
+            raise over_limit(entry, limit)
+        write(data)
+        if progress is not None:
+            progress(len(data), len(data))
+        return True
 
     def _read(
         self, at: _At, entry: Entry, write: Callable[[bytes], None], limit: int, progress: Progress | None
@@ -165,6 +173,8 @@ class GitTransport:
             if progress is not None and arrived:
                 progress(min(arrived, limit), limit if entry.size is None else entry.size)
 
+        if self._format != _format_of(entry):  # the host has just told us that it names them otherwise
+            raise gone(entry)
         if self._gives_by_name:
             try:
                 is_there = at.host.fetch_objects([entry.version], None, quota=limit + _SLACK, on_tick=on_tick)
@@ -211,8 +221,8 @@ class GitTransport:
         plan = plan_of(added, [*removes])
 
         def on_tick(_: int, said: bytes) -> None:
-            if progress is not None and (written := _written(said)):
-                progress(min(total, written), total)
+            if progress is not None and (sent := written(said)):
+                progress(min(total, sent), total)
 
         for _ in self._tries():
             tip = self._fetch_tip(at, "tree:2" if self._gives_by_name else "blob:none")
@@ -294,9 +304,10 @@ class GitTransport:
         at: _At,
         filter_by: str | None,
         *,
-        quota: int = MOST_NAMES,
+        quota: int | None = None,
         on_tick: Callable[[int, bytes], None] | None = None,
     ) -> str | None:
+        quota = MOST_NAMES if quota is None else quota
         with self._within(quota):
             tip = at.host.fetch_tip(self._wanted, filter_by, quota=quota, on_tick=on_tick)
             if tip is None and self._branch is None and self._find_branch(at.host)[0]:
@@ -345,29 +356,9 @@ class GitTransport:
         return self._branch, commits["HEAD"]
 
 
+def _format_of(entry: Entry) -> str:
+    return "sha1" if len(entry.version) == 40 else "sha256"
+
+
 class _OutputError(Exception):
     """What takes the content did not take it."""
-
-
-def _written(said: bytes) -> int:
-    """How many bytes git says to have sent; 0 where it says nothing of it."""
-    found = [int(float(match["number"]) * _UNITS[match["unit"]]) for match in _WRITTEN.finditer(said)]
-    return found[-1] if found else 0
-
-
-def _listing(found: Iterable[Listed], folder: str) -> Listing:
-    """What of it are files under names that are accepted; folders need no mention."""
-    entries: dict[str, Entry] = {}
-    odd: list[str] = []
-    for one in found:
-        name = f"{folder}/{one.name}" if folder else one.name
-        why = refusal(name)
-        if one.entry.kind == "tree":
-            continue
-        if why is None and one.entry.mode not in _FILES:
-            why = "it is a link" if one.entry.mode == "120000" else "it is another repository, or no file at all"
-        if why is not None:
-            odd.append(f"'{name}': {why}")
-        else:
-            entries[name] = Entry(name, one.entry.id)
-    return Listing(dict(sorted(entries.items())), tuple(odd))

@@ -72,6 +72,8 @@ def parse(url: str) -> Address:
     protocol: Protocol = "http" if parts.scheme == "http" else "https"
     if password is None and (user is None or not _TOKEN.fullmatch(unquote(user))):
         return Address(_with_user(parts, user), protocol, host, f"{user}@{host}" if user else host)
+    if password in {None, "x-oauth-basic"}:  # the user is the token; every host takes it as a password as well
+        user, password = "x-access-token", user
     pair = f"{unquote(user or '')}:{unquote(password or '')}"
     encoded = base64.b64encode(pair.encode()).decode()
     return Address(
@@ -80,7 +82,7 @@ def parse(url: str) -> Address:
         host,
         host,
         f"Basic {encoded}",
-        (encoded, *_forms(password or user)),
+        (encoded, *_forms(password)),
     )
 
 

@@ -18,6 +18,7 @@ from typing import IO
 
 from alive_p2p.errors import RelayError
 from alive_p2p.relay.transports.git_address import Address
+from alive_p2p.relay.transports.git_hardening import environment, settings_for
 from alive_p2p.runtime import Runtime
 
 OLDEST = (2, 39)
@@ -34,68 +35,6 @@ MOST_SAID = 48 << 20
 
 _TICK = 0.02
 _VERSION_SECONDS = 20
-
-_NOTHING = os.devnull
-
-_HARDENED = (
-    # Nothing that runs a program of whoever wrote it.
-    f"core.hooksPath={_NOTHING}",
-    "core.fsmonitor=false",
-    f"core.attributesFile={_NOTHING}",
-    "core.alternateRefsCommand=true",
-    "core.askPass=",
-    "push.gpgSign=false",
-    # Nothing over any other way than these; `user` is: asked for by us, not by a host that redirects.
-    "protocol.version=2",
-    "protocol.allow=never",
-    "protocol.ext.allow=never",
-    "protocol.git.allow=never",
-    "protocol.https.allow=always",
-    "protocol.ssh.allow=always",
-    "protocol.http.allow=user",
-    "http.followRedirects=initial",
-    # What comes is checked, apart from names: those we check ourselves, and nothing is ever written under them. Else
-    # one odd name, put there by any peer, would close a relay for everybody.
-    "transfer.fsckObjects=true",
-    "fetch.fsckObjects=true",
-    *(
-        f"fetch.fsck.{what}=ignore"
-        for what in (
-            *("hasDot", "hasDotdot", "hasDotgit", "emptyName", "fullPathname", "zeroPaddedFilemode", "nullSha1"),
-            *("gitmodulesMissing", "gitmodulesBlob", "gitmodulesParse", "gitmodulesName", "gitmodulesSymlink"),
-            *("gitmodulesUrl", "gitmodulesPath", "gitmodulesUpdate", "gitmodulesLarge"),
-        )
-    ),
-    # One pack that can be watched while it grows, and files that pass without being held in memory.
-    "fetch.unpackLimit=1",
-    "core.bigFileThreshold=1m",
-    "core.compression=1",  # what is sent is encrypted and does not become smaller
-    # Nothing besides.
-    "transfer.bundleURI=false",
-    "fetch.writeCommitGraph=false",
-    "fetch.recurseSubmodules=false",
-    "fetch.prune=false",
-    "submodule.recurse=false",
-    "push.recurseSubmodules=no",
-    "push.followTags=false",
-    "push.negotiate=false",
-    "push.useForceIfIncludes=false",
-    "push.pushOption=",
-    "core.symlinks=false",
-    "core.logAllRefUpdates=false",
-    "core.sharedRepository=umask",
-    "i18n.commitEncoding=UTF-8",
-    "gc.auto=0",
-    "maintenance.auto=false",
-    "color.ui=false",
-    "advice.pushUpdateRejected=false",
-)
-
-_KEPT = re.compile(
-    r"GIT_(?:SSH|SSH_COMMAND|SSH_VARIANT|EXEC_PATH|PROXY_COMMAND|HTTP_PROXY_AUTHMETHOD|(?:PROXY_)?SSL_\w+"
-    r"|CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+))"
-)
-"""Of git's own variables: how a person reaches hosts. The others would make it work elsewhere, ask, or tell secrets."""
 
 
 class QuotaError(Exception):
@@ -132,16 +71,7 @@ class Git:
         self.runtime = runtime
         self.timeout_seconds = timeout_seconds
         self._program = _installed(runtime)
-        self._environ = {name: text for name, text in runtime.environ.items() if _is_kept(name)} | {
-            "LC_ALL": "C",  # we read what it says
-            "LANGUAGE": "C",
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ASKPASS": "",
-            "SSH_ASKPASS_REQUIRE": "never",
-            "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_NO_LAZY_FETCH": "1",
-            "GIT_NO_REPLACE_OBJECTS": "1",
-        }
+        self._environ = environment(runtime.environ)
         self._is_ssh_settled = address.protocol == "file"
 
     def local(self, folder: Path, *arguments: str, data: bytes = b"", source: IO[bytes] | None = None) -> Done:
@@ -191,8 +121,7 @@ class Git:
         )
 
     def _command(self, folder: Path, arguments: Sequence[str]) -> list[str]:
-        settings = [*_HARDENED, f"protocol.file.allow={'always' if self.address.protocol == 'file' else 'never'}"]
-        options = [part for setting in settings for part in ("-c", setting)]
+        options = [part for setting in settings_for(self.address) for part in ("-c", setting)]
         return [self._program, *options, f"--git-dir={folder / 'repository'}", *arguments]
 
     def _run(
@@ -319,10 +248,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
     if process.stdout is not None:
         process.stdout.close()
     process.wait()
-
-
-def _is_kept(name: str) -> bool:
-    return not name.startswith("GIT_") or _KEPT.fullmatch(name) is not None
 
 
 def _installed(runtime: Runtime) -> str:

@@ -10,6 +10,12 @@ from alive_p2p.text import one_line
 AGAIN = "nothing is lost; run it again later"
 _MOST_LINES = 10
 
+_CHATTER = re.compile(
+    r"^(?:remote: *)?(?:Enumerating|Counting|Compressing|Receiving|Resolving|Writing|Unpacking|Total|Delta)\b"
+    r"|^hint: |^To |failed to push some refs"
+)
+"""How far something has got, and advice that is not ours."""
+
 
 @dataclass(frozen=True)
 class _Known:
@@ -236,7 +242,6 @@ def _made(known: _Known, said: str, address: Address, untouched: str) -> RelayEr
 
 def _lines(said: str) -> list[str]:
     """What was said, one safe line each; only the host's own words where it has said something, and no progress."""
-    every = [line for line in re.split(r"[\r\n]+", said) if line.strip() and not re.search(r":\s+\d+% \(", line)]
+    every = [line.strip() for line in re.split(r"[\r\n]+", said) if line.strip() and not _CHATTER.search(line)]
     theirs = [line.removeprefix("remote:") for line in every if line.startswith("remote:")]
-    lines = [one_line(line) for line in (theirs or every)]
-    return [line for line in lines if line and not line.startswith("hint: ")]
+    return [text for line in (theirs or every) if (text := one_line(line))]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from alive_p2p.errors import RelayError
-from alive_p2p.relay.transports.git_command import REMOTE, Done, Git, OvertimeError
+from alive_p2p.relay.transports.git_command import REMOTE, Done, Git, OvertimeError, QuotaError
 from alive_p2p.relay.transports.git_errors import error_of, overtime, refused
 from alive_p2p.relay.transports.git_scratch import Scratch, is_object
 
@@ -20,6 +20,8 @@ _UNKNOWN = re.compile(r"not our ref|remote error: upload-pack: not our ref")
 _OTHER_FORMAT = re.compile(r"mismatched algorithms|object format '?sha|hash algorithm", re.IGNORECASE)
 _RACES = ("fetch first", "non-fast-forward", "stale info", "failed to update ref", "needs force")
 _NO_LIMIT = 1 << 62
+_WRITTEN = re.compile(rb"Writing objects: .*?, (?P<number>[\d.]+) (?P<unit>bytes|KiB|MiB|GiB)")
+_UNITS = {b"bytes": 1, b"KiB": 1 << 10, b"MiB": 1 << 20, b"GiB": 1 << 30}
 
 
 class NotByNameError(Exception):
@@ -28,6 +30,12 @@ class NotByNameError(Exception):
 
 class WrongFormatError(Exception):
     """The relay names its objects in another way than the throw-away repository."""
+
+
+def written(said: bytes) -> int:
+    """How many bytes git says to have sent so far; 0 where it says nothing of it."""
+    found = [int(float(match["number"]) * _UNITS[match["unit"]]) for match in _WRITTEN.finditer(said)]
+    return found[-1] if found else 0
 
 
 class Host:
@@ -48,7 +56,12 @@ class Host:
         Raises:
             RelayError: the relay cannot be read.
         """
-        done = self._ask("ls-remote", "--symref", REMOTE, *patterns, quota=0)
+        try:
+            done = self._ask("ls-remote", "--symref", REMOTE, *patterns, quota=0)
+        except QuotaError:
+            raise RelayError(
+                "relay-hostile", f"{self._git.address.place} does not stop talking", untouched="everything"
+            ) from None
         if done.code != 0:
             raise error_of(done.err, self._git.address)
         for line in done.out.decode("utf-8", "surrogateescape").splitlines():
@@ -120,6 +133,7 @@ class Host:
             False where somebody was faster.
 
         Raises:
+            WrongFormatError: the relay names its objects in another way.
             RelayError: the host did not take it.
         """
         if not is_object(commit):
@@ -145,7 +159,7 @@ class Host:
         if refusal is None:
             if self._stands_for(branch, commit):  # it took it, and the answer got lost
                 return True
-            raise error_of(done.err, self._git.address, untouched=ALL_OR_NOTHING)
+            raise self._failure(done, ALL_OR_NOTHING)
         if any(f"({race})" in refusal for race in _RACES) or "cannot lock ref" in done.err:
             return False
         raise refused(refusal, done.err, self._git.address, untouched="everything; nothing was changed there")
@@ -168,7 +182,7 @@ class Host:
         except OvertimeError as error:
             raise overtime(str(error), self._git.address) from None
 
-    def _failure(self, done: Done) -> Exception:
+    def _failure(self, done: Done, untouched: str = "everything") -> Exception:
         if _OTHER_FORMAT.search(done.err):
             return WrongFormatError()
-        return error_of(done.err, self._git.address)
+        return error_of(done.err, self._git.address, untouched=untouched)

@@ -7,7 +7,7 @@ every partial fetch, and from then on downloads whatever it is asked about; so t
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,27 +163,38 @@ class Scratch:
         Raises:
             RelayError: also `relay-hostile`: it is more than `most`.
         """
-        too_many = RelayError(
-            "relay-hostile", f"there are more than {most:,} files in the relay", untouched="everything"
-        )
-        try:
-            found = self._ls_tree("-r", "-t", "-z", name)
-        except QuotaError:
-            raise too_many from None
+        found = self._ls_tree("-r", "-t", "-z", name)
         listed: list[Listed] = []
         files_seen = 0
         for match in found:
             files_seen += match["kind"] != b"tree"
             if files_seen > most or len(listed) > 4 * most:
-                raise too_many
+                raise _too_many(f"more than {most:,}")
             listed.append(Listed(match["name"].decode("utf-8", "surrogateescape"), _entry(match)))
         return listed
 
     def _ls_tree(self, *arguments: str) -> Iterator[re.Match[bytes]]:
-        done = self._git.local(self.folder, "ls-tree", "--full-tree", *arguments)
+        try:
+            done = self._git.local(self.folder, "ls-tree", "--full-tree", *arguments)
+        except QuotaError:
+            raise _too_many("far too many") from None
         if done.code != 0:
             raise error_of(f"bad tree\n{done.err}", self._git.address)
         return (match for line in done.out.split(b"\0") if (match := _ENTRY.fullmatch(line)))
+
+    def small_files(self, names: Sequence[str], most: int) -> dict[str, bytes]:
+        """The content of those files that are here and no larger than `most` bytes each."""
+        lines = self._said("cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", data="\n".join(names))
+        known = [line.split(" ") for line in lines.splitlines()]
+        sizes = {one[0]: int(one[2]) for one in known if len(one) == 3 and one[1] == "blob" and int(one[2]) <= most}
+        done = self._git.local(self.folder, "cat-file", "--batch=", data="\n".join(sizes).encode())
+        contents, at = {}, 0
+        for name, size in sizes.items():  # an empty line, the content, the end of its line
+            contents[name] = done.out[at + 1 : at + 1 + size]
+            at += size + 2
+        if done.code != 0 or at != len(done.out):
+            raise error_of("bad object", self._git.address)
+        return contents
 
     def copy(self, blob: str, size: int, write: Callable[[bytes], object]) -> None:
         """Hand out the content of a file piece by piece, without ever holding all of it."""
@@ -244,6 +255,10 @@ class Scratch:
 
 def _entry(match: re.Match[bytes]) -> TreeEntry:
     return TreeEntry(match["mode"].decode(), match["kind"].decode(), match["id"].decode())
+
+
+def _too_many(how_many: str) -> RelayError:
+    return RelayError("relay-hostile", f"there are {how_many} files in the relay", untouched="everything")
 
 
 def _settings(address: Address, object_format: str) -> str:
