@@ -12,12 +12,13 @@ import pytest
 
 from alive_p2p.relay.reach import reach
 from alive_p2p.relay.transports import git as git_module
-from alive_p2p.relay.transports import git_small
+from alive_p2p.relay.transports import git_command, git_small
 from alive_p2p.relay.transports.base import MOST_ENTRIES, Entry, Put
 from alive_p2p.relay.transports.git_scratch import PREFIX, sweep
 from alive_p2p.runtime import Runtime
 from relay.git_relays import HttpRelay, PathRelay, pending, read, refusal_of
 from relay.github import GitHub
+from relay.strict import StrictHost
 
 RECEIVE = "/ada/relay.git/git-receive-pack"
 UPLOAD = "/ada/relay.git/git-upload-pack"
@@ -188,6 +189,23 @@ def test_nothing_of_a_repository_on_a_path_is_run(relay: PathRelay, tmp_path: Pa
     missing = Entry("inbox/ben/a", "1" * 40)
     assert refusal_of(lambda: relay.reach().read(missing, io.BytesIO(), limit=100)).code == "relay-gone"
     relay.reach().compact()
+    assert not marker.exists()
+
+
+def test_nothing_of_a_repository_over_ssh_to_ourselves_is_run(strict: StrictHost, tmp_path: Path) -> None:
+    """It is our machine all the same; where the host runs fixed commands only, it is its own."""
+    marker = tmp_path / "marker"
+    script(strict.path / "hooks" / "post-receive", marker)
+    ada = strict.person("ada", tmp_path)
+    runtime = Runtime(environ=ada.environ, cwd=tmp_path)
+    git_module.GitTransport(strict.url, runtime).change([Put("inbox/ben/a", b"a")])
+    assert marker.exists()
+    marker.unlink()
+    keys = strict.folder / "authorized_keys"
+    keys.write_text(keys.read_text(encoding="ascii").replace("git shell -c", "sh -c"), encoding="ascii")
+    there = git_module.GitTransport(strict.url, runtime)
+    there.change([Put("inbox/ben/b", b"b")])
+    assert list(there.list().entries) == ["inbox/ben/a", "inbox/ben/b"]
     assert not marker.exists()
 
 
@@ -365,6 +383,23 @@ def test_zeros_that_were_packed_are_not_unpacked(at_host: HttpRelay) -> None:
     assert refusal_of(lambda: reader.read(entry, output, limit=1000)).code == "relay-over-limit"
     assert output.getvalue() == b""
     assert at_host.wire()[0] < 300_000
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits from outside how long a program computes")
+def test_what_takes_too_long_to_unpack_is_ended(at_host: HttpRelay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No quota sees it, and it does not stand still: its time is measured out."""
+    monkeypatch.setattr(git_command, "_CPU_SECONDS", 1)
+    zeros = at_host.folder / "zeros"
+    with zeros.open("wb") as stream:
+        stream.truncate(500 << 20)
+    git = at_host.repository.git
+    blob = git("-c", "core.bigFileThreshold=1m", "hash-object", "-w", str(zeros))
+    tree = git("mktree", data=f"100644 blob {blob}\tbomb\n".encode())
+    git("update-ref", "refs/heads/main", git("commit-tree", tree, "-m", "x"))
+    reader = at_host.reach()
+    entry = reader.list().entries["bomb"]
+    assert refusal_of(lambda: reader.read(entry, io.BytesIO(), limit=1 << 20)).code == "relay-over-limit"
 
 
 def test_what_is_too_large_is_ended_while_it_comes(at_host: HttpRelay, temporary: Path) -> None:

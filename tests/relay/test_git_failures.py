@@ -341,6 +341,14 @@ def test_words_of_a_host_that_refuses_a_change(reason: str, said: str, code: str
     assert error.details
 
 
+def test_a_host_does_not_speak_for_ssh() -> None:
+    """It may say anything, and at any length; what git has found out counts first."""
+    said = "remote: WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!\n" * 100 + "fatal: early EOF"
+    error = git_errors.error_of(said, git_address.parse("git@h:r.git"))
+    assert error.code == "relay-unreachable"
+    assert len(error.details) <= 10
+
+
 def test_an_address_taken_apart() -> None:
     """What is shown has neither a password nor a token; a login stays, because it says which of several is meant."""
     shown = {

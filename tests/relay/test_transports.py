@@ -76,7 +76,10 @@ KINDS: dict[str, Callable[[Path], Iterator[Relay]]] = {
 }
 
 
-@pytest.fixture(params=KINDS)
+_SLOW = frozenset(["git over ssh"])
+
+
+@pytest.fixture(params=[pytest.param(kind, marks=[pytest.mark.slow] if kind in _SLOW else []) for kind in KINDS])
 def relay(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Relay]:
     yield from KINDS[request.param](tmp_path)
 

@@ -30,7 +30,7 @@ from alive_p2p.relay.transports.base import (
 )
 from alive_p2p.relay.transports.git_command import Git, QuotaError
 from alive_p2p.relay.transports.git_edit import Added, Plan, edited, plan_of, second_level
-from alive_p2p.relay.transports.git_host import Host, NotByNameError, WrongFormatError, written
+from alive_p2p.relay.transports.git_host import FixedCommandsError, Host, NotByNameError, WrongFormatError, written
 from alive_p2p.relay.transports.git_listing import folder_at, listing
 from alive_p2p.relay.transports.git_scratch import Scratch, is_object, scratch, sweep
 from alive_p2p.relay.transports.git_small import SMALL, SmallFiles
@@ -111,8 +111,7 @@ class GitTransport:
         It costs about 1 KB, so that whoever looks often can see whether there is anything to look at. None where the
         relay is empty.
         """
-        with scratch(self._git, self._runtime, self._format) as made:
-            return self._find_branch(Host(self._git, made))[1]
+        return self._tried(lambda at: self._find_branch(at.host)[1])
 
     def list(self, folder: str = "") -> Listing:
         """What lies below a folder, or everywhere."""
@@ -277,7 +276,7 @@ class GitTransport:
 
     def _tried(self, action: Callable[[_At], _T]) -> _T:
         """Do something in a throw-away repository; and again in another where the host is not of the usual kind."""
-        for _ in range(3):
+        for _ in range(4):
             try:
                 with scratch(self._git, self._runtime, self._format) as made:
                     return action(_At(made, Host(self._git, made)))
@@ -285,8 +284,14 @@ class GitTransport:
                 self._format = "sha256" if self._format == "sha1" else "sha1"
             except NotByNameError:
                 self._gives_by_name = False
+            except FixedCommandsError:
+                self._git.is_far_side_ours = False
+            except QuotaError:
+                break
         raise RelayError(
-            "relay-hostile", f"{self._address.place} says something else each time", untouched="everything"
+            "relay-hostile",
+            f"{self._address.place} sends what no relay holds, and no end of it",
+            untouched="everything",
         )
 
     def _tries(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +33,17 @@ STANDSTILL_SECONDS = 60.0
 
 MOST_SAID = 48 << 20
 """More than this git does not get to say: 20,000 names of 1 KB each are less than half of it."""
+
+_CPU_SECONDS = 60
+_CPU_BYTES = 10 << 20
+"""How long git may compute over what it is sent: so many seconds, and one more for so many bytes. What was packed to
+explode is small on the way and never stands still."""
+
+_END = 64 << 10
+"""Of what git and a host complain about, the beginning and the end are read; a host may say anything, at any length."""
+
+_DIED = re.compile(r"(?s)(?!.*(?:early EOF|fsck|(?:fatal|error):.*(?:fatal|error):)).*invalid index-pack output")
+"""What takes a pack in was ended, and has nothing to complain of: neither of the connection nor of what came."""
 
 _TICK = 0.02
 _VERSION_SECONDS = 20
@@ -62,6 +74,10 @@ class Git:
         runtime: the surroundings.
         timeout_seconds: how long one command that talks to the host may take; None for as long as it gets on.
 
+    Attributes:
+        is_far_side_ours: what runs at the other side runs on this machine, and is told how; over ssh until a host
+            turns out to run fixed commands only: then it is somebody else's account, with rules of its own.
+
     Raises:
         RelayError: `git-missing`, `git-too-old`.
     """
@@ -70,6 +86,7 @@ class Git:
         self.address = address
         self.runtime = runtime
         self.timeout_seconds = timeout_seconds
+        self.is_far_side_ours = address.is_this_machine and address.protocol in {"file", "ssh"}
         self._program = _installed(runtime)
         self._environ = environment(runtime.environ)
         self._is_ssh_settled = address.protocol == "file"
@@ -152,6 +169,7 @@ class Git:
                 start_new_session=True,  # one group to be ended, and no terminal on which ssh could ask anything
             )
             try:
+                watch.limit(process.pid)
                 while True:
                     with suppress(subprocess.TimeoutExpired):
                         code = process.wait(_TICK)
@@ -162,8 +180,10 @@ class Git:
                 end(process)
                 raise
             said.seek(0)
-            complained.seek(0)
-            return Done(code, said.read(MOST_SAID), complained.read(MOST_SAID).decode("utf-8", "replace"))
+            done = Done(code, said.read(MOST_SAID), _both_ends(complained).decode("utf-8", "replace"))
+            if code != 0 and _DIED.match(done.err):
+                raise QuotaError
+            return done
 
     def _settle_ssh(self, folder: Path) -> None:
         """Keep ssh from asking, unless the person has said how it is to be run."""
@@ -203,6 +223,15 @@ class _Watch:
         self._begun = self._moved = self._clock()
         self._state = (0, 0)
 
+    def limit(self, process: int) -> None:
+        """Limit how long a command may compute, where the system can do that from outside."""
+        if sys.platform == "linux" and self._quota is not None:
+            import resource
+
+            seconds = _CPU_SECONDS + self._quota // _CPU_BYTES
+            with suppress(OSError):
+                resource.prlimit(process, resource.RLIMIT_CPU, (seconds, seconds + 1))
+
     def look(self) -> None:
         """Raises `QuotaError`, `OvertimeError`."""
         said = (self._folder / "out").stat().st_size + (self._folder / "err").stat().st_size
@@ -227,6 +256,13 @@ class _Watch:
         with (self._folder / "err").open("rb") as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - 200))
             return stream.read(200)
+
+
+def _both_ends(stream: IO[bytes]) -> bytes:
+    stream.seek(0)
+    begin = stream.read(_END)
+    stream.seek(max(_END, stream.seek(0, os.SEEK_END) - _END))
+    return begin + stream.read(_END)
 
 
 def _size_below(folder: Path) -> int:

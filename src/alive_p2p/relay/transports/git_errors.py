@@ -198,7 +198,10 @@ def error_of(said: str, address: Address, *, untouched: str = "everything") -> R
         untouched: what is as it was.
     """
     said = address.without_secrets(said)
-    known = next((one for one in _KNOWN if re.search(one.words, said, re.IGNORECASE)), None)
+    # A host's own words come last: it could say of itself what only ssh and git can know.
+    ours = "\n".join(line for line in re.split(r"[\r\n]+", said) if not line.startswith("remote:"))
+    matches = (one for text in (ours, said) for one in _KNOWN if re.search(one.words, text, re.IGNORECASE))
+    known = next(matches, None)
     if known is not None:
         return _made(known, said, address, untouched)
     lines = _lines(said)

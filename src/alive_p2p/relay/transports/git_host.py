@@ -19,13 +19,20 @@ _NOT_BY_NAME = re.compile(r"does not allow request for unadvertised object")
 _UNKNOWN = re.compile(r"not our ref|remote error: upload-pack: not our ref")
 _OTHER_FORMAT = re.compile(r"mismatched algorithms|object format '?sha|hash algorithm", re.IGNORECASE)
 _RACES = ("fetch first", "non-fast-forward", "stale info", "failed to update ref", "needs force")
-_NO_LIMIT = 1 << 62
+_NOT_THAT_COMMAND = re.compile(
+    r"unrecognized command|unknown (?:git\S* )?command|invalid command|not allowed", re.IGNORECASE
+)
+_SENDING = 1 << 44
 _WRITTEN = re.compile(rb"Writing objects: .*?, (?P<number>[\d.]+) (?P<unit>bytes|KiB|MiB|GiB)")
 _UNITS = {b"bytes": 1, b"KiB": 1 << 10, b"MiB": 1 << 20, b"GiB": 1 << 30}
 
 
 class NotByNameError(Exception):
     """The host gives only what a branch or a tag stands for."""
+
+
+class FixedCommandsError(Exception):
+    """The host runs git as it likes, and not as we do."""
 
 
 class WrongFormatError(Exception):
@@ -54,6 +61,7 @@ class Host:
         """What it has under these names: pairs of a name, and an object, or `ref: ` with another name.
 
         Raises:
+            FixedCommandsError: the host does not run git as we do.
             RelayError: the relay cannot be read.
         """
         try:
@@ -63,7 +71,7 @@ class Host:
                 "relay-hostile", f"{self._git.address.place} does not stop talking", untouched="everything"
             ) from None
         if done.code != 0:
-            raise error_of(done.err, self._git.address)
+            raise self._failure(done)
         for line in done.out.decode("utf-8", "surrogateescape").splitlines():
             what, tab, name = line.partition("\t")
             if tab and (what.startswith("ref: ") or is_object(what)):
@@ -77,6 +85,7 @@ class Host:
 
         Raises:
             QuotaError: more bytes came than may.
+            FixedCommandsError: the host does not run git as we do.
             WrongFormatError: the relay names its objects in another way.
             RelayError: the relay cannot be read.
         """
@@ -106,6 +115,7 @@ class Host:
         Raises:
             QuotaError: more bytes came than may.
             NotByNameError: it does not do that.
+            FixedCommandsError: the host does not run git as we do.
             WrongFormatError: the relay names its objects in another way.
             RelayError: the relay cannot be read.
         """
@@ -133,6 +143,7 @@ class Host:
             False where somebody was faster.
 
         Raises:
+            FixedCommandsError: the host does not run git as we do.
             WrongFormatError: the relay names its objects in another way.
             RelayError: the host did not take it.
         """
@@ -144,7 +155,7 @@ class Host:
         refspec = f"{commit}:refs/heads/{branch}"
         try:
             done = self._git.network(
-                self._scratch.folder, "push", *options, REMOTE, refspec, quota=_NO_LIMIT, on_tick=on_tick
+                self._scratch.folder, "push", *options, REMOTE, refspec, quota=_SENDING, on_tick=on_tick
             )
         except OvertimeError as error:
             if self._stands_for(branch, commit):
@@ -183,6 +194,8 @@ class Host:
             raise overtime(str(error), self._git.address) from None
 
     def _failure(self, done: Done, untouched: str = "everything") -> Exception:
+        if self._git.is_far_side_ours and self._git.address.host and _NOT_THAT_COMMAND.search(done.err):
+            return FixedCommandsError()
         if _OTHER_FORMAT.search(done.err):
             return WrongFormatError()
         return error_of(done.err, self._git.address, untouched=untouched)

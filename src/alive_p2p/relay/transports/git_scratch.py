@@ -15,7 +15,6 @@ from typing import IO, BinaryIO
 
 from alive_p2p import files
 from alive_p2p.errors import FileSystemError, RelayError
-from alive_p2p.relay.transports.git_address import Address
 from alive_p2p.relay.transports.git_command import REMOTE, Git, QuotaError, end
 from alive_p2p.relay.transports.git_errors import error_of
 from alive_p2p.runtime import Runtime
@@ -32,7 +31,7 @@ _RECEIVE = (
     f"{_FAR_SIDE} -c core.alternateRefsCommand=true -c receive.denyCurrentBranch=refuse -c receive.autogc=false"
     " -c gc.auto=0 -c maintenance.auto=false receive-pack"
 )
-"""For a relay on a path the other side runs on this machine, with the settings of whoever made it: no hooks, no command
+"""For a relay on this machine the other side runs here too, with the settings of whoever made it: no hooks, no command
 that names the references of another repository, no working copy that would be updated, and nothing fetched from where
 that repository says it has come from. Git starts both through a shell."""
 
@@ -113,7 +112,7 @@ class Scratch:
         self._runtime = runtime
         self._repository = folder / "repository"
         self._trees: dict[str, Tree] = {}
-        self._settings = _settings(git.address, object_format)
+        self._settings = _settings(git, object_format)
         for part in ("objects/info", "objects/pack", "refs/heads"):
             (self._repository / part).mkdir(parents=True, exist_ok=True)
         (self._repository / "HEAD").write_text("ref: refs/heads/none\n", encoding="ascii")
@@ -261,7 +260,8 @@ def _too_many(how_many: str) -> RelayError:
     return RelayError("relay-hostile", f"there are {how_many} files in the relay", untouched="everything")
 
 
-def _settings(address: Address, object_format: str) -> str:
+def _settings(git: Git, object_format: str) -> str:
+    address = git.address
     lines = [
         "[core]",
         f"repositoryformatversion = {0 if object_format == 'sha1' else 1}",
@@ -270,7 +270,7 @@ def _settings(address: Address, object_format: str) -> str:
         f'[remote "{REMOTE}"]',
         f"url = {_quoted(address.url)}",
     ]
-    if address.protocol == "file":
+    if git.is_far_side_ours:
         lines += [f"uploadpack = {_quoted(_UPLOAD)}", f"receivepack = {_quoted(_RECEIVE)}"]
     if address.authorization is not None:
         root = "/".join(address.url.split("/", 3)[:3])
