@@ -1,6 +1,8 @@
 """One contract, run over every transport (relay.md §8): what a relay has to be able to do."""
 
 import io
+import os
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +13,11 @@ import pytest
 from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.relay.transports.base import Entry, Put, Transport
 from alive_p2p.relay.transports.folder import FolderTransport
+from alive_p2p.relay.transports.git import GitTransport
 from alive_p2p.relay.transports.memory import MemoryTransport, Store
+from alive_p2p.runtime import Runtime
+from relay.github import GitHub
+from relay.strict import StrictHost, require_sshd
 
 _BIG = 1 << 30
 
@@ -35,10 +41,45 @@ def _folder(base: Path) -> Iterator[Relay]:
     yield Relay(lambda: FolderTransport(root), is_atomic=False)
 
 
-KINDS: dict[str, Callable[[Path], Iterator[Relay]]] = {"memory": _memory, "folder": _folder}
+def _git_path(base: Path) -> Iterator[Relay]:
+    path = base / "relay.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", path], check=True)
+    home = base / "home"
+    home.mkdir()
+    runtime = Runtime(environ={"HOME": str(home), "PATH": os.environ["PATH"]}, cwd=base)
+    yield Relay(lambda: GitTransport(path.as_uri(), runtime))
 
 
-@pytest.fixture(params=KINDS)
+def _git_http(base: Path) -> Iterator[Relay]:
+    if os.name != "posix":
+        pytest.skip("git over HTTP is served through POSIX process groups")
+    with GitHub(base) as site:
+        site.create("ada/relay")
+        ada = site.person("ada", base, has_gh=False)
+        runtime = Runtime(environ=ada.environ, cwd=base)
+        yield Relay(lambda: GitTransport(site.clone_url("ada/relay"), runtime))
+
+
+def _git_ssh(base: Path) -> Iterator[Relay]:
+    require_sshd()
+    with StrictHost(base, owner="ada") as host:
+        runtime = Runtime(environ=host.person("ada", base).environ, cwd=base)
+        yield Relay(lambda: GitTransport(host.url, runtime))
+
+
+KINDS: dict[str, Callable[[Path], Iterator[Relay]]] = {
+    "memory": _memory,
+    "folder": _folder,
+    "git on a path": _git_path,
+    "git over HTTP": _git_http,
+    "git over ssh": _git_ssh,
+}
+
+
+_SLOW = frozenset(["git over ssh"])
+
+
+@pytest.fixture(params=[pytest.param(kind, marks=[pytest.mark.slow] if kind in _SLOW else []) for kind in KINDS])
 def relay(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Relay]:
     yield from KINDS[request.param](tmp_path)
 

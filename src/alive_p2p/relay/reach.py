@@ -8,6 +8,7 @@ from alive_p2p.errors import RelayError, UsageError
 from alive_p2p.relay.transports.base import Transport
 from alive_p2p.relay.transports.folder import SCHEME as FOLDER
 from alive_p2p.relay.transports.folder import FolderTransport
+from alive_p2p.relay.transports.git import GitTransport
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import has_unsafe_character
 
@@ -18,7 +19,7 @@ _SCP_LIKE = re.compile(r"(?!-)[A-Za-z0-9._-]+@(?!-)[A-Za-z0-9.\-]+:(?!-)[^\s:][^
 _GIT = re.compile(r"(?:https|ssh|file)://[^\s]+|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?/[^\s]*")
 
 
-def reach(url: str, runtime: Runtime, *, timeout_seconds: float | None = None) -> Transport:  # noqa: ARG001  (for git)
+def reach(url: str, runtime: Runtime, *, timeout_seconds: float | None = None) -> Transport:
     """Access to the relay at an address, as it stands in `relay.json` or in a code.
 
     Args:
@@ -27,12 +28,13 @@ def reach(url: str, runtime: Runtime, *, timeout_seconds: float | None = None) -
         timeout_seconds: how long one exchange with a host may take; by default as long as it gets on.
 
     Raises:
-        RelayError: `bad-address`: nothing that we carry, or something that only looks like it.
+        RelayError: `bad-address`: nothing that we carry, or something that only looks like it; `git-missing`,
+            `git-too-old`.
     """
     refuse_bad_address(url)
     if url.startswith(FOLDER):
         return FolderTransport(Path(url.removeprefix(FOLDER)))
-    raise RelayError("bad-address", f"relays in git are not carried yet: '{url[:200]}'", untouched="everything")
+    return GitTransport(url, runtime, timeout_seconds=timeout_seconds)
 
 
 def refuse_bad_address(url: str) -> None:
