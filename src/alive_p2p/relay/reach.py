@@ -66,7 +66,7 @@ def git_address(text: str, runtime: Runtime) -> str:
     """
     if is_git_address(text):
         return text
-    place = (runtime.cwd / text).absolute()
+    place = (runtime.cwd / text).resolve()
     if "://" not in text and place.is_dir():
         return place.as_uri()
     raise UsageError("bad-address", f"'{text}' is neither the address of a git repository nor a folder")
