@@ -34,7 +34,7 @@ def _interrupted(tmp_path: Path, moment: str, name: str = "bundles") -> Place:
         "from alive_p2p import files\n"
         "from alive_p2p.receiving.pipeline import receive\n"
         "from crash.scenarios import Place\n"
-        "place = Place(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        f"place = Place(Path(sys.argv[1]), Path(sys.argv[2]), {place.options!r})\n"
         "def watcher(operation, paths):\n"
         f"    if {moment}:\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -68,6 +68,11 @@ def half(tmp_path: Path) -> Place:
     assert (place.walnut / "launch-window").is_dir()
     assert not (place.walnut / "shielding-review").exists()
     return place
+
+
+def _registration(place: Place) -> Path:
+    (found,) = (place.home / ".alive" / "transactions").iterdir()
+    return found
 
 
 def test_half_a_receive_is_finished_by_the_next_share(half: Place) -> None:
@@ -380,11 +385,17 @@ def test_the_watcher_sees_every_step_of_a_recovery(half: Place) -> None:
     assert {"rename", "flush-folder", "replace", "remove-tree", "remove"} <= set(seen)
 
 
-def test_one_that_is_busy_or_elsewhere_does_not_hide_another(tmp_path: Path) -> None:
-    """Two walnuts with half a receive each: both are settled, or only the one that was asked for."""
+def _in_one_home(tmp_path: Path) -> tuple[Place, Place]:
+    """Two walnuts with half a receive each, registered in the home of the first; recovery comes to the first first."""
     first, second = (_interrupted(tmp_path / name, HALF) for name in ("one", "two"))
-    for registration in (second.home / ".alive" / "transactions").iterdir():
-        registration.rename(first.home / ".alive" / "transactions" / registration.name)
+    _registration(first).rename(_registration(first).with_name("0000000000000000.json"))
+    _registration(second).rename(_registration(first).with_name("1111111111111111.json"))
+    return first, second
+
+
+def test_one_that_is_elsewhere_does_not_hide_another(tmp_path: Path) -> None:
+    """Only the one that was asked for is settled, and then the other one."""
+    first, second = _in_one_home(tmp_path)
     runtime = first.runtime()
     assert recovery.interrupted(runtime, place=second.walnut) == (second.walnut,)
     (settled,) = settle(runtime, place=second.walnut)
@@ -397,9 +408,7 @@ def test_one_that_is_busy_or_elsewhere_does_not_hide_another(tmp_path: Path) -> 
 
 def test_all_that_was_settled_is_told(tmp_path: Path) -> None:
     """Not only the last of them."""
-    first, second = (_interrupted(tmp_path / name, HALF) for name in ("one", "two"))
-    for registration in (second.home / ".alive" / "transactions").iterdir():
-        registration.rename(first.home / ".alive" / "transactions" / registration.name)
+    first, second = _in_one_home(tmp_path)
     assert {one.target for one in settle(first.runtime())} == {first.walnut, second.walnut}
 
 
@@ -468,3 +477,15 @@ def test_whether_it_was_complete_is_told_apart(tmp_path: Path) -> None:
     absent = _interrupted(tmp_path / "absent", UNPACKED, "full")
     (settled,) = settle(absent.runtime())
     assert settled.outcome is Outcome.DISCARDED
+
+
+# --- what somebody did before it is taken back ------------------------------------------------------------------
+
+
+# --- while somebody looks at what would be adopted --------------------------------------------------------------
+
+
+# --- what is kept, and what is not ours -------------------------------------------------------------------------
+
+
+# --- what is told -----------------------------------------------------------------------------------------------
