@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -127,24 +128,36 @@ def test_whatever_step_it_stopped_after(trees: tuple[dict[str, bytes], dict[str,
                     assert journal.state_on_disk is State.PREPARED
 
 
-@given(_trees(), st.sampled_from(_PATHS), st.data())
+@given(_trees(), st.lists(st.sampled_from(_PATHS), min_size=1, max_size=3, unique=True), st.data())
 def test_what_somebody_writes_meanwhile_is_never_lost(
-    trees: tuple[dict[str, bytes], dict[str, bytes]], path: str, data: st.DataObject
+    trees: tuple[dict[str, bytes], dict[str, bytes]], paths: list[str], data: st.DataObject
 ) -> None:
-    """Between the stop and the recovery somebody writes a file: it is there afterwards, whatever else is decided."""
+    """Between the stop and the recovery somebody writes files: they are there afterwards, whatever else is decided."""
     before, after = trees
     steps = data.draw(st.integers(0, _each_stop(before, after)))
     with tempfile.TemporaryDirectory() as name:
         journal = _stopped(Path(name), before, after, steps)
-        place_of_edit = journal.target / path
-        if place_of_edit.is_dir() or any(parent.is_file() for parent in place_of_edit.parents):
-            return
-        place_of_edit.parent.mkdir(parents=True, exist_ok=True)
-        place_of_edit.unlink(missing_ok=True)
-        place_of_edit.write_bytes(b"written meanwhile\n")
+        time.sleep(0.02)  # a file system tells moments apart by some milliseconds
+        written = {content for path in paths if (content := _write_meanwhile(journal.target / path)) is not None}
+        why: str | None = "refused"
         with suppress(FileSystemError):
-            finish(journal)
-        assert b"written meanwhile\n" in _tree(journal.target).values()
+            why = finish(journal)
+        tree = _tree(journal.target)
+        assert written <= set(tree.values())
+        if why is None:
+            assert {path: tree.get(path) for path in after if path not in paths} == {
+                path: content for path, content in after.items() if path not in paths
+            }
+
+
+def _write_meanwhile(path: Path) -> bytes | None:
+    if path.is_dir() or any(parent.is_file() for parent in path.parents):
+        return None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    content = f"{path.name}, written meanwhile\n".encode()
+    path.write_bytes(content)
+    return content
 
 
 @given(_trees())

@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -480,6 +481,100 @@ def test_whether_it_was_complete_is_told_apart(tmp_path: Path) -> None:
 
 
 # --- what somebody did before it is taken back ------------------------------------------------------------------
+
+
+def _put_in_the_way(place: Place, name: str = "shielding-review") -> Path:
+    theirs = place.walnut / name / "mine.md"
+    theirs.parent.mkdir()
+    theirs.write_bytes(b"mine")
+    return theirs
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda bundle: (bundle / "mine.md").write_bytes(b"mine"),
+        lambda bundle: (bundle / "windows.md").write_bytes(b"mine"),
+        lambda bundle: (bundle / "windows.md").unlink(),
+        lambda bundle: (bundle / "windows.md").chmod(0o600),
+        lambda bundle: (bundle / "mine").mkdir(),
+        lambda bundle: (bundle / "mine").symlink_to("nowhere"),
+    ],
+    ids=["a new file", "an edit", "a removal", "permissions", "a folder", "a link"],
+)
+def test_a_bundle_that_was_worked_on_is_not_taken_back(edit: Callable[[Path], object], half: Place) -> None:
+    """One bundle is in place and somebody works on it, the other is blocked: their work stays, and all is kept."""
+    _put_in_the_way(half)
+    time.sleep(0.05)  # a file system tells moments apart by some milliseconds
+    edit(half.walnut / "launch-window")
+    before = half.state()
+    (settled,) = settle(half.runtime())
+    assert settled.outcome is Outcome.KEPT
+    assert settled.why == "'shielding-review' is in its way, and 'launch-window' was changed meanwhile"
+    assert half.state() == before
+
+
+ALMOST_UPDATED = "operation == 'rename' and paths[1].name == 'raw.md'"
+"""What an update removes is gone, what it replaces is replaced, and of what is new one file is not in place."""
+
+
+@pytest.fixture
+def updating(tmp_path: Path) -> Place:
+    """An update that was killed before its last step."""
+    place = _interrupted(tmp_path, ALMOST_UPDATED, "update")
+    bundle = place.walnut / "shielding-review"
+    assert not (bundle / "raw").exists()
+    assert (bundle / "new" / "deep" / "plan.md").is_file()
+    assert not (bundle / "raw.md").exists()
+    return place
+
+
+@pytest.fixture
+def almost(updating: Place) -> Place:
+    """The same, and the last step is blocked now."""
+    (updating.walnut / "shielding-review" / "raw.md").write_bytes(b"mine")
+    return updating
+
+
+def test_an_update_that_is_blocked_is_taken_back(almost: Place, tmp_path: Path) -> None:
+    """All of it: what it removed is there again, what it replaced is the old one, what was new is gone."""
+    (settled,) = settle(almost.runtime())
+    assert settled.outcome is Outcome.TAKEN_BACK
+    before = Place(tmp_path / "made" / "beginning", almost.package).state()
+    assert almost.state() == {**before, "shielding-review/raw.md": files.sha256(b"mine")}
+    assert almost.left_over() == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["raw/dose.csv", "draft.md", "tasks.json", "notes.theirs-20260407.md", "new/deep/plan.md", "new/mine.md"],
+    ids=["removed", "replaced", "merged", "put beside", "in a new folder", "beside what is new"],
+)
+def test_an_update_that_was_worked_on_is_not_taken_back(name: str, almost: Place) -> None:
+    """Blocked, and somebody has edited what it did: nothing is touched, and all is kept."""
+    time.sleep(0.05)
+    edited = almost.walnut / "shielding-review" / name
+    edited.parent.mkdir(exist_ok=True)
+    edited.write_bytes(b"edited")
+    before = almost.state()
+    (settled,) = settle(almost.runtime())
+    assert settled.outcome is Outcome.KEPT
+    assert settled.why.endswith(" was changed meanwhile")
+    assert almost.state() == before
+    assert settled.place is not None
+    assert (settled.place / "tree" / "shielding-review" / "raw.md").is_file()
+
+
+@pytest.mark.parametrize("name", ["draft.md", "notes.theirs-20260407.md", "new/deep/plan.md"])
+def test_an_edit_that_keeps_the_moment_is_an_edit(name: str, almost: Place) -> None:
+    """Such as a copy that keeps the moment of what was copied."""
+    time.sleep(0.05)
+    edited = almost.walnut / "shielding-review" / name
+    moment = edited.stat().st_mtime_ns
+    edited.write_bytes(b"edited")
+    os.utime(edited, ns=(moment, moment))
+    assert [one.outcome for one in settle(almost.runtime())] == [Outcome.KEPT]
+    assert edited.read_bytes() == b"edited"
 
 
 # --- while somebody looks at what would be adopted --------------------------------------------------------------
