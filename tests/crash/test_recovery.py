@@ -71,6 +71,13 @@ def half(tmp_path: Path) -> Place:
     return place
 
 
+@pytest.fixture
+def foreign(half: Place) -> Place:
+    """The same, where this home knows nothing of it."""
+    _registration(half).unlink()
+    return half
+
+
 def _registration(place: Place) -> Path:
     (found,) = (place.home / ".alive" / "transactions").iterdir()
     return found
@@ -578,6 +585,45 @@ def test_an_edit_that_keeps_the_moment_is_an_edit(name: str, almost: Place) -> N
 
 
 # --- while somebody looks at what would be adopted --------------------------------------------------------------
+
+
+def test_what_was_settled_meanwhile_is_not_adopted(almost: Place) -> None:
+    """The home that it belongs to takes it back while the question is asked: yes does not remove what is back."""
+    registration = _registration(almost)
+    aside = registration.rename(almost.home / registration.name)
+    after: list[dict[str, str]] = []
+
+    def settle_then_say_yes(_: object) -> None:
+        aside.rename(registration)
+        assert [one.outcome for one in settle(almost.runtime())] == [Outcome.TAKEN_BACK]
+        after.append(almost.state())
+
+    with pytest.raises(FileSystemError, match="changed while you were looking") as caught:
+        adopt(_staging(almost), almost.runtime(), settle_then_say_yes)
+    assert (caught.value.code, caught.value.untouched) == ("changed-meanwhile", "everything")
+    assert "shielding-review/raw/dose.csv" in almost.state()
+    assert [almost.state()] == after
+    assert almost.left_over() == []
+
+
+@pytest.mark.parametrize("way", ["another journal", "no journal", "others may enter"])
+def test_only_what_was_shown_is_adopted(way: str, foreign: Place, tmp_path: Path) -> None:
+    """Whatever becomes of the folder between the question and the answer."""
+    staging, before = _staging(foreign), foreign.state()
+
+    def change(_: object) -> None:
+        journal = staging / JOURNAL
+        if way == "another journal":
+            journal.write_bytes(journal.read_bytes().replace(b'"dst": "shielding-review"', b'"dst": "elsewhere"'))
+        elif way == "no journal":
+            journal.unlink()
+        else:
+            staging.chmod(0o777)
+
+    with pytest.raises(FileSystemError, match="changed while you were looking"):
+        adopt(staging, foreign.runtime(), change)
+    assert foreign.state() == before
+    assert staging.is_dir()
 
 
 # --- what is kept, and what is not ours -------------------------------------------------------------------------
