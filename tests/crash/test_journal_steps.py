@@ -21,6 +21,7 @@ from alive_p2p.transactions.journal import (
     Journal,
     Operation,
     State,
+    TargetChangedError,
     drop_folder,
     place,
     remove,
@@ -158,6 +159,33 @@ def _write_meanwhile(path: Path) -> bytes | None:
     content = f"{path.name}, written meanwhile\n".encode()
     path.write_bytes(content)
     return content
+
+
+@given(_trees(), st.data())
+def test_what_changed_since_it_was_read_is_not_replaced(
+    trees: tuple[dict[str, bytes], dict[str, bytes]], data: st.DataObject
+) -> None:
+    """Nor removed: whichever of the steps finds it, the steps before it are taken back."""
+    before, after = trees
+    given_way = [path for path in before if after.get(path) != before[path]]
+    if not given_way:
+        return
+    edited = data.draw(st.sampled_from(given_way))
+    with tempfile.TemporaryDirectory() as name:
+        journal = _prepare(Path(name), before, after)
+        (journal.target / edited).unlink()
+        (journal.target / edited).write_bytes(b"edited\n")
+        with pytest.raises(TargetChangedError) as caught:
+            journal.commit()
+        assert _tree(journal.target) == {**before, edited: b"edited\n"}
+        assert journal.state_on_disk is State.PREPARED
+        told = (caught.value.code, caught.value.message, caught.value.untouched, caught.value.hint)
+        assert told == (
+            "changed-meanwhile",
+            f"'{journal.target / edited}' changed meanwhile",
+            "everything",
+            "run it again",
+        )
 
 
 @given(_trees())
