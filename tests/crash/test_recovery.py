@@ -584,6 +584,29 @@ def test_an_edit_that_keeps_the_moment_is_an_edit(name: str, almost: Place) -> N
     assert edited.read_bytes() == b"edited"
 
 
+# --- log and ledger, edited after the kill ----------------------------------------------------------------------
+
+BEFORE_THE_LOG = "operation == 'replace' and paths[1].name == 'log.md'"
+
+
+@pytest.mark.parametrize("name", ["log.md", "imports.json"])
+@pytest.mark.parametrize("kind", ["a link", "a folder"])
+def test_what_is_no_file_any_more_is_in_the_way(kind: str, name: str, tmp_path: Path) -> None:
+    """Nothing can be added to it, and it does not give way."""
+    place = _interrupted(tmp_path, BEFORE_THE_LOG, "bundles-with-a-ledger")
+    path = place.walnut / "_kernel" / name
+    elsewhere = path.rename(tmp_path / "elsewhere")
+    if kind == "a link":
+        path.symlink_to(elsewhere)
+    else:
+        path.mkdir()
+    before, content = place.state(), elsewhere.read_bytes()
+    (settled,) = settle(place.runtime())
+    assert (settled.outcome, settled.why) == (Outcome.TAKEN_BACK, f"'_kernel/{name}' is in its way")
+    assert (place.state(), elsewhere.read_bytes()) == (before, content)
+    assert place.left_over() == []
+
+
 # --- while somebody looks at what would be adopted --------------------------------------------------------------
 
 

@@ -79,7 +79,7 @@ def _can_be_done(journal: Journal, operation: Operation) -> bool:
 def _takes_records(target: Path, path: str) -> bool:
     """Whether a file that somebody has edited is still one that an entry can be added to."""
     if path == kernel.LOG:
-        return True
+        return files.is_file(target) and not files.is_link(target)
     try:
         Ledger.parse(files.read_bytes(target, limit=kernel.LEDGER_LIMIT))
     except AliveP2PError:
