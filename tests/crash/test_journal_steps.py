@@ -161,6 +161,18 @@ def _write_meanwhile(path: Path) -> bytes | None:
     return content
 
 
+@pytest.mark.parametrize("old", ["f/g", "f/g/h"])
+@pytest.mark.parametrize("steps", range(4))
+def test_a_folder_that_somebody_fills_does_not_give_way_to_a_file(steps: int, old: str, tmp_path: Path) -> None:
+    """It cannot be dropped any more, so the file has no place: nothing of either is lost."""
+    before = {old: b"old\n"}
+    journal = _stopped(tmp_path, before, {"f": b"new\n"}, min(steps, len(_parents(old))))
+    _plant(journal.target, {"f/mine.md": b"mine\n"})
+    assert finish(journal) == "'f' is in its way"
+    assert _tree(journal.target) == {**before, "f/mine.md": b"mine\n"}
+    assert (journal.staging / "new" / "f").read_bytes() == b"new\n"
+
+
 @given(_trees(), st.data())
 def test_what_changed_since_it_was_read_is_not_replaced(
     trees: tuple[dict[str, bytes], dict[str, bytes]], data: st.DataObject

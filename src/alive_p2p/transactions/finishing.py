@@ -49,10 +49,19 @@ def _first_blocked(journal: Journal) -> Operation | None:
     for operation in journal.operations:
         if operation.dst not in vacated and not _can_be_done(journal, operation):
             return operation
-        is_left = files.is_taken(journal.target / operation.dst)
-        if is_left and operation.kind in {Kind.REMOVE, Kind.DROP} and not _is_all_done_at(journal, operation.dst):
+        if operation.kind is Kind.REMOVE or (
+            operation.kind is Kind.DROP and _will_be_empty(journal, operation, vacated)
+        ):
             vacated.add(operation.dst)
     return None
+
+
+def _will_be_empty(journal: Journal, operation: Operation, vacated: set[str]) -> bool:
+    """Whether a folder can be dropped once what is removed from it has gone: somebody may have filled it since."""
+    folder = journal.target / operation.dst
+    if files.is_link(folder) or not files.is_folder(folder):
+        return False
+    return all(f"{operation.dst}/{path.name}" in vacated for path in folder.iterdir())
 
 
 def _is_all_done_at(journal: Journal, path: str) -> bool:
