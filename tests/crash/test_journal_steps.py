@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from alive_p2p import files
 from alive_p2p.errors import FileSystemError
-from alive_p2p.transactions.finishing import finish
+from alive_p2p.transactions.finishing import InTheWayError, finish
 from alive_p2p.transactions.journal import (
     JOURNAL,
     BrokenJournalError,
@@ -236,6 +236,21 @@ def test_a_folder_that_somebody_fills_does_not_give_way_to_a_file(steps: int, ol
     _plant(journal.target, {"f/mine.md": b"mine\n"})
     assert finish(journal) == "'f' is in its way"
     assert _tree(journal.target) == {**before, "f/mine.md": b"mine\n"}
+    assert (journal.staging / "new" / "f").read_bytes() == b"new\n"
+
+
+@pytest.mark.parametrize("old", ["f/g", "f/g/h"])
+def test_a_file_in_the_place_of_a_dropped_folder_stops_both_ways(old: str, tmp_path: Path) -> None:
+    """The new file has no place, and what was in the folder cannot come back: nothing at all is touched."""
+    journal = _prepare(tmp_path, {old: b"old\n", "edited.md": b"old\n"}, {"f": b"new\n", "edited.md": b"new\n"})
+    journal = replace(journal, state=State.COMMITTING)
+    journal.write()
+    for operation in journal.operations[:-1]:
+        journal._carry_out(operation)
+    _plant(journal.target, {"f": b"mine\n"})
+    with pytest.raises(InTheWayError, match="'f' is in its way, and 'f' was changed meanwhile"):
+        finish(journal)
+    assert _tree(journal.target) == {"f": b"mine\n", "edited.md": b"new\n"}
     assert (journal.staging / "new" / "f").read_bytes() == b"new\n"
 
 

@@ -169,7 +169,8 @@ def _take_back(journal: Journal, blocked: Operation) -> None:
 def _can_be_taken_back(journal: Journal, operation: Operation) -> bool:
     target = journal.target / operation.dst
     if operation.kind is Kind.DROP:
-        return True
+        is_ours = not files.is_taken(target) or files.is_folder(target)
+        return is_ours or _is_all_done_at(journal, operation.dst)
     if operation.kind is Kind.REMOVE:
         is_ours = not files.is_taken(target) or hash_of(target) == operation.old_sha256
         return is_ours or _is_all_done_at(journal, operation.dst)
