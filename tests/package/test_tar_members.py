@@ -126,6 +126,13 @@ def test_a_name_may_hold_whatever_separates_a_record() -> None:
     assert _names(archive(with_checksum(bytes(block)))) == ["d" * 155 + "/" + "f" * 100]
 
 
+def test_a_name_that_ends_in_a_slash_is_a_folder() -> None:
+    """Whatever its type says, as the oldest tars wrote folders; a mode that is none gives no right."""
+    assert _names(archive(member("d/"), member("e/", kind=b"\0"), member("d/a"))) == ["d/", "e/", "d/a"]
+    ((one, _),) = _walk(archive(member("a", mode=b"rwxr-xr-")))
+    assert not one.is_executable
+
+
 def test_a_folder_may_come_before_or_after_what_is_in_it() -> None:
     """And may be implied without being named."""
     assert _names(archive(member("d/a"), member("d/", kind=b"5"), member("e/", kind=b"5"), member("e/b"))) == [
@@ -455,6 +462,8 @@ def test_exactly_what_the_limits_allow_is_read() -> None:
     for depth, is_read in ((10, True), (11, False)):
         deep = archive(member("/".join("abcdefghijk"[:depth]) + "/x"))
         assert len(_names(deep, _FEW)) == 1 if is_read else _code(deep, _FEW) == "over-limit"
+    cut_off = header("manifest.yaml", DEFAULT_LIMITS.max_manifest_bytes)  # not refused from its header
+    assert _code(cut_off) == "damaged"
     for records, is_read in ((256, True), (257, False)):
         body = b"".join(b"10 k%04d=\n" % n for n in range(records))
         many = archive(member("PaxHeader", body, b"x") + member("f"))
