@@ -1,9 +1,13 @@
 """A journal stopped after any of its steps: finished it is all there, taken back it is all as before."""
 
+import itertools
 import json
+import os
 import shutil
 import tempfile
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +17,16 @@ from hypothesis import strategies as st
 
 from alive_p2p import files
 from alive_p2p.errors import FileSystemError
-from alive_p2p.transactions.finishing import finish
+from alive_p2p.transactions.finishing import InTheWayError, finish
 from alive_p2p.transactions.journal import (
     JOURNAL,
     BrokenJournalError,
     Journal,
     Operation,
+    RollbackFailedError,
     State,
+    TargetChangedError,
+    drop,
     drop_folder,
     place,
     remove,
@@ -127,24 +134,215 @@ def test_whatever_step_it_stopped_after(trees: tuple[dict[str, bytes], dict[str,
                     assert journal.state_on_disk is State.PREPARED
 
 
-@given(_trees(), st.sampled_from(_PATHS), st.data())
+@given(_trees(), st.lists(st.sampled_from(_PATHS), min_size=1, max_size=3, unique=True), st.data())
 def test_what_somebody_writes_meanwhile_is_never_lost(
-    trees: tuple[dict[str, bytes], dict[str, bytes]], path: str, data: st.DataObject
+    trees: tuple[dict[str, bytes], dict[str, bytes]], paths: list[str], data: st.DataObject
 ) -> None:
-    """Between the stop and the recovery somebody writes a file: it is there afterwards, whatever else is decided."""
+    """Between the stop and the recovery somebody writes files: they are there afterwards, whatever else is decided."""
     before, after = trees
     steps = data.draw(st.integers(0, _each_stop(before, after)))
     with tempfile.TemporaryDirectory() as name:
         journal = _stopped(Path(name), before, after, steps)
-        place_of_edit = journal.target / path
-        if place_of_edit.is_dir() or any(parent.is_file() for parent in place_of_edit.parents):
-            return
-        place_of_edit.parent.mkdir(parents=True, exist_ok=True)
-        place_of_edit.unlink(missing_ok=True)
-        place_of_edit.write_bytes(b"written meanwhile\n")
+        time.sleep(0.02)  # a file system tells moments apart by some milliseconds
+        written = {content for path in paths if (content := _write_meanwhile(journal.target / path)) is not None}
+        why: str | None = "refused"
         with suppress(FileSystemError):
-            finish(journal)
-        assert b"written meanwhile\n" in _tree(journal.target).values()
+            why = finish(journal)
+        tree = _tree(journal.target)
+        assert written <= set(tree.values())
+        if why is None:
+            assert {path: tree.get(path) for path in after if path not in paths} == {
+                path: content for path, content in after.items() if path not in paths
+            }
+
+
+def _write_meanwhile(path: Path) -> bytes | None:
+    if path.is_dir() or any(parent.is_file() for parent in path.parents):
+        return None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    content = f"{path.name}, written meanwhile\n".encode()
+    path.write_bytes(content)
+    return content
+
+
+@given(_trees(), st.booleans(), st.data())
+def test_what_is_blocked_is_taken_back(
+    trees: tuple[dict[str, bytes], dict[str, bytes]], by_folder: bool, data: st.DataObject
+) -> None:
+    """Somebody has put something where a step would put something new: that stays, and the rest is as before."""
+    before, after = trees
+    steps = data.draw(st.integers(0, _each_stop(before, after)))
+    with tempfile.TemporaryDirectory() as name:
+        journal = _stopped(Path(name), before, after, steps)
+        taken = {*before, *(parent for path in before for parent in _parents(path))}
+        new = [one.dst for one in journal.operations[steps:] if one.src and not one.rest and one.dst not in taken]
+        if not new:
+            return
+        blocked = data.draw(st.sampled_from(new))
+        mine = f"{blocked}/mine.md" if by_folder else blocked
+        _plant(journal.target, {mine: b"mine\n"})
+        assert finish(journal) == f"'{blocked}' is in its way"
+        assert _tree(journal.target) == {**before, mine: b"mine\n"}
+        assert journal.state_on_disk is State.PREPARED
+
+
+@pytest.mark.parametrize(("old", "new"), [("f", "f/g"), ("f/g", "f"), ("f/g/h", "f"), ("f", "f/g/h")])
+def test_a_file_that_became_a_folder_is_taken_back(old: str, new: str, tmp_path: Path) -> None:
+    """Or a folder that became a file: what took its place goes, and it comes back."""
+    before = {old: b"old\n"}
+    journal = _prepare(tmp_path, before, {new: b"new\n", "last.md": b"new\n"})
+    journal = replace(journal, state=State.COMMITTING)
+    journal.write()
+    for operation in journal.operations[:-1]:
+        journal._carry_out(operation)
+    assert _tree(journal.target) == {new: b"new\n"}
+    _plant(journal.target, {"last.md": b"mine\n"})
+    assert finish(journal) == "'last.md' is in its way"
+    assert _tree(journal.target) == {**before, "last.md": b"mine\n"}
+
+
+class _Stop(BaseException):
+    """The process ends here."""
+
+
+def _refusing(at: int, error: BaseException, *, for_good: bool = False) -> Callable[[str, tuple[Path, ...]], None]:
+    """A watcher that raises at the `at`-th operation, and if asked to at every later one."""
+    counting = itertools.count(1)
+
+    def watcher(_operation: str, _paths: tuple[Path, ...]) -> None:
+        number = next(counting)
+        if number == at or (for_good and number > at):
+            raise error
+
+    return watcher
+
+
+@contextmanager
+def _watched(watcher: Callable[[str, tuple[Path, ...]], None]) -> Iterator[None]:
+    files.watch(watcher)
+    try:
+        yield
+    finally:
+        files.watch(None)
+
+
+@pytest.mark.parametrize("old", ["f/g", "f/g/h"])
+@pytest.mark.parametrize("steps", range(4))
+def test_a_folder_that_somebody_fills_does_not_give_way_to_a_file(steps: int, old: str, tmp_path: Path) -> None:
+    """It cannot be dropped any more, so the file has no place: nothing of either is lost."""
+    before = {old: b"old\n"}
+    journal = _stopped(tmp_path, before, {"f": b"new\n"}, min(steps, len(_parents(old))))
+    _plant(journal.target, {"f/mine.md": b"mine\n"})
+    assert finish(journal) == "'f' is in its way"
+    assert _tree(journal.target) == {**before, "f/mine.md": b"mine\n"}
+    assert (journal.staging / "new" / "f").read_bytes() == b"new\n"
+
+
+@pytest.mark.parametrize("old", ["f/g", "f/g/h"])
+def test_a_file_in_the_place_of_a_dropped_folder_stops_both_ways(old: str, tmp_path: Path) -> None:
+    """The new file has no place, and what was in the folder cannot come back: nothing at all is touched."""
+    journal = _prepare(tmp_path, {old: b"old\n", "edited.md": b"old\n"}, {"f": b"new\n", "edited.md": b"new\n"})
+    journal = replace(journal, state=State.COMMITTING)
+    journal.write()
+    for operation in journal.operations[:-1]:
+        journal._carry_out(operation)
+    _plant(journal.target, {"f": b"mine\n"})
+    with pytest.raises(InTheWayError, match="'f' is in its way, and 'f' was changed meanwhile"):
+        finish(journal)
+    assert _tree(journal.target) == {"f": b"mine\n", "edited.md": b"new\n"}
+    assert (journal.staging / "new" / "f").read_bytes() == b"new\n"
+
+
+_OF_EVERY_KIND = (
+    {"edited.md": b"old\n", "removed/x": b"old\n", "f": b"old\n"},
+    {"edited.md": b"new\n", "new/x": b"new\n", "f/g": b"new\n", "last.md": b"new\n"},
+)
+
+
+@pytest.mark.parametrize("forwards", [True, False], ids=["forwards", "backwards"])
+@pytest.mark.parametrize("steps", range(8))
+def test_a_recovery_that_is_stopped_at_any_of_its_operations(steps: int, forwards: bool) -> None:
+    """Twice at the same one: the next one ends it, and it is the new tree, or the old one."""
+    before, after = _OF_EVERY_KIND
+    for at in itertools.count(1):
+        with tempfile.TemporaryDirectory() as name:
+            journal = _stopped(Path(name), before, after, steps)
+            recover = (lambda: finish(journal)) if forwards else (lambda: journal.take_back(journal.operations))  # noqa: B023
+            reached = 0
+            for _ in range(2):
+                with _watched(_refusing(at, _Stop())):
+                    try:
+                        recover()
+                    except _Stop:
+                        reached += 1
+            recover()
+            assert _tree(journal.target) == (after if forwards else before)
+            assert (journal.state_on_disk is State.COMMITTING) == forwards
+        if not reached:
+            break
+    assert at > 1
+
+
+@given(_trees(), st.integers(1, 40), st.booleans())
+def test_a_disk_that_refuses_any_step(
+    trees: tuple[dict[str, bytes], dict[str, bytes]], at: int, for_good: bool
+) -> None:
+    """All of it has happened or none of it; or, where it cannot be put back, the journal says how to finish it."""
+    before, after = trees
+    with tempfile.TemporaryDirectory() as name:
+        journal = _prepare(Path(name), before, after)
+        failed: FileSystemError | None = None
+        with _watched(_refusing(at, OSError(5, "Input/output error"), for_good=for_good)):
+            try:
+                journal.commit()
+            except FileSystemError as error:
+                failed = error
+        if failed is None:
+            assert _tree(journal.target) == after
+            assert journal.is_over
+            return
+        assert failed.code == ("interrupted" if isinstance(failed, RollbackFailedError) else "io-error")
+        if isinstance(failed, RollbackFailedError):
+            assert for_good
+            assert str(journal.target) in failed.message
+            assert str(journal.target) in (failed.hint or "")
+            assert isinstance(failed.__cause__, FileSystemError)
+            assert failed.__cause__.code == "io-error"
+        else:
+            assert journal.state_on_disk is State.PREPARED
+        if journal.state_on_disk is State.PREPARED:
+            assert _tree(journal.target) == before
+            return
+        assert finish(journal) is None
+        assert _tree(journal.target) == after
+
+
+@given(_trees(), st.data())
+def test_what_changed_since_it_was_read_is_not_replaced(
+    trees: tuple[dict[str, bytes], dict[str, bytes]], data: st.DataObject
+) -> None:
+    """Nor removed: whichever of the steps finds it, the steps before it are taken back."""
+    before, after = trees
+    given_way = [path for path in before if after.get(path) != before[path]]
+    if not given_way:
+        return
+    edited = data.draw(st.sampled_from(given_way))
+    with tempfile.TemporaryDirectory() as name:
+        journal = _prepare(Path(name), before, after)
+        (journal.target / edited).unlink()
+        (journal.target / edited).write_bytes(b"edited\n")
+        with pytest.raises(TargetChangedError) as caught:
+            journal.commit()
+        assert _tree(journal.target) == {**before, edited: b"edited\n"}
+        assert journal.state_on_disk is State.PREPARED
+        told = (caught.value.code, caught.value.message, caught.value.untouched, caught.value.hint)
+        assert told == (
+            "changed-meanwhile",
+            f"'{journal.target / edited}' changed meanwhile",
+            "everything",
+            "run it again",
+        )
 
 
 @given(_trees())
@@ -177,6 +375,50 @@ def test_committing_is_on_disk_before_anything_changes(tmp_path: Path) -> None:
     assert set(map(repr, seen)) == {repr(replace(journal, state=State.COMMITTING))}
 
 
+@pytest.mark.parametrize("way", ["commit", "finish", "take back"])
+def test_names_are_flushed_before_the_journal_says_so(way: str, tmp_path: Path) -> None:
+    """Otherwise a power cut could lose a step that nothing would do again; the content is flushed before the first."""
+    journal = _prepare(tmp_path, *_OF_EVERY_KIND)
+    if way != "commit":
+        journal = replace(journal, state=State.COMMITTING)
+        journal.write()
+    for operation in journal.operations if way == "take back" else ():
+        journal._carry_out(operation)
+    seen: list[tuple[str, tuple[Path, ...]]] = []
+    with _watched(lambda operation, paths: seen.append((operation, paths))):
+        if way == "commit":
+            journal.commit()
+        elif way == "finish":
+            assert finish(journal) is None
+        else:
+            journal.take_back(journal.operations)
+    if way == "commit":
+        assert seen[0] == ("flush-tree", (journal.staging,))
+    if way != "finish":
+        assert seen.pop() == ("flush-folder", (journal.staging,))
+        last = max(at for at, (_, paths) in enumerate(seen) if paths[-1] == journal.staging / JOURNAL)
+        assert all(journal.target not in path.parents for _, paths in seen[last:] for path in paths)
+        del seen[last:]
+    changed = {
+        path.parent: at
+        for at, (operation, paths) in enumerate(seen)
+        if not operation.startswith("flush")
+        for path in paths
+        if journal.target in path.parents and path.parent.is_dir()
+    }
+    assert journal.target in changed
+    assert all(("flush-folder", (folder,)) in seen[at:] for folder, at in changed.items())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no modes")
+def test_nobody_else_may_read_or_write_the_journal(tmp_path: Path) -> None:
+    """It is obeyed, and it says what somebody receives."""
+    journal = _prepare(tmp_path, {"a": b"old\n"}, {"a": b"new\n"})
+    for state in State:
+        replace(journal, state=state).write()
+        assert (journal.staging / JOURNAL).stat().st_mode & 0o7777 == 0o600
+
+
 def test_a_step_that_fails_takes_the_others_back(tmp_path: Path) -> None:
     """The disk refuses one of them: everything is as before, and the journal says that nothing happened."""
     before, after = {"a": b"old\n", "b": b"gone\n"}, {"a": b"new\n", "c/d": b"more\n"}
@@ -196,6 +438,18 @@ def test_a_step_that_fails_takes_the_others_back(tmp_path: Path) -> None:
     assert _tree(journal.target) == before
     assert journal.state_on_disk is State.PREPARED
     assert journal.is_over
+
+
+def test_only_an_empty_folder_is_dropped(tmp_path: Path) -> None:
+    """What somebody has put there meanwhile stays, and a link is no folder; that is no failure."""
+    for name in ("empty", "full", "behind"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "full" / "mine.md").write_bytes(b"mine\n")
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "link").symlink_to("behind", target_is_directory=True)
+    for name in ("empty", "full", "file", "link", "absent"):
+        drop(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["behind", "file", "full", "link"]
 
 
 def test_a_link_on_the_way_is_not_followed(tmp_path: Path) -> None:

@@ -5,20 +5,24 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from alive_p2p import files
-from alive_p2p.errors import AliveP2PError, FileSystemError, UsageError
+from alive_p2p.errors import AliveP2PError, BusyError, FileSystemError, UsageError
+from alive_p2p.locks import try_lock, walnut_lock
 from alive_p2p.receiving.log_import import LogImport, log_import
 from alive_p2p.receiving.pipeline import preview, receive
 from alive_p2p.sharing.pipeline import plan_share
 from alive_p2p.sharing.plan import ShareRequest
 from alive_p2p.transactions import recovery
 from alive_p2p.transactions.journal import JOURNAL
-from alive_p2p.transactions.recovery import Outcome, adopt, settle, unregistered
+from alive_p2p.transactions.recovery import Outcome, adopt, settle, settled_lock, unregistered
 from crash.scenarios import SCENARIOS, Place
 from worlds import ledger_of
 
@@ -34,7 +38,7 @@ def _interrupted(tmp_path: Path, moment: str, name: str = "bundles") -> Place:
         "from alive_p2p import files\n"
         "from alive_p2p.receiving.pipeline import receive\n"
         "from crash.scenarios import Place\n"
-        "place = Place(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        f"place = Place(Path(sys.argv[1]), Path(sys.argv[2]), {place.options!r})\n"
         "def watcher(operation, paths):\n"
         f"    if {moment}:\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -68,6 +72,18 @@ def half(tmp_path: Path) -> Place:
     assert (place.walnut / "launch-window").is_dir()
     assert not (place.walnut / "shielding-review").exists()
     return place
+
+
+@pytest.fixture
+def foreign(half: Place) -> Place:
+    """The same, where this home knows nothing of it."""
+    _registration(half).unlink()
+    return half
+
+
+def _registration(place: Place) -> Path:
+    (found,) = (place.home / ".alive" / "transactions").iterdir()
+    return found
 
 
 def test_half_a_receive_is_finished_by_the_next_share(half: Place) -> None:
@@ -380,11 +396,17 @@ def test_the_watcher_sees_every_step_of_a_recovery(half: Place) -> None:
     assert {"rename", "flush-folder", "replace", "remove-tree", "remove"} <= set(seen)
 
 
-def test_one_that_is_busy_or_elsewhere_does_not_hide_another(tmp_path: Path) -> None:
-    """Two walnuts with half a receive each: both are settled, or only the one that was asked for."""
+def _in_one_home(tmp_path: Path) -> tuple[Place, Place]:
+    """Two walnuts with half a receive each, registered in the home of the first; recovery comes to the first first."""
     first, second = (_interrupted(tmp_path / name, HALF) for name in ("one", "two"))
-    for registration in (second.home / ".alive" / "transactions").iterdir():
-        registration.rename(first.home / ".alive" / "transactions" / registration.name)
+    _registration(first).rename(_registration(first).with_name("0000000000000000.json"))
+    _registration(second).rename(_registration(first).with_name("1111111111111111.json"))
+    return first, second
+
+
+def test_one_that_is_elsewhere_does_not_hide_another(tmp_path: Path) -> None:
+    """Only the one that was asked for is settled, and then the other one."""
+    first, second = _in_one_home(tmp_path)
     runtime = first.runtime()
     (note,) = recovery.interrupted_notes(runtime, place=second.walnut)
     assert f"'{second.walnut}' was interrupted" in note
@@ -396,11 +418,17 @@ def test_one_that_is_busy_or_elsewhere_does_not_hide_another(tmp_path: Path) -> 
     assert settled.target == first.walnut
 
 
+def test_one_that_is_in_use_does_not_hide_another(tmp_path: Path) -> None:
+    """Whoever works there settles it."""
+    first, second = _in_one_home(tmp_path)
+    with walnut_lock(first.walnut, "receive", first.runtime()):
+        assert [one.target for one in settle(first.runtime())] == [second.walnut]
+    assert [one.target for one in settle(first.runtime())] == [first.walnut]
+
+
 def test_all_that_was_settled_is_told(tmp_path: Path) -> None:
     """Not only the last of them."""
-    first, second = (_interrupted(tmp_path / name, HALF) for name in ("one", "two"))
-    for registration in (second.home / ".alive" / "transactions").iterdir():
-        registration.rename(first.home / ".alive" / "transactions" / registration.name)
+    first, second = _in_one_home(tmp_path)
     assert {one.target for one in settle(first.runtime())} == {first.walnut, second.walnut}
 
 
@@ -469,3 +497,540 @@ def test_whether_it_was_complete_is_told_apart(tmp_path: Path) -> None:
     absent = _interrupted(tmp_path / "absent", UNPACKED, "full")
     (settled,) = settle(absent.runtime())
     assert settled.outcome is Outcome.DISCARDED
+
+
+# --- what somebody did before it is taken back ------------------------------------------------------------------
+
+
+def _put_in_the_way(place: Place, name: str = "shielding-review") -> Path:
+    theirs = place.walnut / name / "mine.md"
+    theirs.parent.mkdir()
+    theirs.write_bytes(b"mine")
+    return theirs
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda bundle: (bundle / "mine.md").write_bytes(b"mine"),
+        lambda bundle: (bundle / "windows.md").write_bytes(b"mine"),
+        lambda bundle: (bundle / "windows.md").unlink(),
+        lambda bundle: (bundle / "windows.md").chmod(0o600),
+        lambda bundle: (bundle / "mine").mkdir(),
+        lambda bundle: (bundle / "mine").symlink_to("nowhere"),
+    ],
+    ids=["a new file", "an edit", "a removal", "permissions", "a folder", "a link"],
+)
+def test_a_bundle_that_was_worked_on_is_not_taken_back(edit: Callable[[Path], object], half: Place) -> None:
+    """One bundle is in place and somebody works on it, the other is blocked: their work stays, and all is kept."""
+    _put_in_the_way(half)
+    time.sleep(0.05)  # a file system tells moments apart by some milliseconds
+    edit(half.walnut / "launch-window")
+    before = half.state()
+    (settled,) = settle(half.runtime())
+    assert settled.outcome is Outcome.KEPT
+    assert settled.why == "'shielding-review' is in its way, and 'launch-window' was changed meanwhile"
+    assert half.state() == before
+
+
+ALMOST_UPDATED = "operation == 'rename' and paths[1].name == 'raw.md'"
+"""What an update removes is gone, what it replaces is replaced, and of what is new one file is not in place."""
+
+
+@pytest.fixture
+def updating(tmp_path: Path) -> Place:
+    """An update that was killed before its last step."""
+    place = _interrupted(tmp_path, ALMOST_UPDATED, "update")
+    bundle = place.walnut / "shielding-review"
+    assert not (bundle / "raw").exists()
+    assert (bundle / "new" / "deep" / "plan.md").is_file()
+    assert not (bundle / "raw.md").exists()
+    return place
+
+
+@pytest.fixture
+def almost(updating: Place) -> Place:
+    """The same, and the last step is blocked now."""
+    (updating.walnut / "shielding-review" / "raw.md").write_bytes(b"mine")
+    return updating
+
+
+def test_an_update_that_is_blocked_is_taken_back(almost: Place, tmp_path: Path) -> None:
+    """All of it: what it removed is there again, what it replaced is the old one, what was new is gone."""
+    (settled,) = settle(almost.runtime())
+    assert settled.outcome is Outcome.TAKEN_BACK
+    before = Place(tmp_path / "made" / "beginning", almost.package).state()
+    assert almost.state() == {**before, "shielding-review/raw.md": files.sha256(b"mine")}
+    assert almost.left_over() == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["raw/dose.csv", "draft.md", "tasks.json", "notes.theirs-20260407.md", "new/deep/plan.md", "new/mine.md"],
+    ids=["removed", "replaced", "merged", "put beside", "in a new folder", "beside what is new"],
+)
+def test_an_update_that_was_worked_on_is_not_taken_back(name: str, almost: Place) -> None:
+    """Blocked, and somebody has edited what it did: nothing is touched, and all is kept."""
+    time.sleep(0.05)
+    edited = almost.walnut / "shielding-review" / name
+    edited.parent.mkdir(exist_ok=True)
+    edited.write_bytes(b"edited")
+    before = almost.state()
+    (settled,) = settle(almost.runtime())
+    assert settled.outcome is Outcome.KEPT
+    assert settled.why.endswith(" was changed meanwhile")
+    assert almost.state() == before
+    assert settled.place is not None
+    assert (settled.place / "tree" / "shielding-review" / "raw.md").is_file()
+
+
+@pytest.mark.parametrize("name", ["draft.md", "notes.theirs-20260407.md", "new/deep/plan.md"])
+def test_an_edit_that_keeps_the_moment_is_an_edit(name: str, almost: Place) -> None:
+    """Such as a copy that keeps the moment of what was copied."""
+    time.sleep(0.05)
+    edited = almost.walnut / "shielding-review" / name
+    moment = edited.stat().st_mtime_ns
+    edited.write_bytes(b"edited")
+    os.utime(edited, ns=(moment, moment))
+    assert [one.outcome for one in settle(almost.runtime())] == [Outcome.KEPT]
+    assert edited.read_bytes() == b"edited"
+
+
+def test_a_file_that_has_both_its_names_is_finished(updating: Place) -> None:
+    """Where the system has no exclusive rename, a kill between a link and the removal of the old name is finished."""
+    waiting, there = _staging(updating) / "tree" / "shielding-review" / "raw.md", updating.walnut / "shielding-review"
+    (there / "raw.md").hardlink_to(waiting)
+    assert [one.outcome for one in settle(updating.runtime())] == [Outcome.FINISHED]
+    assert (there / "raw.md").read_bytes() == b"new\n"
+    assert updating.left_over() == []
+
+
+def test_a_link_to_what_waits_is_in_its_way(updating: Place) -> None:
+    """It leads to the same file, but would lead nowhere when staging is gone."""
+    link = updating.walnut / "shielding-review" / "raw.md"
+    link.symlink_to(_staging(updating) / "tree" / "shielding-review" / "raw.md")
+    assert [one.outcome for one in settle(updating.runtime())] == [Outcome.TAKEN_BACK]
+    assert link.is_symlink()
+    assert (updating.walnut / "shielding-review" / "raw" / "dose.csv").is_file()
+
+
+# --- log and ledger, edited after the kill ----------------------------------------------------------------------
+
+BEFORE_THE_LOG = "operation == 'replace' and paths[1].name == 'log.md'"
+
+
+@pytest.mark.parametrize("name", ["bundles-with-a-ledger", "update"])
+def test_an_entry_is_added_once_however_often_it_is_tried(name: str, tmp_path: Path) -> None:
+    """Recovery itself is stopped after it has added to an edited file, before it has noted that."""
+    place = _interrupted(tmp_path, BEFORE_THE_LOG, name)
+    log, ledger = place.walnut / "_kernel" / "log.md", place.walnut / "_kernel" / "imports.json"
+    imports, entries = len(ledger_of(place.walnut)["imports"]), log.read_bytes().count(b"Imported package")  # type: ignore[arg-type]
+    log.write_bytes(log.read_bytes() + b"mine\n")
+    ledger.write_bytes(ledger.read_bytes().replace(b"{", b'{"mine": 1, ', 1))
+
+    def stop_at(name: str) -> Callable[[str, tuple[Path, ...]], None]:
+        def watcher(operation: str, paths: tuple[Path, ...]) -> None:
+            if operation == "remove" and paths[0].name == name:
+                raise KeyboardInterrupt
+
+        return watcher
+
+    for stop in ("log.md", "log.md", "imports.json", "imports.json"):
+        files.watch(stop_at(stop))
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                settle(place.runtime())
+        finally:
+            files.watch(None)
+    assert [one.outcome for one in settle(place.runtime())] == [Outcome.FINISHED]
+    assert len(ledger_of(place.walnut)["imports"]) == imports + 1  # type: ignore[arg-type]
+    assert log.read_bytes().count(b"Imported package") == entries + 1
+    assert (b"mine\n" in log.read_bytes(), ledger_of(place.walnut)["mine"]) == (True, 1)
+
+
+@pytest.mark.parametrize("name", ["log.md", "imports.json"])
+@pytest.mark.parametrize("kind", ["a link", "a folder"])
+def test_what_is_no_file_any_more_is_in_the_way(kind: str, name: str, tmp_path: Path) -> None:
+    """Nothing can be added to it, and it does not give way."""
+    place = _interrupted(tmp_path, BEFORE_THE_LOG, "bundles-with-a-ledger")
+    path = place.walnut / "_kernel" / name
+    elsewhere = path.rename(tmp_path / "elsewhere")
+    if kind == "a link":
+        path.symlink_to(elsewhere)
+    else:
+        path.mkdir()
+    before, content = place.state(), elsewhere.read_bytes()
+    (settled,) = settle(place.runtime())
+    assert (settled.outcome, settled.why) == (Outcome.TAKEN_BACK, f"'_kernel/{name}' is in its way")
+    assert (place.state(), elsewhere.read_bytes()) == (before, content)
+    assert place.left_over() == []
+
+
+def test_a_log_that_was_removed_meanwhile_is_there_again(tmp_path: Path) -> None:
+    """Nothing of anybody's is replaced by it."""
+    place = _interrupted(tmp_path, BEFORE_THE_LOG)
+    log = place.walnut / "_kernel" / "log.md"
+    log.unlink()
+    assert [one.outcome for one in settle(place.runtime())] == [Outcome.FINISHED]
+    assert b"Imported package" in log.read_bytes()
+
+
+# --- while somebody looks at what would be adopted --------------------------------------------------------------
+
+
+def test_what_was_settled_meanwhile_is_not_adopted(almost: Place) -> None:
+    """The home that it belongs to takes it back while the question is asked: yes does not remove what is back."""
+    registration = _registration(almost)
+    aside = registration.rename(almost.home / registration.name)
+    after: list[dict[str, str]] = []
+
+    def settle_then_say_yes(_: object) -> None:
+        aside.rename(registration)
+        assert [one.outcome for one in settle(almost.runtime())] == [Outcome.TAKEN_BACK]
+        after.append(almost.state())
+
+    with pytest.raises(FileSystemError, match="changed while you were looking") as caught:
+        adopt(_staging(almost), almost.runtime(), settle_then_say_yes)
+    assert (caught.value.code, caught.value.untouched) == ("changed-meanwhile", "everything")
+    assert "shielding-review/raw/dose.csv" in almost.state()
+    assert [almost.state()] == after
+    assert almost.left_over() == []
+
+
+@pytest.mark.parametrize("way", ["another journal", "no journal", "others may enter"])
+def test_only_what_was_shown_is_adopted(way: str, foreign: Place, tmp_path: Path) -> None:
+    """Whatever becomes of the folder between the question and the answer."""
+    staging, before = _staging(foreign), foreign.state()
+
+    def change(_: object) -> None:
+        journal = staging / JOURNAL
+        if way == "another journal":
+            journal.write_bytes(journal.read_bytes().replace(b'"dst": "shielding-review"', b'"dst": "elsewhere"'))
+        elif way == "no journal":
+            journal.unlink()
+        else:
+            staging.chmod(0o777)
+
+    with pytest.raises(FileSystemError, match="changed while you were looking"):
+        adopt(staging, foreign.runtime(), change)
+    assert foreign.state() == before
+    assert staging.is_dir()
+
+
+# --- what is kept, and what is not ours -------------------------------------------------------------------------
+
+
+def test_what_was_kept_is_reported_from_then_on(half: Place) -> None:
+    """It stays until somebody has looked at it, and is not adopted."""
+    (_staging(half) / JOURNAL).write_bytes(b"{")
+    (settled,) = settle(half.runtime())
+    (told,) = unregistered(half.walnut, half.runtime())
+    assert (told.target, told.outcome, told.place) == (half.walnut, Outcome.FOREIGN, settled.place)
+    assert told.why == "it was kept by an earlier recovery"
+    with pytest.raises(UsageError, match="not a folder that a receive has left"):
+        adopt(told.place or Path(), half.runtime(), lambda _: None)
+
+
+def _kept(place: Place, number: int) -> Path:
+    ending = f"-{number}" if number > 1 else ""
+    return place.walnut.parent / f".alive-receive-incomplete-20260407T101500Z{ending}"
+
+
+def test_what_is_kept_never_takes_a_name_that_is_in_use(half: Place) -> None:
+    """What was kept in the same second, or a link of that name, stays what it is."""
+    staging = _staging(half)
+    (staging / JOURNAL).write_bytes(b"{")
+    _kept(half, 1).mkdir()
+    _kept(half, 2).symlink_to("nowhere")
+    (settled,) = settle(half.runtime())
+    assert (settled.target, settled.outcome, settled.place) == (half.walnut, Outcome.KEPT, _kept(half, 3))
+    assert settled.why == f"'{staging / JOURNAL}' is not a journal of this program"
+    assert list(_kept(half, 1).iterdir()) == []
+    assert _kept(half, 2).is_symlink()
+
+
+def test_a_name_that_is_taken_at_the_last_moment_is_not_replaced(half: Place) -> None:
+    """Then the next one is used."""
+    (_staging(half) / JOURNAL).write_bytes(b"{")
+
+    def take(operation: str, paths: tuple[Path, ...]) -> None:
+        if operation == "rename" and paths[-1] == _kept(half, 1):
+            _kept(half, 1).mkdir()
+
+    files.watch(take)
+    try:
+        (settled,) = settle(half.runtime())
+    finally:
+        files.watch(None)
+    assert settled.place == _kept(half, 2)
+    assert list(_kept(half, 1).iterdir()) == []
+
+
+def test_where_no_name_is_free_it_stays_where_it_is(half: Place) -> None:
+    """And is still known, so that it can be tried again."""
+    staging = _staging(half)
+    (staging / JOURNAL).write_bytes(b"{")
+    for number in range(1, 100):
+        _kept(half, number).mkdir()
+    with pytest.raises(FileSystemError, match="no free name") as caught:
+        settle(half.runtime())
+    assert caught.value.code == "name-taken"
+    assert (staging / JOURNAL).read_bytes() == b"{"
+    _kept(half, 99).rmdir()
+    assert [one.place for one in settle(half.runtime())] == [_kept(half, 99)]
+
+
+def test_a_journal_about_another_walnut_is_not_obeyed(half: Place) -> None:
+    """What is registered and what the journal says have to be the same."""
+    other = half.walnut.parent / "other"
+    other.mkdir()
+    path = _staging(half) / JOURNAL
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "target": str(other)}), encoding="utf-8")
+    before = half.state()
+    (settled,) = settle(half.runtime())
+    assert (settled.target, settled.outcome) == (half.walnut, Outcome.KEPT)
+    assert "is about another walnut" in settled.why
+    assert half.state() == before
+    assert list(other.iterdir()) == []
+
+
+def _register(place: Place, staging: Path) -> None:
+    path = _registration(place)
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "staging": str(staging)}), encoding="utf-8")
+
+
+def test_a_registration_cannot_name_any_folder(half: Place, tmp_path: Path) -> None:
+    """Whoever wrote it: a folder that is not named as staging is not removed, and the registration goes."""
+    precious = tmp_path / "precious"
+    precious.mkdir(mode=0o700)
+    (precious / "mine.md").write_bytes(b"mine")
+    _register(half, precious)
+    (settled,) = settle(half.runtime())
+    assert (settled.target, settled.outcome, settled.place) == (half.walnut, Outcome.FOREIGN, precious)
+    assert settled.why == "it has another name"
+    assert settled.notes == (settled.describe(),)
+    assert (precious / "mine.md").read_bytes() == b"mine"
+    assert settle(half.runtime()) == ()
+
+
+@pytest.mark.parametrize("kind", ["a file", "a link to it"])
+def test_staging_that_is_no_folder_is_left_alone(kind: str, half: Place, tmp_path: Path) -> None:
+    """A link is not followed, wherever it leads."""
+    staging = _staging(half)
+    real = staging.rename(tmp_path / staging.name)
+    if kind == "a file":
+        staging.write_bytes(b"mine")
+    else:
+        staging.symlink_to(real, target_is_directory=True)
+    before = half.state()
+    (settled,) = settle(half.runtime())
+    assert (settled.outcome, settled.why) == (Outcome.FOREIGN, "it is not a folder")
+    assert half.state() == before
+    assert (real / JOURNAL).is_file()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give a folder away")
+def test_staging_of_another_user_is_left_alone(half: Place) -> None:
+    """They could have written the journal."""
+    os.chown(_staging(half), 12_345, -1)
+    before = half.state()
+    (settled,) = settle(half.runtime())
+    assert (settled.outcome, settled.why) == (Outcome.FOREIGN, "it belongs to another user")
+    assert half.state() == before
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o710, 0o701, 0o1700, 0o500])
+def test_what_others_may_enter_is_not_adopted(mode: int, foreign: Place) -> None:
+    """Not even after somebody has looked at it; nor is any other mode than the one that we give."""
+    staging, before = _staging(foreign), foreign.state()
+    staging.chmod(mode)
+    with pytest.raises(UsageError, match="cannot be adopted: others may enter it") as caught:
+        adopt(staging, foreign.runtime(), lambda _: None)
+    assert (caught.value.code, caught.value.untouched) == ("not-ours", "everything")
+    assert foreign.state() == before
+
+
+def test_staging_that_somebody_works_in_is_left_alone(half: Place) -> None:
+    """Its owner's lock tells, whatever became of the registration's."""
+    before = half.state()
+    with (_staging(half) / "owner").open("r+b") as owner:
+        assert try_lock(owner.fileno())
+        assert settle(half.runtime()) == ()
+        assert half.state() == before
+        assert _staging(half).is_dir()
+    assert [one.outcome for one in settle(half.runtime())] == [Outcome.FINISHED]
+
+
+def test_an_owner_that_is_a_link_owns_nothing(half: Place, tmp_path: Path) -> None:
+    """It does not hold a recovery up that a file elsewhere is locked."""
+    owner = _staging(half) / "owner"
+    owner.unlink()
+    owner.symlink_to(tmp_path / "elsewhere")
+    with (tmp_path / "elsewhere").open("w+b") as elsewhere:
+        assert try_lock(elsewhere.fileno())
+        assert [one.outcome for one in settle(half.runtime())] == [Outcome.FINISHED]
+
+
+def test_what_is_in_the_way_of_an_adoption_is_told(foreign: Place) -> None:
+    """It goes neither way: nothing is touched, and staging stays."""
+    _put_in_the_way(foreign)
+    (foreign.walnut / "_kernel" / "log.md").write_bytes(b"mine\n")
+    before, staging = foreign.state(), _staging(foreign)
+    with pytest.raises(FileSystemError, match="was changed meanwhile") as caught:
+        adopt(staging, foreign.runtime(), lambda _: None)
+    assert caught.value.code == "in-the-way"
+    assert caught.value.message == "'shielding-review' is in its way, and '_kernel/log.md' was changed meanwhile"
+    assert foreign.state() == before
+    assert (staging / JOURNAL).is_file()
+
+
+def test_every_reason_not_to_adopt_has_a_code(half: Place, tmp_path: Path) -> None:
+    """Programs tell them apart by it."""
+    for place, code in ((tmp_path, "not-staging"), (_staging(half), "registered")):
+        with pytest.raises(UsageError) as caught:
+            adopt(place, half.runtime(), lambda _: None)
+        assert caught.value.code == code
+    assert caught.value.hint == "run `alive-p2p recover`"
+    _registration(half).unlink()
+    path = _staging(half) / JOURNAL
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "state": "prepared"}), encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        adopt(_staging(half), half.runtime(), lambda _: None)
+    assert (caught.value.code, caught.value.untouched) == ("nothing-to-adopt", "everything")
+
+
+# --- what is told -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("state", "outcome"), [("prepared", Outcome.DISCARDED), ("done", Outcome.COMPLETE)])
+def test_what_is_not_half_done_is_tidied_up_in_silence(state: str, outcome: Outcome, half: Place) -> None:
+    """A change that was taken back, or that had happened, before the process was killed."""
+    path = _staging(half) / JOURNAL
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "state": state}), encoding="utf-8")
+    before = half.state()
+    (settled,) = settle(half.runtime())
+    assert (settled.target, settled.outcome, settled.place, settled.notes) == (half.walnut, outcome, None, ())
+    assert {path for path in half.state() if "now.json" not in path} == set(before)
+    assert half.left_over() == []
+
+
+def test_nothing_had_happened_where_nothing_was_unpacked(tmp_path: Path) -> None:
+    """Neither the walnut nor its tree is there: that is not complete."""
+    moment = "operation == 'make-folder' and paths[0].name == 'tree'"
+    for name in ("full", "bundles"):
+        place = _interrupted(tmp_path / name, moment, name)
+        (settled,) = settle(place.runtime())
+        assert settled.target == place.walnut
+        assert settled.outcome is (Outcome.DISCARDED if name == "full" else Outcome.COMPLETE)
+        assert place.left_over() == []
+
+
+def test_bundles_that_were_only_unpacked_are_discarded(tmp_path: Path) -> None:
+    """Although the walnut that they were for is there."""
+    place = _interrupted(tmp_path, UNPACKED)
+    assert [one.outcome for one in settle(place.runtime())] == [Outcome.DISCARDED]
+
+
+def test_a_share_is_told_of_a_projection_that_failed(half: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Besides that something was finished."""
+
+    def fail(*_: object) -> None:
+        raise AliveP2PError("projection-failed", "no projection today")
+
+    monkeypatch.setattr(recovery, "write_projection", fail)
+    with settled_lock(half.walnut, "create", half.runtime()) as notes:
+        assert notes == (f"an interrupted receive into '{half.walnut}' was finished", "no projection today")
+
+
+def test_only_the_walnut_that_is_worked_on_is_settled(tmp_path: Path) -> None:
+    """By whatever name it is reached; another one waits for its turn."""
+    first, second = _in_one_home(tmp_path)
+    (tmp_path / "by-another-name").symlink_to(second.walnut)
+    with settled_lock(tmp_path / "by-another-name", "create", first.runtime()) as notes:
+        assert notes == (f"an interrupted receive into '{second.walnut}' was finished",)
+    assert not (first.walnut / "shielding-review").exists()
+    (settled,) = settle(first.runtime())
+    assert settled.target == first.walnut
+
+
+def test_a_place_is_the_same_by_any_name(half: Place, tmp_path: Path) -> None:
+    """A link to a world leads to what was interrupted there, for looking as for settling."""
+    (tmp_path / "world").symlink_to(half.walnut.parent)
+    assert recovery.interrupted(half.runtime(), place=tmp_path / "world") == (half.walnut,)
+    assert recovery.interrupted(half.runtime(), place=tmp_path / "elsewhere") == ()
+    assert [one.target for one in settle(half.runtime(), place=tmp_path / "world")] == [half.walnut]
+    assert recovery.interrupted(half.runtime(), place=tmp_path / "world") == ()
+
+
+def test_a_registration_whose_staging_is_gone_is_not_told(half: Place) -> None:
+    """Nothing is left of it that a look would have to speak of; settling forgets it."""
+    files.remove_tree(_staging(half))
+    assert recovery.interrupted(half.runtime(), place=half.walnut) == ()
+    assert settle(half.runtime()) == ()
+    assert half.left_over() == []
+
+
+def test_staging_inside_a_walnut_is_reported_as_well(foreign: Place) -> None:
+    """There it lies where the walnut is a mount point; a parent that is not there does not hide it."""
+    staging = _staging(foreign)
+    inside = staging.rename(foreign.walnut / staging.name)
+    (told,) = unregistered(foreign.walnut, foreign.runtime())
+    assert (told.place, told.why) == (inside, "nothing is registered of it")
+
+
+def test_staging_without_a_journal_is_reported_as_well(tmp_path: Path) -> None:
+    """Nobody can tell which walnut beside it it was for."""
+    place = _interrupted(tmp_path, UNPACKED)
+    _registration(place).unlink()
+    assert [one.place for one in unregistered(place.walnut, place.runtime())] == [_staging(place)]
+
+
+def test_a_folder_that_cannot_be_listed_hides_no_other(foreign: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Staging inside the walnut is found although its parent may not be read."""
+    staging = _staging(foreign)
+    inside = staging.rename(foreign.walnut / staging.name)
+    list_folder = Path.iterdir
+
+    def refuse(path: Path) -> Iterator[Path]:
+        if path == foreign.walnut.parent:
+            raise PermissionError(13, "Permission denied")
+        return list_folder(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert [one.place for one in unregistered(foreign.walnut, foreign.runtime())] == [inside]
+
+
+def test_what_was_finished_is_not_done_again(half: Place) -> None:
+    """Its staging could not be removed, so the next command comes to it as well: nothing is left to do or to tell."""
+
+    def refuse(operation: str, _paths: tuple[Path, ...]) -> None:
+        if operation == "remove-tree":
+            raise OSError(5, "Input/output error")
+
+    files.watch(refuse)
+    try:
+        assert [one.outcome for one in settle(half.runtime())] == [Outcome.FINISHED]
+    finally:
+        files.watch(None)
+    assert _staging(half).is_dir()
+    assert [one.outcome for one in settle(half.runtime())] == [Outcome.COMPLETE]
+    assert half.left_over() == []
+
+
+def test_a_walnut_that_others_hold_is_waited_for(half: Place) -> None:
+    """For as long as was asked, and not at all otherwise."""
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        held.close()
+
+    runtime = replace(half.runtime(), sleep=sleep)
+    with ExitStack() as held:
+        held.enter_context(walnut_lock(half.walnut, "receive", half.runtime()))
+        with pytest.raises(BusyError), settled_lock(half.walnut, "create", runtime):
+            pass
+        assert waited == []
+        with settled_lock(half.walnut, "create", runtime, wait_seconds=60) as notes:
+            assert len(notes) == 1
+    assert len(waited) == 1

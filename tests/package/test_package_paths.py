@@ -48,6 +48,30 @@ def test_a_path_that_breaks_a_rule_is_refused(path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("empty", "it is empty"),
+        ("absolute", "it is absolute"),
+        ("unc-slashes", "it is absolute"),
+        ("unc", "it has a backslash"),
+        ("drive-backslash", "it has a backslash"),
+        ("drive-absolute", "it begins like a drive letter"),
+        ("escape", "it has a control, invisible or non-UTF-8 character"),
+        ("not-utf-8", "it has a control, invisible or non-UTF-8 character"),
+        ("path-of-1025-bytes", "it is longer than 1,024 bytes"),
+        ("dotdot-last", "it has a `..` segment"),
+        ("inner-dot", "it has a `.` segment"),
+        ("trailing-slash", "it has an empty segment"),
+        ("segment-of-256-bytes", "it has a name longer than 255 bytes"),
+        ("staging-other-case", "names beginning `.alive-receive` belong to the receiving transaction"),
+    ],
+)
+def test_the_reason_names_the_rule(name: str, reason: str) -> None:
+    """The one that a person would name, where a path breaks more than one."""
+    assert paths.refusal(_REFUSED[name]) == reason
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "a",
@@ -94,10 +118,61 @@ def test_a_name_that_windows_cannot_hold_is_named(path: str) -> None:
     assert paths.windows_refusal(path)
 
 
-@pytest.mark.parametrize("path", ["console", "com", "com10", "a.b", "auxiliary.md", "a b", ".con"])
+@pytest.mark.parametrize("path", ["console", "com", "com10", "a.b", "auxiliary.md", "a b", ".con", "con\u00a0"])
 def test_a_name_that_windows_can_hold_is_not_named(path: str) -> None:
     """Names that only resemble reserved ones."""
     assert paths.windows_refusal(path) is None
+
+
+@pytest.mark.parametrize("ending", ["", ".txt", ".tar.gz", " ", " .md", ".x/b"])
+def test_every_device_of_windows_is_known(ending: str) -> None:
+    """In any case, with any ending, anywhere on the way."""
+    ports = [f"{name}{digit}" for name in ("com", "lpt") for digit in "123456789¹²³"]
+    for device in ["con", "prn", "aux", "nul", "conin$", "conout$", "clock$", *ports]:
+        for path in (device, device.upper(), device.title(), f"a/{device}"):
+            assert paths.windows_refusal(f"{path}{ending}") == "a name that Windows keeps for a device"
+        assert paths.windows_refusal(f"x{device}{ending.rstrip()}") is None
+    for no_device in ("com0", "lpt0", "com", "lpt", "com11", "a.con"):
+        assert paths.windows_refusal(f"{no_device}{ending.rstrip()}") is None
+
+
+@pytest.mark.parametrize("where", ["{}", "a/{}", "{}/b"])
+def test_what_windows_cannot_hold_has_its_reason(where: str) -> None:
+    """Each of the characters; a dot or a space only at an end."""
+    for char in ':?*"<>|':
+        for name in (char, f"a{char}", f"{char}a"):
+            assert paths.windows_refusal(where.format(name)) == 'one of the characters :?*"<>|'
+    for name in ("a.", "a ", ".", " ", "a. "):
+        assert paths.windows_refusal(where.format(name)) == "a name ending in a dot or a space"
+    for name in (".a", " a", "a b", "a.b"):
+        assert paths.windows_refusal(where.format(name)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a/b", "it is a path"),
+        ("", "it is empty"),
+        ("..", "it has a `..` segment"),
+        ("a\\b", "it has a backslash"),
+        ("_kernel", "the name is reserved"),
+        ("_Kernel", "the name is reserved"),
+        ("bundles", "the name is reserved"),
+        ("BUNDLEſ", "the name is reserved"),
+        ("_core", "the name is reserved"),
+        (".hidden", "it begins with a dot"),
+        (".alive-receive-1", "names beginning `.alive-receive` belong to the receiving transaction"),
+    ],
+)
+def test_a_name_that_no_bundle_may_have(name: str, reason: str) -> None:
+    """It would lead elsewhere, take the place of the kernel, or not be seen."""
+    assert paths.bundle_name_refusal(name) == reason
+
+
+@pytest.mark.parametrize("name", ["shielding-review", "日本語", "a.b", "bundle", "kernel", "_kernels", "con"])
+def test_a_name_that_a_bundle_may_have(name: str) -> None:
+    """Plain words, and those that only resemble reserved ones."""
+    assert paths.bundle_name_refusal(name) is None
 
 
 def test_names_that_differ_in_case_or_unicode_form_collide() -> None:
@@ -114,7 +189,7 @@ def test_ancestors_are_the_folders_on_the_way() -> None:
     assert list(paths.ancestors("a")) == []
 
 
-@pytest.mark.parametrize("name", ["a/b", "", ".", "..", ".hidden", "CON", "a:b", "a\n", "a."])
+@pytest.mark.parametrize("name", ["a/b", "", ".", "..", ".hidden", "CON", "a:b", "a\n", "a.", "a\\b", "/a"])
 def test_a_segment_that_is_not_safe_everywhere(name: str) -> None:
     """Used where a foreign text becomes a folder name of ours."""
     assert not paths.is_safe_segment(name)

@@ -118,6 +118,21 @@ def test_harmless_records_are_ignored() -> None:
     assert _names(archive(pax({"comment": "x"}, b"g") + pax(records) + member("a"))) == ["a"]
 
 
+def test_a_name_may_hold_whatever_separates_a_record() -> None:
+    """Only the first space and the first sign count; a name ends where its field ends."""
+    assert _names(archive(pax({"a b": "c", "path": "a=b = c"}) + member("short"))) == ["a=b = c"]
+    block = bytearray(header("f" * 100, prefix=b"d" * 155))
+    block[500] = ord("x")  # behind the prefix
+    assert _names(archive(with_checksum(bytes(block)))) == ["d" * 155 + "/" + "f" * 100]
+
+
+def test_a_name_that_ends_in_a_slash_is_a_folder() -> None:
+    """Whatever its type says, as the oldest tars wrote folders; a mode that is none gives no right."""
+    assert _names(archive(member("d/"), member("e/", kind=b"\0"), member("d/a"))) == ["d/", "e/", "d/a"]
+    ((one, _),) = _walk(archive(member("a", mode=b"rwxr-xr-")))
+    assert not one.is_executable
+
+
 def test_a_folder_may_come_before_or_after_what_is_in_it() -> None:
     """And may be implied without being named."""
     assert _names(archive(member("d/a"), member("d/", kind=b"5"), member("e/", kind=b"5"), member("e/b"))) == [
@@ -300,6 +315,11 @@ def test_a_record_that_is_stated_twice_is_refused(key: str) -> None:
         b"5 a=\n\0",
         b"\xb2 a=\n",
         b"2 \n=a=\n",
+        b"5 ab\n6 a=b\n",
+        b"00000013 a=b\n",
+        b"0000000000000000020 a=b\n",
+        b"9" * 5000,
+        b"9" * 5000 + b" a=\n",
     ],
 )
 def test_a_malformed_extended_header_is_refused(body: bytes) -> None:
@@ -435,6 +455,24 @@ def test_extended_records_without_end_are_refused() -> None:
     members = [member("PaxHeader", large, b"x") + member(f"f{n}") for n in range(20)]
     assert _code(archive(*members), limits) == "over-limit"
     assert _code(archive(member("PaxHeader", b"5 a=\n" * 2, b"x") + member("f")), limits) == "damaged"
+
+
+def test_exactly_what_the_limits_allow_is_read() -> None:
+    """And one more of it is not: folders, records in one header, bytes of extended headers."""
+    for depth, is_read in ((10, True), (11, False)):
+        deep = archive(member("/".join("abcdefghijk"[:depth]) + "/x"))
+        assert len(_names(deep, _FEW)) == 1 if is_read else _code(deep, _FEW) == "over-limit"
+    cut_off = header("manifest.yaml", DEFAULT_LIMITS.max_manifest_bytes)  # not refused from its header
+    assert _code(cut_off) == "damaged"
+    for records, is_read in ((256, True), (257, False)):
+        body = b"".join(b"10 k%04d=\n" % n for n in range(records))
+        many = archive(member("PaxHeader", body, b"x") + member("f"))
+        assert _names(many) == ["f"] if is_read else _code(many) == "over-limit"
+    for more, is_read in ((0, True), (1, False)):
+        bodies = [pax_record("comment", "x" * (size - 15)) for size in (MAX_EXTENDED_HEADER, 5 * 4096 + more)]
+        assert sum(map(len, bodies)) == _FEW.max_extended_bytes + more
+        large = archive(*[member("PaxHeader", body, b"x") + member(f"f{len(body)}") for body in bodies])
+        assert len(_names(large, _FEW)) == 2 if is_read else _code(large, _FEW) == "over-limit"
 
 
 def test_more_content_than_the_limit_is_refused_from_the_header() -> None:

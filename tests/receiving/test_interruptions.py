@@ -13,6 +13,7 @@ from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceiveRequest
 from alive_p2p.runtime import Runtime
 from alive_p2p.transactions.journal import JOURNAL
+from crash.scenarios import SCENARIOS
 from worlds import LOG, NOVA, OPEN_KEY, craft, ledger_of, nothing_left, pack, plant, tree_of
 
 _KERNEL = {path: content for path, content in NOVA.items() if path.startswith("_kernel/")}
@@ -114,6 +115,22 @@ def test_a_walnut_that_never_holds_still_is_left_alone(pair: tuple[Path, Path], 
     assert (target / "_kernel" / "log.md").read_bytes() == LOG + b"%d\n" % count[0]
     assert not (target / "launch-window").exists()
     assert nothing_left(target.parent)
+
+
+@pytest.mark.parametrize("name", ["raw/dose.csv", "draft.md"], ids=["removes", "replaces"])
+def test_an_edit_of_what_an_update_changes_is_found_in_time(name: str, tmp_path: Path) -> None:
+    """Log and ledger were changed already: they are put back, the edit stays, and nothing is left for a recovery."""
+    place = SCENARIOS["update"].prepare(tmp_path / "made").begin(tmp_path / "run")
+    before = place.state()
+
+    def edit(operation: str, _paths: tuple[Path, ...]) -> None:
+        if operation == "flush-tree":
+            (place.walnut / "shielding-review" / name).write_bytes(b"edited")
+
+    with pytest.raises(AliveP2PError, match="changed while you were looking"):
+        _watching(edit, lambda: receive(place.request(), place.runtime()))
+    assert place.state() == {**before, f"shielding-review/{name}": files.sha256(b"edited")}
+    assert place.left_over() == []
 
 
 def test_a_log_too_large_to_edit_does_not_stop_the_receive(tmp_path: Path, runtime: Runtime) -> None:

@@ -4,13 +4,14 @@ Whatever instant it was interrupted at, also in the middle of this: every step l
 """
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, FileSystemError
-from alive_p2p.transactions.journal import Journal, Kind, Operation, TargetChangedError, drop, hash_of
+from alive_p2p.transactions.journal import JOURNAL, Journal, Kind, Operation, TargetChangedError, drop, hash_of
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.ledger import Ledger
 from alive_p2p.walnut.log import ImportRecord, has_entry, with_entry
@@ -48,10 +49,19 @@ def _first_blocked(journal: Journal) -> Operation | None:
     for operation in journal.operations:
         if operation.dst not in vacated and not _can_be_done(journal, operation):
             return operation
-        is_left = files.is_taken(journal.target / operation.dst)
-        if is_left and operation.kind in {Kind.REMOVE, Kind.DROP} and not _is_all_done_at(journal, operation.dst):
+        if operation.kind is Kind.REMOVE or (
+            operation.kind is Kind.DROP and _will_be_empty(journal, operation, vacated)
+        ):
             vacated.add(operation.dst)
     return None
+
+
+def _will_be_empty(journal: Journal, operation: Operation, vacated: set[str]) -> bool:
+    """Whether a folder can be dropped once what is removed from it has gone: somebody may have filled it since."""
+    folder = journal.target / operation.dst
+    if files.is_link(folder) or not files.is_folder(folder):
+        return False
+    return all(f"{operation.dst}/{path.name}" in vacated for path in folder.iterdir())
 
 
 def _is_all_done_at(journal: Journal, path: str) -> bool:
@@ -78,7 +88,7 @@ def _can_be_done(journal: Journal, operation: Operation) -> bool:
 def _takes_records(target: Path, path: str) -> bool:
     """Whether a file that somebody has edited is still one that an entry can be added to."""
     if path == kernel.LOG:
-        return True
+        return files.is_file(target) and not files.is_link(target)
     try:
         Ledger.parse(files.read_bytes(target, limit=kernel.LEDGER_LIMIT))
     except AliveP2PError:
@@ -163,12 +173,28 @@ def _take_back(journal: Journal, blocked: Operation) -> None:
 def _can_be_taken_back(journal: Journal, operation: Operation) -> bool:
     target = journal.target / operation.dst
     if operation.kind is Kind.DROP:
-        return True
+        is_ours = not files.is_taken(target) or files.is_folder(target)
+        return is_ours or _is_all_done_at(journal, operation.dst)
     if operation.kind is Kind.REMOVE:
         is_ours = not files.is_taken(target) or hash_of(target) == operation.old_sha256
         return is_ours or _is_all_done_at(journal, operation.dst)
     if files.is_taken(journal.source_of(operation)):
         return True  # it never happened
-    if operation.kind is Kind.PLACE:
-        return os.path.lexists(target)
-    return hash_of(target) == operation.new_sha256
+    if operation.new_sha256 is not None:
+        return hash_of(target) == operation.new_sha256
+    return files.is_taken(target) and not _was_worked_on(target, (journal.staging / JOURNAL).lstat().st_mtime_ns)
+
+
+def _was_worked_on(placed: Path, since: int) -> bool:
+    """Whether anything of a folder that was put in place is younger than the journal, which was written just before.
+
+    Everything below it was complete and flushed by then; putting it in place changed its own entry and nothing else.
+    """
+    below = (Path(folder, name) for folder, folders, names in os.walk(placed) for name in (*folders, *names))
+    return placed.lstat().st_mtime_ns > since or any(_changed_at(path.lstat()) > since for path in below)
+
+
+def _changed_at(state: os.stat_result) -> int:
+    """When somebody changed it; a file with other names, as undo's have, changes also when one of those goes."""
+    is_shared = stat.S_ISREG(state.st_mode) and state.st_nlink > 1
+    return state.st_mtime_ns if is_shared else max(state.st_mtime_ns, state.st_ctime_ns)

@@ -167,6 +167,7 @@ class Journal:
         try:
             replace(self, state=State.COMMITTING).write()
             for operation in self.operations:
+                self._check_unchanged(operation)
                 done.append(operation)
                 self._carry_out(operation)
             self.flush_folders()
@@ -215,14 +216,18 @@ class Journal:
                 if files.is_link(path):
                     raise FileSystemError("symbolic-link", f"'{path}' is a symbolic link", untouched="everything")
 
+    def _check_unchanged(self, operation: Operation) -> None:
+        """Look, before the step has begun, that what gives way is what was read."""
+        target = self.target / operation.dst
+        if operation.rest is not None and hash_of(target) != operation.old_sha256:
+            raise TargetChangedError(target)
+
     def _carry_out(self, operation: Operation) -> None:
         target = self.target / operation.dst
         if operation.kind is Kind.PLACE:
             files.rename_exclusive(self.source_of(operation), target)
         elif operation.kind is Kind.DROP:
             drop(target)
-        elif hash_of(target) != operation.old_sha256:
-            raise TargetChangedError(target)
         elif operation.kind is Kind.SUBSTITUTE:
             files.replace(self.source_of(operation), target)
         else:

@@ -186,7 +186,7 @@ def adopt(staging: Path, runtime: Runtime, approve: Callable[[Journal], None]) -
         UsageError: it is no staging folder, belongs to a transaction of this home, or is not ours.
         BrokenJournalError: its journal cannot be understood.
         BusyError: another process holds the walnut.
-        FileSystemError: the disk refused.
+        FileSystemError: the disk refused; or the folder is no longer what was approved.
     """
     if not _OURS.fullmatch(staging.name) or files.is_link(staging) or not files.is_folder(staging):
         raise UsageError("not-staging", f"'{staging}' is not a folder that a receive has left", untouched="everything")
@@ -204,6 +204,13 @@ def adopt(staging: Path, runtime: Runtime, approve: Callable[[Journal], None]) -
         )
     approve(journal)
     with walnut_lock(journal.target, "recover", runtime):
+        if _refusal(staging) or Journal.read(staging) != journal:  # the home it belongs to may have settled it
+            raise FileSystemError(
+                "changed-meanwhile",
+                f"'{staging}' changed while you were looking",
+                untouched="everything",
+                hint="run it again",
+            )
         settlement = _by_journal(journal, runtime)
         with files.translating("remove", staging):
             files.remove_tree(staging)
