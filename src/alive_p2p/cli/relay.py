@@ -3,7 +3,7 @@
 import click
 
 from alive_p2p.cli.relay_looking import probe, status
-from alive_p2p.cli.relay_packages import decline, pull, push, recall
+from alive_p2p.cli.relay_packages import compact, decline, pull, push, recall
 from alive_p2p.cli.relay_pairing import accept, invite, setup
 from alive_p2p.cli.relay_peers import peers
 
@@ -20,5 +20,5 @@ def relay() -> None:
     """
 
 
-for command in (setup, invite, accept, push, pull, probe, status, decline, recall, peers):
+for command in (setup, invite, accept, push, pull, probe, status, decline, recall, compact, peers):
     relay.add_command(command)

@@ -12,9 +12,9 @@ from alive_p2p.cli.options import FOLDER, Call, common, wait_option
 from alive_p2p.cli.receive import hidden_lines, preview_lines, receive_document
 from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, plural, short
-from alive_p2p.errors import RelayError, UsageError
+from alive_p2p.errors import AliveP2PError, RelayError, UsageError
 from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest
-from alive_p2p.relay import collecting, outbox, pulling
+from alive_p2p.relay import collecting, compacting, outbox, pulling
 from alive_p2p.relay.collecting import Waiting
 from alive_p2p.relay.pulling import Pulled, Pulling
 from alive_p2p.relay.recalling import recall as take_back
@@ -154,10 +154,24 @@ def pull_packages(
     done = pulling.pull(picked, how, we, relay, runtime)
     for one in done:
         _show(call, one)
+    try:
+        compacting.count(sum(map(_received, done)), relay, runtime)
+    except AliveP2PError as error:
+        call.remember(f"the past of your relay could not be folded: {error.message}")
     screen.document({"status": _status(done), "packages": [_document(one) for one in done]})
     if any(one.status == "failed" for one in done):
         screen.exit_code = 1
     call.finish(())
+
+
+def _received(one: Pulled) -> int:
+    """The bytes of a package that was received and removed."""
+    if one.file is None or one.status not in {"received", "here"}:
+        return 0
+    try:
+        return one.file.stat().st_size
+    except OSError:
+        return 0
 
 
 def _at(call: Call, world: Path) -> Runtime:
@@ -238,6 +252,27 @@ def _document(one: Pulled) -> dict[str, Any]:
     if one.result is not None:
         document["received"] = receive_document(one.result.plan, one.result)
     return document
+
+
+@click.command(epilog="\b\nExample:\n  alive-p2p relay compact")
+@common
+def compact(call: Call, /) -> None:
+    """Fold the past of your relay, so that it does not grow; what lies there stays.
+
+    A git repository keeps every package that ever lay in it. This is done by itself after 200 MB.
+    """
+    desk = Desk(call)
+    done = compacting.compact(desk.reach(desk.we.url), call.runtime)
+    if done is None:
+        call.screen.say("a relay of this kind keeps no past")
+    elif done:
+        call.screen.say("folded the past of your relay")
+    else:
+        raise RelayError(
+            "relay-busy", "somebody has left something meanwhile", untouched="everything", hint="run it again"
+        )
+    call.screen.document({"status": "ok" if done else "noop"})
+    call.finish(())
 
 
 @click.command(epilog="\b\nExample:\n  alive-p2p relay decline 20260407-101500-a1b2c3d4.walnut --yes")

@@ -51,6 +51,10 @@ class RelayState:
         known = peers if isinstance(peers, dict) else {}
         return RelayState(self.path, {**self.raw, "peers": {key: one for key, one in known.items() if key != name}})
 
+    def with_field(self, name: str, value: object) -> "RelayState":
+        """The same with a field that is about no peer."""
+        return RelayState(self.path, {**self.raw, name: value})
+
     def with_probe(self, at: str) -> "RelayState":
         """The same, looked at just now."""
         return RelayState(self.path, {**self.raw, "last_probe": at})

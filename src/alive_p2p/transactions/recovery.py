@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 
 from alive_p2p import files
-from alive_p2p.errors import AliveP2PError, BusyError, UsageError
+from alive_p2p.errors import AliveP2PError, BusyError, FileSystemError, UsageError
 from alive_p2p.locks import Action, try_lock, walnut_lock
 from alive_p2p.package.paths import STAGING_PREFIX
 from alive_p2p.runtime import Runtime

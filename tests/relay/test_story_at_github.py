@@ -1,0 +1,114 @@
+"""The whole story with the installed program at a GitHub of our own: real git, and real `gh` or none."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.github import GitHub
+from relay.persons import Done, Person, require_gh
+from worlds import NOVA, make_world, plant
+
+
+class At:
+    """Somebody at GitHub with a world, who types commands."""
+
+    def __init__(self, site: GitHub, login: str, folder: Path, program: str, *, has_gh: bool) -> None:
+        self.person: Person = site.person(login, folder, has_gh=has_gh)
+        if has_gh:
+            require_gh(self.person)
+        else:
+            self.person.environ["ALIVE_P2P_GITHUB_URL"] = site.url
+        self.world = make_world(self.person.home / "world")
+        self.program = program
+        self.typed: list[str] = []
+
+    def __call__(self, *arguments: str, code: int | None = 0, data: str = "") -> Done:
+        self.typed.append(" ".join(arguments))
+        done = self.person.run(self.program, *arguments, cwd=self.world, code=code, data=data)
+        assert "Traceback" not in done.err
+        return done
+
+    def told(self, *arguments: str, code: int | None = 0) -> Any:
+        return json.loads(self(*arguments, "--json", code=code).out)
+
+
+@pytest.fixture(params=[True, False], ids=["gh", "token"])
+def two(request: pytest.FixtureRequest, github: GitHub, tmp_path: Path, program: str) -> tuple[At, At]:
+    """Ada with a walnut, and Ben; both have an account, and nothing else."""
+    ada, ben = (At(github, login, tmp_path, program, has_gh=request.param) for login in ("ada", "ben"))
+    plant(ada.world / "04_Ventures" / "nova", NOVA)
+    return ada, ben
+
+
+def test_from_nothing_to_a_receipt(two: tuple[At, At], github: GitHub) -> None:
+    """Two commands on one side and one on the other pair them; the next ones deliver, receive and tell."""
+    ada, ben = two
+    code = ada("relay", "invite", "ben", "--github").out.strip()
+    ben("relay", "accept", "-", "--github", data=code)
+    assert github.repository("ada/alive-relay").private
+    shared = ada.told("share", "--walnut", "04_Ventures/nova", "--scope", "full", "--to", "ben", "--yes")
+    assert [one["queued"] for one in shared["deliveries"]] == [False]
+    (pulled,) = ben.told("receive", "--from-relay", "--yes")["packages"]
+    assert (pulled["status"], pulled["peer"]) == ("received", "ada")
+    assert (ben.world / "03_Inbox" / "nova" / "notes.md").read_bytes() == NOVA["notes.md"]
+    ada("relay", "probe")
+    status = ada.told("relay", "status")["peers"]["ben"]
+    assert (status["state"], status["last_receipt"]["status"]) == ("mutual", "applied")
+    assert len(ada.typed) + len(ben.typed) == 6
+
+
+def test_what_the_host_refuses_is_told_and_stays_in_the_outbox(two: tuple[At, At], github: GitHub) -> None:
+    """Access withdrawn, and given back: the package goes out with the next command."""
+    ada, ben = two
+    code = ada("relay", "invite", "ben", "--github").out.strip()
+    ben("relay", "accept", "-", "--github", data=code)
+    ada("relay", "pull", "--yes")
+    package = ada.world / "p.walnut"
+    ada(
+        "create",
+        "--walnut",
+        "04_Ventures/nova",
+        "--scope",
+        "full",
+        "-o",
+        str(package),
+        "--yes",
+        "--sender",
+        "ada",
+        code=None,
+    )
+    ada("create", "--walnut", "04_Ventures/nova", "--scope", "full", "-o", str(package), "--yes", "--force")
+    github.repository("ben/alive-relay").collaborators.clear()
+    told = ada.told("relay", "push", "--peer", "ben", str(package))
+    assert told["queued"] is True
+    assert told["error"]
+    assert len(ada.told("relay", "status")["outbox"]) == 1
+    ada_ = github.world.add_user("ada")
+    github.repository("ben/alive-relay").collaborators[ada_.id] = ada_
+    ada("relay", "pull", "--yes")
+    assert ada.told("relay", "status")["outbox"] == []
+    assert [one["status"] for one in ben.told("relay", "pull", "--all", "--yes")["packages"]] == ["received"]
+
+
+def test_set_up_twice_and_compact(two: tuple[At, At], github: GitHub) -> None:
+    """Run again it changes nothing; folding leaves one commit, and what waits stays."""
+    ada, ben = two
+    ada("relay", "setup", "--github")
+    assert ada.told("relay", "setup")["status"] == "noop"
+    code = ada("relay", "invite", "ben").out.strip()
+    ben("relay", "accept", "-", "--github", data=code)
+    ben("share", "--walnut", str(ada.world / "04_Ventures" / "nova"), "--scope", "snapshot", "--to", "ada", "--yes")
+    repository = github.repository("ada/alive-relay")
+    assert int(repository.git("rev-list", "--count", "main")) > 1
+    ada("relay", "compact")
+    assert int(repository.git("rev-list", "--count", "main")) == 1
+    assert [one["status"] for one in ada.told("relay", "pull", "--yes")["packages"]] == ["received"]
+
+
+def test_a_login_that_nobody_has(two: tuple[At, At]) -> None:
+    """It is told, with what was done nevertheless."""
+    ada, _ = two
+    ada("relay", "setup", "--github")
+    assert ada.told("relay", "invite", "nobody-of-that-name", code=1)["error"]["code"] == "no-such-login"
