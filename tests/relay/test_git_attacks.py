@@ -130,8 +130,10 @@ def test_what_is_in_the_way_stays_there(relay: PathRelay, what: str) -> None:
     assert refusal_of(lambda: relay.reach().change([Put("keys", b"a", replaces=True)])).code == "relay-hostile"
     assert refusal_of(lambda: relay.reach().change([Put("keys", b"a")])).code == "relay-taken"
     assert refusal_of(lambda: relay.reach().change([Put("a", b"a"), Put("a/b", b"b")])).code == "relay-hostile"
-    relay.reach().change(removes=["inbox/ben/a", "keys"])
+    relay.reach().change(removes=["inbox/ben/a", "keys", "keys/x/y", "other", "other/a"])
     assert relay.git("rev-parse", "main") == before
+    relay.reach().change([Put("other/a", b"a")], ["other", "other/a/b"])
+    assert read(relay.reach(), "other/a") == b"a"
 
 
 def test_settings_in_a_relay_are_content(relay: PathRelay, tmp_path: Path) -> None:
@@ -305,6 +307,7 @@ def test_nothing_of_ours_is_run_but_what_reaches_the_host(at_host: HttpRelay, tm
 )
 def test_an_address_that_is_none_reaches_nothing(runtime: Runtime, url: str) -> None:
     """Git runs a program for some of them."""
+    assert "hunter2" not in refusal_of(lambda: reach("http://ada:hunter2@host/relay", runtime)).message
     if url != "file://":
         assert refusal_of(lambda: reach(url, runtime)).code == "bad-address"
     else:
@@ -436,6 +439,17 @@ def test_notes_that_unpack_into_too_much_come_one_by_one(at_host: HttpRelay, mon
     output = io.BytesIO()
     reader.read(entries["inbox/peer-0/0001.note"], output, limit=80_000)
     assert len(output.getvalue()) == 400
+
+
+def test_a_host_that_does_not_stop_talking(at_host: HttpRelay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of references without end, or whatever it likes to say meanwhile."""
+    monkeypatch.setattr(git_command, "MOST_SAID", 50_000)
+    at_host.fill([("a", b"1")])
+    commit = at_host.repository.git("rev-parse", "main")
+    lines = "".join(f"create refs/x{number}/refs/heads/main {commit}\n" for number in range(1000))
+    at_host.repository.git("update-ref", "--stdin", data=lines.encode())
+    assert refusal_of(at_host.reach().tip).code == "relay-hostile"
+    assert list(at_host.reach().list().entries) == ["a"]
 
 
 # --- nothing stays --------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Relays in git: what goes over the wire, races, branches, and folding the past (relay.md §6, §8; bars.md §3, §4)."""
 
+import io
 import os
 import threading
 from collections.abc import Callable
@@ -99,6 +100,10 @@ def test_the_notes_of_a_folder_come_together(relay: HttpRelay) -> None:
     _, fetched, requests = relay.wire()
     assert fetched < 20_000
     assert requests <= 4
+    assert refusal_of(lambda: read_entry(reader, entries[0], limit=399)).code == "relay-over-limit"
+    seen: list[tuple[int, int]] = []
+    reader.read(entries[0], io.BytesIO(), limit=400, progress=lambda *at: seen.append(at))
+    assert seen == [(400, 400)]
 
 
 def test_what_was_sent_is_told(relay: HttpRelay, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ Reach = Callable[[str], Transport]
 """Gives access to the relay at an address."""
 
 _SCP_LIKE = re.compile(r"(?!-)[A-Za-z0-9._-]+@(?!-)[A-Za-z0-9.\-]+:(?!-)[^\s:][^\s]*")
+_LOGIN = re.compile(r"://[^/\s]*@")
+"""Where a password would stand."""
 _GIT = re.compile(r"(?:https|ssh|file)://[^\s]+|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?/[^\s]*")
 
 
@@ -47,7 +49,7 @@ def refuse_bad_address(url: str) -> None:
     if has_unsafe_character(url) or not (is_folder or is_git_address(url)):
         raise RelayError(
             "bad-address",
-            f"'{url[:200]}' is not the address of a relay",
+            f"'{_LOGIN.sub('://', url)[:200]}' is not the address of a relay",
             untouched="everything",
             hint="use `https://…`, `ssh://…`, `git@host:path`, `file:///path`, or a folder with `--folder`",
         )

@@ -1,6 +1,6 @@
 """A change of a relay as a change of git's trees: only the folders on the way are made anew (relay.md §8)."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from alive_p2p.errors import RelayError
@@ -36,23 +36,23 @@ def plan_of(puts: Mapping[str, Added], removes: Collection[str]) -> Plan:
         RelayError: `relay-hostile`: a name would be a file and a folder.
     """
     plan: Plan = {}
-    changes: dict[str, Added | _Removed] = {name: _REMOVED for name in removes if name not in puts}
-    for name, what in (changes | dict(puts)).items():
+    removed: dict[str, Added | _Removed] = {name: _REMOVED for name in removes if name not in puts}
+    for name, what in (dict(puts) | removed).items():
         *folders, last = name.split("/")
-        here = plan
-        for folder in folders:
-            below = here.setdefault(folder, {})
-            if not isinstance(below, dict):
-                if isinstance(below, _Removed):  # what would be removed is no file then
-                    below = here[folder] = {}
-                else:
-                    raise _in_the_way(name)
-            here = below
-        if isinstance(here.get(last), dict):
-            if isinstance(what, Added):
-                raise _in_the_way(name)
-            continue
-        here[last] = what
+        here = _inside(plan, folders)
+        if here is not None and not isinstance(here.get(last), dict):
+            here[last] = what
+        elif isinstance(what, Added):  # else it is not there to be removed
+            raise _in_the_way(name)
+    return plan
+
+
+def _inside(plan: Plan, folders: Sequence[str]) -> Plan | None:
+    for folder in folders:
+        below = plan.setdefault(folder, {})
+        if not isinstance(below, dict):
+            return None
+        plan = below
     return plan
 
 

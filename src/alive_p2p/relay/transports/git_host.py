@@ -61,15 +61,11 @@ class Host:
         """What it has under these names: pairs of a name, and an object, or `ref: ` with another name.
 
         Raises:
+            QuotaError: it does not stop talking.
             FixedCommandsError: the host does not run git as we do.
             RelayError: the relay cannot be read.
         """
-        try:
-            done = self._ask("ls-remote", "--symref", REMOTE, *patterns, quota=0)
-        except QuotaError:
-            raise RelayError(
-                "relay-hostile", f"{self._git.address.place} does not stop talking", untouched="everything"
-            ) from None
+        done = self._ask("ls-remote", "--symref", REMOTE, *patterns, quota=0)
         if done.code != 0:
             raise self._failure(done)
         for line in done.out.decode("utf-8", "surrogateescape").splitlines():
@@ -177,7 +173,7 @@ class Host:
 
     def _stands_for(self, branch: str, commit: str) -> bool:
         """Whether a branch stands for a commit, as far as that can be found out."""
-        with suppress(RelayError):
+        with suppress(RelayError, QuotaError, FixedCommandsError, WrongFormatError):
             return (f"refs/heads/{branch}", commit) in self.references(f"refs/heads/{branch}")
         return False
 
