@@ -726,7 +726,7 @@ def test_what_was_kept_is_reported_from_then_on(half: Place) -> None:
     (settled,) = settle(half.runtime())
     (told,) = unregistered(half.walnut, half.runtime())
     assert (told.target, told.outcome, told.place) == (half.walnut, Outcome.FOREIGN, settled.place)
-    assert told.why == "it was kept by an earlier recovery"
+    assert told.why == "it was kept by an earlier receive or recovery"
     with pytest.raises(UsageError, match="not a folder that a receive has left"):
         adopt(told.place or Path(), half.runtime(), lambda _: None)
 
@@ -956,16 +956,17 @@ def test_only_the_walnut_that_is_worked_on_is_settled(tmp_path: Path) -> None:
 def test_a_place_is_the_same_by_any_name(half: Place, tmp_path: Path) -> None:
     """A link to a world leads to what was interrupted there, for looking as for settling."""
     (tmp_path / "world").symlink_to(half.walnut.parent)
-    assert recovery.interrupted(half.runtime(), place=tmp_path / "world") == (half.walnut,)
-    assert recovery.interrupted(half.runtime(), place=tmp_path / "elsewhere") == ()
+    (note,) = recovery.interrupted_notes(half.runtime(), place=tmp_path / "world")
+    assert note.startswith(f"an earlier receive into '{half.walnut}' was interrupted; `alive-p2p recover ")
+    assert recovery.interrupted_notes(half.runtime(), place=tmp_path / "elsewhere") == ()
     assert [one.target for one in settle(half.runtime(), place=tmp_path / "world")] == [half.walnut]
-    assert recovery.interrupted(half.runtime(), place=tmp_path / "world") == ()
+    assert recovery.interrupted_notes(half.runtime(), place=tmp_path / "world") == ()
 
 
 def test_a_registration_whose_staging_is_gone_is_not_told(half: Place) -> None:
     """Nothing is left of it that a look would have to speak of; settling forgets it."""
     files.remove_tree(_staging(half))
-    assert recovery.interrupted(half.runtime(), place=half.walnut) == ()
+    assert recovery.interrupted_notes(half.runtime(), place=half.walnut) == ()
     assert settle(half.runtime()) == ()
     assert half.left_over() == []
 
