@@ -308,6 +308,51 @@ def _settings() -> dict[str, Seeds]:
     }
 
 
+def _relays() -> dict[str, Seeds]:
+    said = ["https://host.example/ada/relay.git", "ada", "ben", base64.b64encode(b"f" * 32).decode(), "age rsa"]
+    receipt = {
+        "type": "receipt",
+        "from": "ben",
+        "to": "ada",
+        "import_id": "0" * 64,
+        "status": "applied",
+        "bundles": ["a"],
+    }
+    block = {"algo": "rsa-pss-sha256", "pubkey_id": "1" * 16, "sig_b64": "eA==", "signed_bytes": "canonical-json-v1"}
+    peers = {
+        "ben": {"url": "file:///b", "inbox": "ada", "accepted": True, "invitation": {"secret": "ab" * 16, "at": "x"}}
+    }
+    touched = [
+        {"path": "a/b.md", "was": "0" * 64, "now": None, "kept": "0"},
+        {"path": "a/tasks.json", "was": None, "now": "1" * 64, "tasks": {"t-1": {"id": "t-1"}}},
+    ]
+    return {
+        "invitation-code": {
+            "payload": _json([*said, base64.b64encode(b"s" * 16).decode()]),
+            "folder": _json(["folder:/x", *said[1:], base64.b64encode(b"s" * 16).decode()]),
+        },
+        "relay-document": {"plain": _json(receipt), "signed": _json({**receipt, "signature": block})},
+        "relay-address": {
+            name: text.encode()
+            for name, text in {
+                "https": said[0],
+                "ssh": "ssh://git@host.example:22/relay.git",
+                "scp": "git@host.example:ada/relay.git",
+                "file": "file:///srv/relay.git",
+                "folder": "folder:/srv/relay",
+                "ext": "ext::sh -c true",
+            }.items()
+        },
+        "relay-names": {
+            "all": b"inbox/ben/20260407-101500-a1b2c3d4.walnut\ninbox/ben/20260407-101500-a1b2c3d4.note\n"
+            b"inbox/ben/answer.json\nreceipts/ben/0a1b2c3d.sealed\nkeys/ada.pem\ninbox/x/y/z.walnut\n../x.walnut"
+        },
+        "relay-changes": {"peers": _json({"relay": {"url": "file:///a"}, "peers": peers, "new": [1]}), "empty": b"{}"},
+        "relay-state": {"peers": _json({"last_probe": "x", "peers": {"ben": {"error": None}, "cy": 1}})},
+        "undo-record": {"two": _json({"version": 1, "files": touched}), "other": _json({"version": 2})},
+    }
+
+
 def _key_files() -> tuple[Seeds, Seeds]:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -434,6 +479,7 @@ def seeds() -> dict[str, Seeds]:
         "tasks-json": tasks,
         "tasks-migration": task_lists,
         **_settings(),
+        **_relays(),
         "public-key": public,
         "private-key": private,
         **_texts(),

@@ -8,7 +8,7 @@ without end.
 from collections.abc import Mapping
 from pathlib import Path
 
-from fuzz import envelope_targets, package_targets, settings_targets, text_targets, walnut_targets
+from fuzz import envelope_targets, package_targets, relay_targets, settings_targets, text_targets, walnut_targets
 from fuzz.surroundings import Target
 
 HERE = Path(__file__).resolve().parent
@@ -17,7 +17,7 @@ REGRESSIONS = HERE / "regressions"
 
 TARGETS: Mapping[str, Target] = {
     target.name: target
-    for group in (package_targets, envelope_targets, walnut_targets, settings_targets, text_targets)
+    for group in (package_targets, envelope_targets, walnut_targets, settings_targets, text_targets, relay_targets)
     for target in group.TARGETS
 }
 

@@ -1,0 +1,127 @@
+"""What lies in relays and on the way to them: codes, signed documents, names, and what we keep of it ourselves."""
+
+import base64
+import json
+
+from alive_p2p.keys.peers import check_name
+from alive_p2p.package.signature import Outcome, Signer
+from alive_p2p.relay import code, documents, mailbox
+from alive_p2p.relay.config import RelayConfig, change_config
+from alive_p2p.relay.reach import refuse_bad_address
+from alive_p2p.relay.state import read_state
+from alive_p2p.relay.transports.base import Entry, Listing, refusal
+from alive_p2p.walnut import undo_store
+from fuzz.surroundings import Target, certain, folder, placed, private_keys, runtime
+
+
+def invitation_code(data: bytes) -> None:
+    """A code that is taken says names and a fingerprint, and is the same when it is written again.
+
+    Besides the text as it is, the bytes are taken for what a code holds, with the checksum that belongs to them.
+    """
+    word = code._PREFIX + base64.urlsafe_b64encode(data + code._check(data)).decode().rstrip("=")
+    read = code.decode(word if not data.startswith(b"alive1-") else data.decode("utf-8", "replace"))
+    with certain("a code says what it must not"):
+        check_name(read.handle)
+        check_name(read.inbox)
+        assert len(read.fingerprint) == 64
+        assert len(read.secret) == 16
+        assert "SECRET" not in repr(read)
+        assert read.secret.hex() not in repr(read)
+        assert code.decode(read.encode()) == read
+
+
+def relay_document(data: bytes) -> None:
+    """A document that is taken is plain, has one canonical form, and no junk for a signature is a valid one."""
+    document = documents.read(data, "receipt")
+    canonical = documents.canonical_bytes(document)
+    assert b"\n" not in canonical
+    with certain("a document cannot be read again"):
+        again = documents.read(json.dumps(document).encode(), "receipt")
+    assert documents.canonical_bytes(again) == canonical
+    public = private_keys()[0].public
+    verdict = documents.verdict_of(document, lambda _: Signer("ben", "ben", public))
+    assert verdict.outcome in {Outcome.INVALID, Outcome.UNKNOWN}
+
+
+def relay_address(data: bytes) -> None:
+    """An address that is taken is of the kinds that are carried, and no option."""
+    text = data.decode("utf-8", "surrogateescape")
+    refuse_bad_address(text)
+    assert text.isprintable()
+    assert not text.startswith("-")
+    assert "::" not in text.partition("/")[0]
+
+
+def relay_names(data: bytes) -> None:
+    """What counts as a package or a receipt lies where it has to, and has a name that everybody accepts."""
+    names = [name for name in data.decode("utf-8", "replace").split("\n") if refusal(name) is None]
+    listing = Listing({name: Entry(name, "1") for name in sorted(set(names))})
+    for deposit in mailbox.deposits(listing):
+        assert deposit.name.startswith(f"inbox/{deposit.folder}/")
+        assert deposit.name.count("/") == 2
+        assert deposit.note is None or deposit.note.name == mailbox.note_of(deposit.name)
+        assert deposit.at is None or len(deposit.at) == 19
+    assert all(entry.name.startswith("receipts/ben/") for entry in mailbox.receipts(listing, "ben"))
+
+
+def relay_changes(data: bytes) -> None:
+    """Whatever `relay.json` holds besides what we know survives a change of one peer."""
+    path = placed(".alive/relay/relay.json", data)
+    before = path.read_bytes()
+
+    def change(config: RelayConfig) -> RelayConfig:
+        return config.with_peer("zoe", {"url": "file:///x", "accepted": True})
+
+    changed = change_config(runtime(), change)
+    assert changed.peer("zoe").is_accepted
+    old, new = json.loads(before), json.loads(path.read_bytes())
+    for name, value in old.items():
+        if name not in {"peers", "relay", "version"}:
+            assert repr(new[name]) == repr(value)
+    for name, value in old.get("peers", {}).items():
+        if name != "zoe":
+            assert repr(new["peers"][name]) == repr(value)
+
+
+def relay_state(data: bytes) -> None:
+    """What was seen of a peer is an object, whatever the file says."""
+    placed(".alive/relay/state.json", data)
+    state = read_state(runtime())
+    assert state.last_probe is None or isinstance(state.last_probe, str)
+    assert isinstance(state.peer("ben"), dict)
+    changed = state.with_peer("ben", {"error": None}).with_probe("now")
+    assert json.loads(changed.serialise())["peers"]["ben"]["error"] is None
+
+
+def undo_record(data: bytes) -> None:
+    """A record that is taken names files by texts, and what is kept by numbers."""
+    placed(f"nova/{undo_store.UNDO_FOLDER}/x/{undo_store.RECORD}", data)
+    with certain("reading a record refuses"):
+        touched = undo_store.read(folder() / "nova", "x")
+    for one in touched or ():
+        assert one.kept is None or one.kept.isdigit()
+        assert (one.kept is None) == (one.was is None)
+        assert isinstance(one.path, str)
+
+
+_WORDS = (
+    b'"type": "receipt"', b'"from": "', b'"to": "', b'"signature": {', b'"algo": "rsa-pss-sha256"', b'"sig_b64": "',
+    b'"signed_bytes": "canonical-json-v1"', b'"pubkey_id": "0123456789abcdef"', b"NaN", b"1e999", b'"\\ud800"',
+    b"[" * 64, b"null", b"true", b'"\\n"', b'"a": 1, "a": 2',
+)  # fmt: skip
+_NAMES = (b"inbox/ben/", b".walnut", b".note", b"receipts/ben/", b".sealed", b"20260407-101500-a1b2c3d4", b"\n", b"../")
+_ADDRESSES = (b"https://", b"ssh://", b"git@", b"file:///", b"folder:/", b"ext::sh -c", b"--upload-pack=", b"@-", b"\n")
+_CODES = (b'["', b'","', b'"]', b"alive1-", b"age rsa", b"==", b"folder:/x")
+_CONFIG = (b'"peers": {', b'"relay": {', b'"url": "', b'"invitation": {"secret": "', b'"accepted": true', b'"inbox": ')
+_RECORD = (b'"version": 1', b'"files": [', b'"path": "', b'"was": null', b'"now": "', b'"kept": "0"', b'"tasks": {')
+
+TARGETS = (
+    Target("invitation-code", invitation_code, _CODES),
+    Target("relay-document", relay_document, _WORDS),
+    Target("relay-address", relay_address, _ADDRESSES),
+    Target("relay-names", relay_names, _NAMES),
+    Target("relay-changes", relay_changes, _CONFIG),
+    Target("relay-state", relay_state, _CONFIG),
+    Target("undo-record", undo_record, _RECORD),
+)
