@@ -427,11 +427,17 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY.fullmatch(name) is not None
 
 
-def sweep_temporaries(folder: Path) -> None:
-    """Remove the private temporary files that a killed process left; only where nobody can be writing one."""
+def sweep_temporaries(folder: Path, *, older_than: float | None = None) -> None:
+    """Remove the private temporary files that a killed process left.
+
+    Args:
+        folder: where.
+        older_than: seconds since 1970; only those last written before. Without it nobody may be writing one.
+    """
     with suppress(OSError):
         for path in sorted(folder.iterdir()):
-            if _TEMPORARY.fullmatch(path.name) and not is_link(path) and is_file(path):
+            is_ours = _TEMPORARY.fullmatch(path.name) and not is_link(path) and is_file(path)
+            if is_ours and (older_than is None or path.lstat().st_mtime < older_than):
                 remove_file(path)
 
 

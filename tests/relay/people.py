@@ -45,13 +45,20 @@ class Person:
 
     def __post_init__(self) -> None:
         home = self.base / self.name
-        home.mkdir(parents=True)
+        is_new = not home.exists()
+        home.mkdir(parents=True, exist_ok=True)
         environ = {"HOME": str(home), "GH_USER": self.name}
-        self.world = make_world(home / "world")
+        self.world = make_world(home / "world") if is_new else home / "world"
         self.runtime = Runtime(environ=environ, cwd=self.world, clock=self.clock)
         self.relay_folder = self.base / f"relay-of-{self.name}"
         self.reach: Callable[[str], Transport] = lambda url: reach(url, self.runtime)
-        Keyring.load(self.runtime).install(key_of(self.name))
+        if is_new:
+            Keyring.load(self.runtime).install(key_of(self.name))
+
+    @classmethod
+    def at(cls, name: str, base: Path) -> "Person":
+        """Somebody who is there already."""
+        return cls(name, base, Clock())
 
     @property
     def url(self) -> str:
@@ -103,6 +110,8 @@ class Person:
         return collecting.waiting(self.we, relay, relay.list())
 
     def pull(self, **options: Any) -> list[Pulled]:
+        relay = self.relay
+        pulling.tidy(relay, relay.list(), self.runtime)
         how = Pulling(self.world / "03_Inbox", ReceiveRequest(Path()), **options)
         return pulling.pull(self.waiting(), how, self.we, self.relay, self.runtime)
 

@@ -31,7 +31,8 @@ def test_two_are_paired_by_a_code_and_its_answer(alice: Person, ben: Person) -> 
         assert (peer.status, peer.handle, peer.accepts) == ("paired", other.name, ("age", "rsa"))
         known = one.we.config.peer(other.name)
         assert (known.url, known.inbox, known.is_accepted, known.invitation) == (other.url, one.name, True, None)
-    assert list(alice.relay.list().entries) == [".alive-relay/relay.json", "keys/alice.pem", "keys/peers/ben.pem"]
+    about = [".alive-relay/owner.json", ".alive-relay/relay.json"]
+    assert list(alice.relay.list().entries) == [*about, "keys/alice.pem", "keys/peers/ben.pem"]
 
 
 def test_a_package_arrives_is_received_and_receipted(alice: Person, ben: Person) -> None:

@@ -5,6 +5,7 @@ must not follow is a receive, a trusted key, or a name that somebody else has ch
 """
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +24,7 @@ from alive_p2p.relay import documents, mailbox, outbox, pairing
 from alive_p2p.relay import peers as by_hand
 from alive_p2p.relay.answers import read_answer
 from alive_p2p.relay.code import Code, decode
+from alive_p2p.relay.pulling import chosen
 from alive_p2p.relay.status import status
 from alive_p2p.relay.transports.base import Put
 from alive_p2p.sharing.sent import SentRegister
@@ -532,3 +534,121 @@ def test_trust_pins_another_key_on_purpose(alice: Person, ben: Person, mallory: 
     fresh = key_of("ben, later").public
     assert by_hand.trust("ben", fresh, alice.runtime).public == fresh
     assert alice.we.keyring.find(ben.we.key.public.pubkey_id) is None
+
+
+# --- what a review has found ---------------------------------------------------------------------------------
+
+
+def test_a_code_for_a_key_that_its_sender_does_not_have_pins_nothing(
+    alice: Person, ben: Person, mallory: Person
+) -> None:
+    """Mallory puts Ben's public key into her relay and invites Alice to it in Ben's name."""
+    public = ben.we.key.public
+    for handle in ("ben", "m2"):
+        (mallory.relay_folder / "keys" / f"{handle}.pem").write_bytes(public.pem())
+        code = Code(mallory.url, handle, "alice", public.fingerprint, ("rsa",), bytes(16))
+        before = alice.we.config.peer("ben")
+        assert code_of(lambda code=code: alice.accept(code)) == "not-the-owner"
+        shutil.copy(ben.relay_folder / mailbox.OWNER, mallory.relay_folder / mailbox.OWNER)  # about another address
+        assert code_of(lambda code=code: alice.accept(code)) == "not-the-owner"
+        assert alice.we.config.peer("ben") == before
+        assert alice.we.keyring.peer("ben").handle == "ben"
+
+
+@pytest.mark.parametrize("url", ["https://ada:gho_secret@host.example/x", "https://gho_secret@host.example/x"])
+def test_an_address_with_a_login_is_not_handed_on(url: str, alice: Person, tmp_path: Path) -> None:
+    """Neither taken for a relay of one's own, nor from a code; and not shown."""
+    from alive_p2p.relay.reach import git_address
+
+    for call in (
+        lambda: git_address(url, alice.runtime),
+        lambda: alice.accept(Code(url, "ada", "alice", "0" * 64, ("age",), bytes(16))),
+    ):
+        with pytest.raises(RelayError) as refused:
+            call()
+        assert refused.value.code == "bad-address"
+        assert "gho_secret" not in f"{refused.value.message} {refused.value.hint}"
+    assert git_address("ssh://git@host.example/x.git", alice.runtime) == "ssh://git@host.example/x.git"
+
+
+def test_a_new_name_reaches_what_waits_and_what_was_sent(alice: Person, ben: Person) -> None:
+    """The outbox, the receipts; and nobody else gets a folder that is a peer's."""
+    alice.push("ben")
+    we = alice.we
+    outbox.queue(alice.packed("second.walnut"), we.keyring.peer("ben"), we, alice.runtime)
+    by_hand.rename("ben", "benjamin", alice.runtime)
+    assert [one.error for one in outbox.deliver(alice.we, alice.runtime, alice.reach)] == [None]
+    assert {one.status for one in ben.pull()} <= {"received", "here"}
+    assert [one["status"] for one in alice.probe().advanced] == ["applied", "applied"]
+    assert code_of(lambda: alice.invite("ben")) == "name-taken"
+    assert code_of(lambda: by_hand.rename("mallory", "ben", alice.runtime)) == "name-taken"
+    assert code_of(lambda: by_hand.rename("mallory", "Mallory", alice.runtime)) == "same-name"
+
+
+def test_accepting_again_after_a_new_name_keeps_the_folder(alice: Person, tmp_path: Path) -> None:
+    """The answer names the folder that is there."""
+    carol = Person("carol", tmp_path).set_up()
+    code = alice.invite("carol")
+    carol.accept(code)
+    by_hand.rename("alice", "ali", carol.runtime)
+    carol.accept(code)
+    alice.confirm()
+    alice.push("carol")
+    assert [one.status for one in carol.pull()] == ["received"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="the permissions are POSIX's")
+def test_a_note_that_cannot_be_read_holds_up_nobody_else(alice: Person, ben: Person, mallory: Person) -> None:
+    """Here it is a pipe in its place, which also root cannot read like a file."""
+    mallory.push("alice")
+    ben.push("alice")
+    note = deposit_of(mallory, alice)[1]
+    note.unlink()
+    note.symlink_to("nowhere")
+    statuses = {one.waiting.deposit.folder: one.status for one in alice.pull()}
+    assert statuses == {"mallory": "held", "ben": "received"}
+
+
+def test_a_name_that_two_packages_have_says_so(alice: Person, ben: Person, mallory: Person) -> None:
+    """Mallory copies the name of Ben's package into her folder."""
+    ben.push("alice")
+    package, _ = deposit_of(ben, alice)
+    (alice.relay_folder / "inbox" / "mallory").mkdir(exist_ok=True)
+    (alice.relay_folder / "inbox" / "mallory" / package.name).write_bytes(b"junk")
+    found = alice.waiting()
+    assert code_of(lambda: chosen(found, [package.name])) == "which"
+    assert [one.deposit.folder for one in chosen(found, [f"inbox/ben/{package.name}"])] == ["ben"]
+
+
+def test_a_package_that_is_there_after_all_is_not_gone(alice: Person, ben: Person) -> None:
+    """What was told too early is put right."""
+    alice.push("ben")
+    paths = deposit_of(alice, ben)
+    kept = [path.read_bytes() for path in paths]
+    for path in paths:
+        path.unlink()
+    alice.probe()
+    for path, data in zip(paths, kept, strict=True):
+        path.write_bytes(data)
+    alice.probe()
+    assert [one["status"] for one in SentRegister.read(alice.runtime).deliveries] == ["sent"]
+
+
+def test_a_relay_of_ours_is_repaired_whatever_somebody_wrote_into_it(alice: Person) -> None:
+    """Another owner, junk, or far too much."""
+    place = alice.relay_folder / mailbox.INFO
+    for data in (b'{"owner": "mallory", "pubkey_id": "0"}', b"junk", b" " * 70_000):
+        place.write_bytes(data)
+        alice.set_up()
+        assert json.loads(place.read_bytes())["owner"] == "alice"
+
+
+def test_what_was_fetched_never_takes_the_place_of_another_file(alice: Person, ben: Person) -> None:
+    """The name is the relay's; what lies there under it in the inbox stays."""
+    ben.push("alice")
+    package, _ = deposit_of(ben, alice)
+    mine = alice.world / "03_Inbox" / "ben" / package.name
+    mine.parent.mkdir()
+    mine.write_bytes(b"mine")
+    assert [one.status for one in alice.pull()] == ["received"]
+    assert mine.read_bytes() == b"mine"

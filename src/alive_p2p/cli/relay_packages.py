@@ -40,7 +40,7 @@ def push(call: Call, /, *, file: Path | None, package: Path | None, peer: str) -
     if given is None or (file is not None and package is not None):
         raise UsageError("usage", "name the package, once")
     desk = Desk(call)
-    desk.confirm()
+    desk.try_to_confirm()
     we = desk.we
     outgoing = outbox.queue(
         call.runtime.cwd / given, we.keyring.peer(peer), we, call.runtime, call.screen.progress("sealing")
@@ -124,10 +124,12 @@ def pull_packages(
         we.config.peer(peer)
     relay = desk.reach(we.url)
     preferences = load_preferences(place)
+    listing = relay.list()
+    pulling.tidy(relay, listing, call.runtime)
     found = collecting.waiting(
         we,
         relay,
-        relay.list(),
+        listing,
         peers=None if peer is None else [peer],
         most=preferences.inbox_files or collecting.MOST_FILES,
     )
@@ -224,6 +226,8 @@ def _show(call: Call, one: Pulled) -> None:
         screen.say(f"fetched {one.file}")
         if one.error is not None:
             call.remember(f"look before you receive it: {one.error}")
+    elif one.status == "failed":
+        screen.note(f"not received: {_name(one.waiting)} stays in the relay: {one.error}", is_asked_about=True)
     else:
         call.remember(f"{_name(one.waiting)} stays in the relay: {one.error}")
     if one.status in {"received", "here"} and one.error is not None:

@@ -14,7 +14,7 @@ from alive_p2p.cli.screen import field_line, grouped
 from alive_p2p.errors import AliveP2PError, RelayError, UsageError
 from alive_p2p.relay import own_relay, pairing
 from alive_p2p.relay.code import Code, decode
-from alive_p2p.relay.config import read_config
+from alive_p2p.relay.config import change_config, read_config
 from alive_p2p.relay.own_relay import SetupResult
 from alive_p2p.relay.reach import folder_address, git_address, is_git_address
 
@@ -120,6 +120,7 @@ def invite(call: Call, /, *, peer: str, login: str | None, **where: Any) -> None
     hosting = desk.hosting(code.url)
     if hosting is not None:
         hosting.grant(code.url, login or peer)
+        _remember_login(call, peer, login or peer)
     else:
         call.remember(f"'{peer}' needs to be able to write to {code.url}; that is for you to grant, where it lies")
     word = code.encode()
@@ -150,12 +151,20 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
     _set_up_first(desk, **where)
     if invitation is None:
         invitation = _by_address(desk, said, fingerprint)
-    desk.let_in(invitation.url, invitation.handle)
+    theirs = desk.hosting(invitation.url)
+    if theirs is not None and not theirs.accept(invitation.url):
+        raise RelayError(
+            "not-invited",
+            f"the host's invitation to the relay of '{invitation.handle}' has not come yet",
+            untouched="everything of theirs; nobody was pinned",
+            hint="wait a minute and run it again, or ask them to run `relay invite` again",
+        )
     accepted = pairing.accept(invitation, call.runtime, desk.reach, name=name, ask=ask_for_key(call))
     we, peer = desk.anew(), accepted.peer
-    hosting = desk.hosting(we.url)
-    if hosting is not None:
-        hosting.grant(we.url, invitation.handle)
+    hosting, login = desk.hosting(we.url), _login_in(invitation.url) if theirs is not None else None
+    if hosting is not None and login is not None and hosting.covers(invitation.url):
+        hosting.grant(we.url, login)
+        _remember_login(call, peer.name, login)
     else:
         call.remember(f"'{peer.name}' needs to be able to write to {we.url}; that is for you to grant, where it lies")
     screen = call.screen
@@ -172,6 +181,17 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
         }
     )
     call.finish(())
+
+
+def _remember_login(call: Call, name: str, login: str) -> None:
+    """Who was let in at the host, so that it is them who are not let in any more one day."""
+    change_config(call.runtime, lambda config: config.with_peer(name, {"login": login}))
+
+
+def _login_in(url: str) -> str | None:
+    """Whose repository an address at a host with logins names: the owner, whom the host itself has told us."""
+    path = url.partition("://")[2].partition("/")[2] or url.partition(":")[2]
+    return path.partition("/")[0] or None
 
 
 def _code(call: Call, said: str | None) -> str:

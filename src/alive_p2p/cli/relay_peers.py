@@ -140,6 +140,8 @@ def rename(call: Call, /, *, name: str, new: str) -> None:
 def remove(call: Call, /, *, name: str, login: str | None) -> None:
     """Part with a peer: they are let in no longer, and what their key signs is refused."""
     config = read_config(call.runtime)
+    if name not in call.keyring().peers:
+        config.peer(name)  # says who is known
     call.screen.note(
         f"'{name}' would be let in no longer, and what they have left in your relay would go", is_asked_about=True
     )
@@ -148,7 +150,8 @@ def remove(call: Call, /, *, name: str, login: str | None) -> None:
     relay = None if config.url is None else desk.reach(config.url)
     hosting = None if config.url is None else desk.hosting(config.url)
     warnings: list[str] = []
-    handle = login or _handle(call, name)
+    told = config.peers[name].raw.get("login") if name in config.peers else None
+    handle = login or (told if isinstance(told, str) else _handle(call, name))
     if hosting is not None and config.url is not None:
         try:
             hosting.revoke(config.url, handle)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from alive_p2p.cli.credentials import ask_for_key
 from alive_p2p.cli.options import Call
 from alive_p2p.cli.screen import field_line, grouped, human_size
-from alive_p2p.errors import AliveP2PError
+from alive_p2p.errors import AliveP2PError, BusyError
 from alive_p2p.relay import outbox
 from alive_p2p.relay.hosting.base import Hosting
 from alive_p2p.relay.hosting.choose import choose_hosting
@@ -80,9 +80,23 @@ class Desk:
 
     def deliver(self) -> list[Delivered]:
         """Send what is in the outbox, and say what became of it. Raises `AliveP2PError`."""
-        found = outbox.deliver(self.we, self.call.runtime, self.reach, progress=self.call.screen.progress("sending"))
+        progress = self.call.screen.progress("sending")
+        try:
+            found = outbox.deliver(self.we, self.call.runtime, self.reach, progress=progress)
+        except BusyError:
+            self.call.remember(
+                "another command is sending; what is in the outbox goes out with it, or with the next one"
+            )
+            return []
         self.show(found)
         return found
+
+    def try_to_confirm(self) -> None:
+        """`confirm`, where going on does not depend on it: what goes wrong is a warning."""
+        try:
+            self.confirm()
+        except AliveP2PError as error:
+            self.call.remember(f"whether somebody has answered could not be looked at: {error.message}")
 
     def show(self, found: Sequence[Delivered]) -> None:
         """Say what was sent, and what is still to be sent."""

@@ -67,6 +67,13 @@ class Sending:
                 untouched="everything",
                 hint="leave out `--no-sign`, or make only the file with `--no-push`",
             )
+        if names and config.url is not None and request.sender != config.username:
+            raise UsageError(
+                "other-username",
+                f"your peers know you as '{config.username}', and this would be from '{request.sender}'",
+                untouched="everything",
+                hint="unset GH_USER, or make only the file with `--no-push`",
+            )
         if not names or config.url is None:
             return cls(call, (), output, keeps_file=True)
         if output is not None or len(names) < len(request.recipients):
@@ -84,7 +91,7 @@ class Sending:
         if not self.names:
             return ()
         desk = Desk(self.call)
-        desk.confirm()
+        desk.try_to_confirm()
         we = desk.we
         queued = [outbox.queue(result.path, we.keyring.peer(name), we, self.call.runtime) for name in self.names]
         found = {one.outgoing.id: one for one in desk.deliver()}

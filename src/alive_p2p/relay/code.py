@@ -88,6 +88,8 @@ def decode(text: str) -> Code:
         check_name(inbox)
     except (ValueError, TypeError, AttributeError, RecursionError, UsageError):
         raise _bad("it does not say what an invitation says") from None
+    if not isinstance(url, str):
+        raise _bad("it does not say what an invitation says")
     if len(code.fingerprint) != 64 or len(code.secret) != _SECRET_BYTES or not url or breaks_the_line(url):
         raise _bad("it does not say what an invitation says")
     return code

@@ -7,6 +7,7 @@ lies under say nothing. Nothing is removed before it has been received.
 import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,31 @@ from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.relay.outbox import DELIVERY
 from alive_p2p.relay.own_relay import fetched
 from alive_p2p.relay.transports.base import Listing, Progress, Transport
+from alive_p2p.runtime import Runtime
 
 MOST_FILES = 200
 """How many packages of one peer are looked at (`p2p.limits.inbox_files`); the rest is reported and left."""
+ABANDONED_SECONDS = 24 * 3600
+"""What lies half done for so long is nobody's work any more."""
 MOST_BYTES = 2 << 30
 """How many bytes are fetched of one package (`p2p.limits.inbox_bytes`)."""
+
+
+def orphans(listing: Listing, runtime: Runtime) -> list[str]:
+    """Notes whose package is gone: what a pull left that was ended while it removed the two.
+
+    A note that is young may be there before its package.
+    """
+    found = []
+    for name in listing.entries:
+        package = f"{name.removesuffix(mailbox.NOTE)}.walnut"
+        is_note = name.startswith("inbox/") and name.endswith(mailbox.NOTE) and name.count("/") == 2
+        if not is_note or package in listing.entries:
+            continue
+        at = Deposit(package, "", listing.entries[name], None).at
+        if at is not None and at < f"{runtime.now() - timedelta(seconds=ABANDONED_SECONDS):%Y-%m-%d %H:%M:%S}":
+            found.append(name)
+    return found
 
 
 @dataclass(frozen=True)
@@ -99,9 +120,7 @@ def _look(deposit: Deposit, peer: Peer | None, we: Ourselves, relay: Transport) 
     try:
         data = documents.opened(fetched(relay, deposit.note, documents.SEALED_BYTES), we.credentials, DELIVERY)
         document = documents.read(data, DELIVERY)
-    except RelayError as error:
-        if error.code not in {"bad-document", "relay-gone", "relay-over-limit"}:
-            raise
+    except RelayError as error:  # whatever it is, it is no reason to leave others' packages
         return Waiting(deposit, peer, None, f"its delivery note cannot be used: {error.message}")
     except AliveP2PError:
         return Waiting(deposit, peer, None, "its delivery note is not sealed for you")
@@ -123,7 +142,13 @@ def _look(deposit: Deposit, peer: Peer | None, we: Ourselves, relay: Transport) 
 
 
 def fetch(
-    one: Waiting, relay: Transport, folder: Path, *, limit: int = MOST_BYTES, progress: Progress | None = None
+    one: Waiting,
+    relay: Transport,
+    folder: Path,
+    runtime: Runtime,
+    *,
+    limit: int = MOST_BYTES,
+    progress: Progress | None = None,
 ) -> Path:
     """Fetch a package into a folder, under its name in the relay. What is there already is not fetched again.
 
@@ -131,6 +156,7 @@ def fetch(
         one: what is fetched.
         relay: ours.
         folder: where to; made if it is not there.
+        runtime: the surroundings.
         limit: bytes; a larger one is left.
         progress: called with bytes done and bytes in all.
 
@@ -142,9 +168,14 @@ def fetch(
     wanted = one.note.file_sha256 if one.note is not None else None
     if wanted is not None and _hash_at(final) == wanted:
         return final
+    number = 1
+    while files.is_taken(final):  # somebody else's name for something else, or half of an earlier try
+        number += 1
+        final = folder / f"{one.deposit.name.rpartition('/')[2].removesuffix('.walnut')}-{number}.walnut"
     if not files.is_folder(folder):
         with files.translating("create", folder):
             folder.mkdir(parents=True, exist_ok=True)
+    files.sweep_temporaries(folder, older_than=runtime.now().timestamp() - ABANDONED_SECONDS)
     with files.PendingFile(folder) as pending:
         digest = hashlib.sha256()
         output = _Hashing(pending.stream.write, digest.update)

@@ -8,6 +8,8 @@ from alive_p2p.relay.transports.base import Entry, Listing
 from alive_p2p.runtime import Runtime
 
 INFO = ".alive-relay/relay.json"
+OWNER = ".alive-relay/owner.json"
+"""Where the owner says, signed, that the relay is theirs."""
 _PACKAGE = re.compile(r"inbox/(?P<folder>[^/]+)/(?P<stem>[^/]+)\.walnut")
 _OURS = re.compile(r"(?P<day>\d{8})-(?P<time>\d{6})-[0-9a-f]{8}")
 NOTE = ".note"

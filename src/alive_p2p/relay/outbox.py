@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from alive_p2p import files
-from alive_p2p.errors import AliveP2PError, FileSystemError, RelayError
+from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.keys.keyring import Peer
 from alive_p2p.locks import walnut_lock
 from alive_p2p.relay import documents, mailbox
@@ -83,8 +83,10 @@ def waiting(runtime: Runtime) -> list[Outgoing]:
         try:
             document = json.loads(files.read_bytes(path, limit=_LIMIT))
             found.append(Outgoing(**{**document, "id": path.stem}))
-        except (ValueError, TypeError, RecursionError, FileSystemError):
-            continue
+        except (ValueError, TypeError, RecursionError):
+            raise AliveP2PError(
+                "broken-outbox", f"'{path}' cannot be used", untouched="everything", hint="mend it or move it away"
+            ) from None
     return sorted(found, key=lambda one: (one.queued_at, one.id))
 
 
@@ -115,8 +117,7 @@ def queue(package: Path, peer: Peer, we: Ourselves, runtime: Runtime, progress: 
         deposit = mailbox.new_deposit(inbox, runtime)
         at = runtime.timestamp()
         outgoing = Outgoing(identity, peer.name, deposit, wrapped.import_id, wrapped.walnut, wrapped.size, at)
-        text = json.dumps({key: value for key, value in asdict(outgoing).items() if key != "id"}, indent=1)
-        files.replace_file(place.with_suffix(".json"), text.encode() + b"\n", mode=0o600)
+        files.replace_file(place.with_suffix(".json"), _note_of(outgoing), mode=0o600)
     except BaseException:
         _remove(place)
         raise
@@ -172,22 +173,43 @@ def _deliver(one: Outgoing, we: Ourselves, runtime: Runtime, reach: Reach, progr
     place = folder_of(runtime) / f"{one.id}.walnut"
     try:
         inbox_at(one.peer, we)
+        SentRegister.read(runtime)  # what is delivered has to be written down
         if we.keyring.peer(one.peer).status == "revoked":
             raise RelayError("revoked-peer", f"the key of '{one.peer}' was revoked", untouched="everything")
         relay = reach(str(we.config.peers[one.peer].url))
         refuse_too_large(one.size, relay, one.peer)
         note = files.read_bytes(place.with_suffix(".note"), limit=documents.SEALED_BYTES)
-        puts = [Put(mailbox.note_of(one.deposit), note), Put(one.deposit, place)]
-        sent = relay.change(puts, progress=progress).sent
-    except RelayError as error:
-        if error.code != "relay-taken":  # else it got there, and we were ended before we could write that down
-            return Delivered(one, error=error)
-        sent = 0
+        sent = _put(one, note, place, relay, progress)
     except AliveP2PError as error:
         return Delivered(one, error=error)
     _record(one, runtime)
     _remove(place)
     return Delivered(one, sent)
+
+
+def _put(one: Outgoing, note: bytes, place: Path, relay: Transport, progress: Progress | None) -> int:
+    """Leave a package and its note; what got there before we were ended is not left twice. Raises `RelayError`."""
+    name = mailbox.note_of(one.deposit)
+    try:
+        return relay.change([Put(name, note), Put(one.deposit, place)], progress=progress).sent
+    except RelayError as error:
+        if error.code != "relay-taken":
+            raise
+    if one.deposit in relay.list(one.deposit.rpartition("/")[0]).entries:
+        return 0
+    return relay.change([Put(name, note, replaces=True), Put(one.deposit, place)], progress=progress).sent
+
+
+def rename(name: str, new: str, runtime: Runtime) -> None:
+    """What waits for a peer goes out under its new name here. Raises `AliveP2PError`."""
+    for one in waiting(runtime):
+        if one.peer == name:
+            place = folder_of(runtime) / f"{one.id}.json"
+            files.replace_file(place, _note_of(replace(one, peer=new)), mode=0o600)
+
+
+def _note_of(one: Outgoing) -> bytes:
+    return json.dumps({key: value for key, value in asdict(one).items() if key != "id"}, indent=1).encode() + b"\n"
 
 
 def discard(one: Outgoing, runtime: Runtime) -> None:

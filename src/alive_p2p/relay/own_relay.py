@@ -11,9 +11,10 @@ from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, RelayError, UsageError
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.keys.peers import check_name
-from alive_p2p.keys.private import Ask
+from alive_p2p.keys.private import Ask, PrivateKey
 from alive_p2p.keys.public import MAX_KEY_BYTES, PublicKey, load_public_key
-from alive_p2p.relay import mailbox
+from alive_p2p.package.signature import Outcome, Signer
+from alive_p2p.relay import documents, mailbox
 from alive_p2p.relay.config import change_config, own_handle, read_config
 from alive_p2p.relay.ourselves import ACCEPTS
 from alive_p2p.relay.reach import Reach
@@ -21,6 +22,7 @@ from alive_p2p.relay.transports.base import Entry, Listing, Put, Transport
 from alive_p2p.runtime import Runtime
 
 _INFO_LIMIT = 64 << 10
+OWNER = "relay-owner"
 
 
 def make_folder(path: Path, runtime: Runtime) -> None:
@@ -85,14 +87,21 @@ def setup(
     check_name(handle)
     relay = reach(url)
     listing = relay.list()
-    _refuse_other_owner(relay, listing, handle, Keyring.load(runtime).own_public(ask))
-    made: list[str] = []
     keyring = Keyring.load(runtime)
-    public = keyring.own_public(ask)
-    if public is None:
-        public = keyring.generate()
+    key = keyring.own(ask)
+    if config.url is None or key is None:  # else it is known to be ours, whatever somebody has written there
+        _refuse_other_owner(relay, listing, handle, key.public if key is not None else None)
+    made: list[str] = []
+    if key is None:
+        keyring.generate()
+        key = keyring.own(ask)
         made.append("a key pair")
+    if key is None:
+        raise RelayError("no-key", "your private key is not there any more", untouched="everything")
+    public = key.public
     puts, warnings = _missing(relay, listing, handle, public, runtime)
+    if not is_stated(relay, listing, handle, url, public):
+        puts.append(Put(mailbox.OWNER, statement(handle, url, key, runtime.timestamp()), replaces=True))
     if puts:
         relay.change(puts)
         made.append("what a relay holds" if len(puts) > 1 else f"'{puts[0].name}' in the relay")
@@ -121,6 +130,31 @@ def _missing(
             )
         puts.append(Put(mailbox.owner_key(handle), public.pem(), replaces=True))
     return puts, warnings
+
+
+def statement(handle: str, url: str, key: PrivateKey, at: str) -> bytes:
+    """What the owner of a relay says, signed: that it is theirs, at this address.
+
+    Without it a code could name a key that its sender does not have, and send what is meant for that key's owner to
+    another relay.
+    """
+    return documents.signed({"type": OWNER, "from": handle, "to": "*", "relay": url, "at": at}, key)
+
+
+def is_stated(relay: Transport, listing: Listing, handle: str, url: str, public: PublicKey) -> bool:
+    """Whether the owner of a key says that this relay is theirs. Raises `RelayError`."""
+    entry = listing.entries.get(mailbox.OWNER)
+    if entry is None:
+        return False
+    try:
+        document = documents.read(fetched(relay, entry, documents.MOST_BYTES), OWNER)
+    except RelayError as error:
+        if error.code in {"bad-document", "relay-over-limit", "relay-gone"}:
+            return False
+        raise
+    verdict = documents.verdict_of(document, lambda _: Signer(handle, handle, public))
+    names_key = isinstance(block := document.get("signature"), dict) and block.get("pubkey_id") == public.pubkey_id
+    return verdict.outcome is Outcome.VALID and names_key and document.get("relay") == url
 
 
 def _refuse_other_owner(relay: Transport, listing: Listing, handle: str, public: PublicKey | None) -> None:
@@ -153,6 +187,10 @@ def info_of(relay: Transport, listing: Listing) -> Mapping[str, Any] | None:
         document = json.loads(fetched(relay, entry, _INFO_LIMIT))
     except (ValueError, RecursionError):
         return None
+    except RelayError as error:
+        if error.code == "relay-over-limit":
+            return None
+        raise
     return document if isinstance(document, dict) else None
 
 

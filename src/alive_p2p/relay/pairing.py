@@ -17,12 +17,28 @@ from alive_p2p.relay.answers import make_answer, pin_invited
 from alive_p2p.relay.code import Code
 from alive_p2p.relay.config import RelayConfig, change_config
 from alive_p2p.relay.ourselves import ACCEPTS, Ourselves, ourselves
-from alive_p2p.relay.own_relay import info_of, key_at
+from alive_p2p.relay.own_relay import info_of, is_stated, key_at
 from alive_p2p.relay.reach import Reach
-from alive_p2p.relay.transports.base import Put
+from alive_p2p.relay.transports.base import Listing, Put, Transport
 from alive_p2p.runtime import Runtime
 
 _SECRET_BYTES = 16
+
+
+def refuse_folder(name: str, config: RelayConfig) -> None:
+    """Refuse a name under which the folder of another peer lies in our relay.
+
+    Raises:
+        RelayError: `name-taken`.
+    """
+    for other, peer in config.peers.items():
+        if other != name and peer.folder == name:
+            raise RelayError(
+                "name-taken",
+                f"'{name}' is the folder of '{other}' in your relay, who was called so before",
+                untouched="everything",
+                hint="use another name",
+            )
 
 
 def invite(name: str, runtime: Runtime, ask: Ask | None = None) -> Code:
@@ -39,6 +55,7 @@ def invite(name: str, runtime: Runtime, ask: Ask | None = None) -> Code:
     """
     check_name(name)
     we = ourselves(runtime, ask)
+    refuse_folder(name, we.config)
     if name in we.config.peers and we.config.peers[name].is_accepted:
         raise RelayError(
             "paired-already",
@@ -101,9 +118,12 @@ def accept(code: Code, runtime: Runtime, reach: Reach, *, name: str | None = Non
             hint="ask them over another channel who may write to their relay",
             details=[f"in the code: {code.fingerprint}", f"in the relay: {_shown(public)}"],
         )
+    _require_statement(relay, listing, code, public)
     known = we.keyring.find(public.pubkey_id)
     called = name or (known.name if known is not None else code.handle)
     peer = pin_invited(called, public, code.handle, code.accepts, we)
+    refuse_folder(called, we.config)
+    folder = we.config.peers[called].folder if called in we.config.peers else called
     fields = {
         "url": code.url,
         "inbox": code.inbox,
@@ -112,8 +132,19 @@ def accept(code: Code, runtime: Runtime, reach: Reach, *, name: str | None = Non
         "invitation": None,
     }
     change_config(runtime, lambda config: config.with_peer(called, fields))
-    relay.change([Put(mailbox.answer(code.inbox), make_answer(we, called, code, runtime), replaces=True)])
+    relay.change([Put(mailbox.answer(code.inbox), make_answer(we, folder, code, runtime), replaces=True)])
     return Accepted(peer, known is not None)
+
+
+def _require_statement(relay: Transport, listing: Listing, code: Code, public: PublicKey) -> None:
+    """Look that the owner of the key says that the relay is theirs: a key can be copied, and so can a fingerprint."""
+    if not is_stated(relay, listing, code.handle, code.url, public):
+        raise RelayError(
+            "not-the-owner",
+            f"nothing in the relay shows that '{code.handle}', whose key lies there, owns it",
+            untouched="everything; the key was not used",
+            hint="ask them, over another channel, to run `alive-p2p relay setup` once more; else do not trust it",
+        )
 
 
 def _shown(public: PublicKey | None) -> str:

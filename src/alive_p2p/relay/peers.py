@@ -1,21 +1,24 @@
 """Peers by hand: confirming an answer, trusting another key, another name, and parting (relay.md §4 to §6)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alive_p2p.errors import AliveP2PError, RelayError, UsageError
 from alive_p2p.keys.keyring import Keyring, Peer
 from alive_p2p.keys.peers import check_name
 from alive_p2p.keys.public import KeyProblem, PublicKey
-from alive_p2p.relay import mailbox
+from alive_p2p.relay import mailbox, outbox
 from alive_p2p.relay.answers import Answer, confirm, read_answer
 from alive_p2p.relay.config import change_config, read_config
 from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.relay.own_relay import key_at
+from alive_p2p.relay.pairing import refuse_folder
 from alive_p2p.relay.reach import Reach
 from alive_p2p.relay.state import change_state
 from alive_p2p.relay.transports.base import Listing, Transport
 from alive_p2p.runtime import Runtime
+from alive_p2p.sharing.sent import SentRegister, change_register
+from alive_p2p.text import fold
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,7 @@ def trust(name: str, public: PublicKey, runtime: Runtime) -> Peer:
     """
     keyring = Keyring.load(runtime)
     known = keyring.peers.get(name)
+    change_state(runtime, lambda state: state.with_peer(name, {"key_version": None, "other_key": None}))
     if known is not None and known.public == public:
         return keyring.set_status(name, "paired")
     return keyring.import_peer(
@@ -159,6 +163,9 @@ def rename(name: str, new: str, runtime: Runtime) -> None:
             untouched="everything",
             hint="remove the peer, and invite them by the other name",
         )
+    refuse_folder(new, config)
+    if fold(new) == fold(name):
+        raise UsageError("same-name", "the two names differ only in case, which some systems do not tell apart")
     if name in keyring.peers:
         keyring.rename(name, new)
     if name in config.peers:
@@ -166,6 +173,13 @@ def rename(name: str, new: str, runtime: Runtime) -> None:
         folder = {} if "folder" in entry else {"folder": name}  # in our relay it stays where it is
         change_config(runtime, lambda now: now.without_peer(name).with_peer(new, {**entry, **folder}))
         change_state(runtime, lambda state: state.with_peer(new, state.peer(name)).without_peer(name))
+    outbox.rename(name, new, runtime)
+    change_register(runtime, lambda register: _renamed(register, name, new))
+
+
+def _renamed(register: SentRegister, name: str, new: str) -> SentRegister:
+    deliveries = ({**one, "peer": new} if one.get("peer") == name else one for one in register.deliveries)
+    return replace(register, deliveries=tuple(deliveries))
 
 
 def remove(name: str, runtime: Runtime, relay: Transport | None) -> Sequence[str]:

@@ -19,6 +19,7 @@ from alive_p2p.relay.receipts import Receipt, note_gone, note_receipts, read_rec
 from alive_p2p.relay.state import RelayState, change_state, read_state
 from alive_p2p.relay.transports.base import Listing, Transport
 from alive_p2p.runtime import Runtime
+from alive_p2p.sharing.sent import SentRegister
 
 DEFAULT_TIMEOUT = 20.0
 """Seconds for one peer."""
@@ -73,6 +74,7 @@ def probe(
         AliveP2PError: `state.json` or `sent.json` cannot be used or not be written.
     """
     state = read_state(runtime)
+    known = {str(one.get("deposit")) for one in SentRegister.read(runtime).deliveries}
     names = [name for name in we.config.peers if peers is None or name in peers]
     at = runtime.timestamp()
     pool = ThreadPoolExecutor(max_workers=min(_MOST_AT_ONCE, len(names) + 1), thread_name_prefix="probe")
@@ -89,7 +91,7 @@ def probe(
     results = {name: _result(future, timeout_seconds) for name, future in theirs.items()}
     found = [_peer(name, results[name], own, we, at) for name in names]
     advanced = note_receipts([receipt for one in found for receipt in one.receipts], runtime)
-    note_gone({one.name: one.there for one in found if one.there is not None}, runtime)
+    note_gone({one.name: one.there for one in found if one.there is not None}, known, runtime)
 
     def change(now: RelayState) -> RelayState:
         for one in found:

@@ -1,6 +1,7 @@
 """Receiving what waits in our relay: fetched, received, and only then removed, with a receipt (relay.md §6)."""
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from alive_p2p.relay.collecting import Waiting
 from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.relay.receipts import make_receipt
 from alive_p2p.relay.state import RelayState, change_state
-from alive_p2p.relay.transports.base import Progress, Transport
+from alive_p2p.relay.transports.base import Listing, Progress, Transport
 from alive_p2p.runtime import Runtime
 from alive_p2p.walnut import kernel
 
@@ -85,7 +86,7 @@ def _pull(one: Waiting, how: Pulling, we: Ourselves, relay: Transport, runtime: 
         return Pulled(one, "held", error=one.problem)
     folder = how.inbox / (one.peer.name if one.peer is not None else one.deposit.folder)
     try:
-        file = collecting.fetch(one, relay, folder, limit=how.limit, progress=how.progress)
+        file = collecting.fetch(one, relay, folder, runtime, limit=how.limit, progress=how.progress)
     except AliveP2PError as error:
         return Pulled(one, "failed", error=error.message)
     if how.only_fetch or one.note is None or one.peer is None:
@@ -177,6 +178,12 @@ def _put_away(file: Path, inbox: Path) -> Path:
     return final
 
 
+def tidy(relay: Transport, listing: Listing, runtime: Runtime) -> None:
+    """Remove what interrupted pulls have left in our relay. Raises `RelayError`."""
+    if left := collecting.orphans(listing, runtime):
+        relay.change(removes=left)
+
+
 def inbox_of(world: Path) -> Path:
     """Where packages arrive in a world."""
     return world / kernel.INBOX
@@ -195,7 +202,8 @@ def _remember(pulled: Pulled, runtime: Runtime) -> None:
             held[name] = pulled.error
         return state.with_peer(peer, {"held": held}) if held or before else state
 
-    change_state(runtime, change)
+    with suppress(AliveP2PError):  # it only says what was seen; the receive is told all the same
+        change_state(runtime, change)
 
 
 def chosen(found: Sequence[Waiting], names: Collection[str]) -> list[Waiting]:
@@ -209,5 +217,13 @@ def chosen(found: Sequence[Waiting], names: Collection[str]) -> list[Waiting]:
         match = [one for one in found if name in {one.deposit.name, one.deposit.name.rpartition("/")[2]}]
         if not match:
             raise RelayError("no-such-deposit", f"there is no package '{name}' in your relay", untouched="everything")
+        if len(match) > 1:
+            raise RelayError(
+                "which",
+                f"there are several packages of the name '{name}'",
+                untouched="everything",
+                hint="name one whole",
+                details=[one.deposit.name for one in match],
+            )
         picked += match
     return picked

@@ -35,7 +35,7 @@ def reach(url: str, runtime: Runtime, *, timeout_seconds: float | None = None) -
     """
     refuse_bad_address(url)
     if url.startswith(FOLDER):
-        return FolderTransport(Path(url.removeprefix(FOLDER)))
+        return FolderTransport(Path(url.removeprefix(FOLDER)), runtime)
     return GitTransport(url, runtime, timeout_seconds=timeout_seconds)
 
 
@@ -45,6 +45,13 @@ def refuse_bad_address(url: str) -> None:
     Raises:
         RelayError: `bad-address`.
     """
+    if holds_login(url):
+        raise RelayError(
+            "bad-address",
+            "the address holds a login, and it would be seen by everybody who gets it",
+            untouched="everything",
+            hint="leave it out; git asks your credential helper, and `gh auth setup-git` makes one",
+        )
     is_folder = url.startswith(FOLDER) and Path(url.removeprefix(FOLDER)).is_absolute()
     if has_unsafe_character(url) or not (is_folder or is_git_address(url)):
         raise RelayError(
@@ -53,6 +60,13 @@ def refuse_bad_address(url: str) -> None:
             untouched="everything",
             hint="use `https://…`, `ssh://…`, `git@host:path`, `file:///path`, or a folder with `--folder`",
         )
+
+
+def holds_login(url: str) -> bool:
+    """Whether an address holds more than the name that ssh needs."""
+    parts = url.partition("://")
+    user, at, _ = parts[2].partition("/")[0].rpartition("@")
+    return bool(parts[1] and at) and (":" in user or parts[0] != "ssh")
 
 
 def is_git_address(url: str) -> bool:
@@ -67,6 +81,7 @@ def git_address(text: str, runtime: Runtime) -> str:
         UsageError: it is neither an address nor a folder.
     """
     if is_git_address(text):
+        refuse_bad_address(text)
         return text
     place = (runtime.cwd / text).resolve()
     if "://" not in text and place.is_dir():

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from alive_p2p.errors import AliveP2PError, RelayError
+from alive_p2p.errors import AliveP2PError
 from alive_p2p.keys.keyring import Peer
 from alive_p2p.package.signature import Outcome
 from alive_p2p.relay import documents, mailbox
@@ -110,12 +110,8 @@ def _read(entry: Entry, peer: Peer, we: Ourselves, relay: Transport) -> Receipt 
     try:
         data = documents.opened(fetched(relay, entry, documents.SEALED_BYTES), we.credentials, RECEIPT)
         document = documents.read(data, RECEIPT)
-    except RelayError as error:
-        if error.code in {"bad-document", "relay-gone", "relay-over-limit"}:
-            return None
-        raise
     except AliveP2PError:
-        return None  # sealed for somebody else, or damaged: no receipt of ours
+        return None  # not to be read, sealed for somebody else, or damaged: no receipt of ours
     verdict = documents.verdict_of(document, we.find_signer)
     if verdict.outcome is not Outcome.VALID or verdict.signer != peer.name or document["to"] != we.handle:
         return None
@@ -153,11 +149,12 @@ def note_receipts(receipts: Sequence[Receipt], runtime: Runtime) -> list[dict[st
     return advanced
 
 
-def note_gone(there: Mapping[str, Collection[str]], runtime: Runtime) -> None:
-    """Write down which packages are in a peer's relay no more, and have no receipt.
+def note_gone(there: Mapping[str, Collection[str]], known: Collection[str], runtime: Runtime) -> None:
+    """Write down which packages are in a peer's relay no more, and have no receipt; and which are there after all.
 
     Args:
         there: by peer, the packages of ours that lie in its relay.
+        known: what had been delivered before the relays were looked at; anything later says nothing.
         runtime: the surroundings.
 
     Raises:
@@ -166,13 +163,16 @@ def note_gone(there: Mapping[str, Collection[str]], runtime: Runtime) -> None:
 
     def change(register: SentRegister) -> SentRegister:
         at = runtime.timestamp()
-        deliveries = tuple(
-            {**one, "status": "gone", "status_at": at}
-            if one.get("status") == "sent" and one.get("peer") in there and one.get("deposit") not in there[one["peer"]]
-            else one
-            for one in register.deliveries
-        )
-        return replace(register, deliveries=deliveries)
+        deliveries = []
+        for one in register.deliveries:
+            seen, now = there.get(str(one.get("peer"))), one.get("status")
+            if seen is not None and one.get("deposit") in known and now in {"sent", "gone"}:
+                is_there = one.get("deposit") in seen
+                if (now == "sent") is not is_there:
+                    deliveries.append({**one, "status": "sent" if is_there else "gone", "status_at": at})
+                    continue
+            deliveries.append(one)
+        return replace(register, deliveries=tuple(deliveries))
 
     if there:
         change_register(runtime, change)

@@ -29,9 +29,11 @@ from alive_p2p.relay.transports.base import (
     refusal,
     taken,
 )
+from alive_p2p.runtime import Runtime
 from alive_p2p.walnut.below import below
 
 SCHEME = "folder:"
+_ABANDONED_SECONDS = 24 * 3600
 
 _NOT_CARRIED = frozenset([".git", ".stfolder", ".stversions", ".dropbox.cache", ".sync", ".SynologyWorkingDirectory"])
 """What synchronisers keep for themselves at the top of a folder."""
@@ -50,12 +52,14 @@ class FolderTransport:
 
     Args:
         root: the folder.
+        runtime: the surroundings; with them what a killed process left half written goes with a later write.
     """
 
     sizes = SizeLimits()
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, runtime: Runtime | None = None) -> None:
         self.root = root
+        self._runtime = runtime
         self.url = f"{SCHEME}{root}"
 
     def list(self, folder: str = "") -> Listing:
@@ -148,6 +152,8 @@ class FolderTransport:
     def _write(self, put: Put, before: int, total: int, progress: Progress | None) -> None:
         final = self.root / put.name
         self._make_parents(put.name)
+        if self._runtime is not None:
+            files.sweep_temporaries(final.parent, older_than=self._runtime.now().timestamp() - _ABANDONED_SECONDS)
         with self._as_relay("write", final), put.open() as source, files.PendingFile(final.parent) as pending:
             done = before
             while piece := source.read(files.CHUNK):

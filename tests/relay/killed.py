@@ -1,0 +1,128 @@
+"""Kills a push, or a pull, at every durable operation, and then does what the next command does; prints what is wrong.
+
+A process of its own with a single thread, so that it can fork: `python killed.py push|pull FOLDER`.
+"""
+
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from alive_p2p import files
+from alive_p2p.relay import outbox
+from alive_p2p.sharing.sent import SentRegister
+from alive_p2p.transactions.recovery import settle
+from relay.people import Person
+from worlds import Clock, ledger_of
+
+MOST = 400
+LONG = 40_000
+"""Days: a moment later than anything on this disk, whose files have the real time."""
+
+
+def killed_at(number: int, act: Callable[[], object]) -> bool:
+    """Do something in a child that is killed at this operation; whether it came that far."""
+    child = os.fork()
+    if child == 0:
+        count = 0
+
+        def watcher(_operation: str, _paths: tuple[Path, ...]) -> None:
+            nonlocal count
+            count += 1
+            if count == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        files.watch(watcher)
+        try:
+            act()
+        except BaseException:  # noqa: BLE001  (the parent reads it)
+            import traceback
+
+            traceback.print_exc()
+            os._exit(70)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code not in (0, -signal.SIGKILL):
+        raise AssertionError(f"ended with {code}")
+    return code != 0
+
+
+def expect(what: str, *, holds: bool) -> None:
+    if not holds:
+        raise AssertionError(what)
+
+
+def after_push(alice: Person, ben: Person) -> None:
+    """What was in the outbox is delivered by the next command, once; what was not made ready is gone, or will be."""
+    outbox.deliver(alice.we, alice.runtime, alice.reach)
+    deposits = sorted((ben.relay_folder / "inbox").glob("*/*.walnut"))
+    expect(f"delivered {len(deposits)} times", holds=len(deposits) <= 1)
+    expect("a package without its note", holds=all(path.with_suffix(".note").exists() for path in deposits))
+    known = SentRegister.read(alice.runtime).deliveries
+    expect(f"{len(deposits)} delivered, {len(known)} known", holds=len(known) == len(deposits))
+    expect("something stays in the outbox", holds=outbox.waiting(alice.runtime) == [])
+    if deposits:
+        statuses = [one.status for one in ben.pull()]
+        expect(f"pulled: {statuses}", holds=statuses == ["received"])
+    alice.clock.moment += timedelta(days=LONG)  # whatever is in the outbox is old by then
+    alice.push("ben")
+    left = list(outbox.folder_of(alice.runtime).iterdir())
+    expect(f"left in the outbox: {left}", holds=left == [])
+
+
+def after_pull(alice: Person, ben: Person) -> None:
+    """The next pull receives it, or finds it here; it was applied once, and the sender is told so once."""
+    settle(ben.runtime)
+    statuses = [one.status for one in ben.pull()]
+    expect(f"pulled: {statuses}", holds=statuses in ([], ["received"], ["here"]))
+    walnut = ben.world / "03_Inbox" / "nova"
+    expect("it is not here", holds=(walnut / "notes.md").exists())
+    expect("it was applied twice", holds=len(ledger_of(walnut)["imports"]) == 1)  # type: ignore[arg-type]
+    expect("it is still in the relay", holds=list((ben.relay_folder / "inbox").glob("*/*.walnut")) == [])
+    expect("it has no receipt", holds=len(list((ben.relay_folder / "receipts" / "alice").iterdir())) >= 1)
+    expect("the sender is not told", holds=[one["status"] for one in alice.probe().advanced] == ["applied"])
+    ben.clock.moment += timedelta(days=LONG)  # whatever was left half done is nobody's by then
+    alice.push("ben")
+    ben.pull()
+    expect("a note is still in the relay", holds=list((ben.relay_folder / "inbox").glob("*/*")) == [])
+    left = [path for path in ben.base.rglob(".alive-*") if path.name != ".alive-relay"]
+    expect(f"left over: {left}", holds=left == [])
+
+
+def main(what: str, folder: Path) -> dict[str, object]:
+    base = folder / "beginning"
+    first, second = (Person(name, base, Clock()).set_up() for name in ("alice", "ben"))
+    first.pair(second)
+    package = first.packed()
+    if what == "pull":
+        first.push("ben", package)
+    failures = []
+    points = 0
+    for number in range(1, MOST):
+        run = folder / "run"
+        shutil.rmtree(run, ignore_errors=True)
+        shutil.copytree(base, run)
+        for path in run.rglob("relay.json"):
+            path.write_bytes(path.read_bytes().replace(os.fsencode(base), os.fsencode(run)))
+        alice, ben = (Person.at(name, run) for name in ("alice", "ben"))
+        act = partial(alice.push, "ben", run / package.name) if what == "push" else ben.pull
+        if not killed_at(number, act):
+            break
+        points += 1
+        try:
+            (after_push if what == "push" else after_pull)(alice, ben)
+        except Exception as error:  # noqa: BLE001  (told by the test)
+            failures.append(f"at operation {number}: {type(error).__name__}: {error}")
+    else:
+        failures.append("it does not end")
+    return {"points": points, "failures": failures}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main(sys.argv[1], Path(sys.argv[2]))))
