@@ -107,7 +107,7 @@ class Person:
 
     def waiting(self) -> list[Waiting]:
         relay = self.relay
-        return collecting.waiting(self.we, relay, relay.list())
+        return collecting.waiting(self.we, relay, relay.list(), declined=pulling.declined(self.runtime))
 
     def pull(self, **options: Any) -> list[Pulled]:
         relay = self.relay

@@ -24,7 +24,7 @@ from alive_p2p.relay import documents, mailbox, outbox, pairing
 from alive_p2p.relay import peers as by_hand
 from alive_p2p.relay.answers import read_answer
 from alive_p2p.relay.code import Code, decode
-from alive_p2p.relay.pulling import chosen
+from alive_p2p.relay.pulling import chosen, settle
 from alive_p2p.relay.status import status
 from alive_p2p.relay.transports.base import Put
 from alive_p2p.sharing.sent import SentRegister
@@ -652,3 +652,16 @@ def test_what_was_fetched_never_takes_the_place_of_another_file(alice: Person, b
     mine.write_bytes(b"mine")
     assert [one.status for one in alice.pull()] == ["received"]
     assert mine.read_bytes() == b"mine"
+
+
+def test_what_was_declined_is_not_received_when_it_is_put_back(alice: Person, ben: Person) -> None:
+    """By somebody who has kept a copy of the two files."""
+    ben.push("alice")
+    paths = deposit_of(ben, alice)
+    kept = [path.read_bytes() for path in paths]
+    (one,) = alice.waiting()
+    settle(one, "declined", [], alice.we, alice.relay, alice.runtime)
+    assert [done["status"] for done in ben.probe().advanced] == ["declined"]
+    for path, data in zip(paths, kept, strict=True):
+        path.write_bytes(data)
+    assert "declined it before" in held(alice)

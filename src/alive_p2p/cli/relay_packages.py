@@ -132,6 +132,7 @@ def pull_packages(
         listing,
         peers=None if peer is None else [peer],
         most=preferences.inbox_files or collecting.MOST_FILES,
+        declined=pulling.declined(call.runtime),
     )
     picked = pulling.chosen(found, deposits) if deposits else found
     if not found:

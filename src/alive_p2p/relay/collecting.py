@@ -6,7 +6,7 @@ lies under say nothing. Nothing is removed before it has been received.
 
 import hashlib
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,7 @@ def waiting(
     *,
     peers: Collection[str] | None = None,
     most: int = MOST_FILES,
+    declined: Collection[str] = (),
 ) -> list[Waiting]:
     """Look at what waits in our relay, and read the notes.
 
@@ -90,6 +91,7 @@ def waiting(
         listing: what lies there.
         peers: only what is of these.
         most: how many of one folder are looked at.
+        declined: the hashes of files that were declined before.
 
     Raises:
         RelayError: the relay cannot be read.
@@ -106,7 +108,10 @@ def waiting(
         if counts[deposit.folder] > most:
             found.append(Waiting(deposit, peer, None, f"there are more than {most:,} of theirs; receive others first"))
         else:
-            found.append(_look(deposit, peer, we, relay))
+            looked = _look(deposit, peer, we, relay)
+            if looked.note is not None and looked.note.file_sha256 in declined:
+                looked = replace(looked, problem="you have declined it before, and somebody has put it back")
+            found.append(looked)
     return found
 
 

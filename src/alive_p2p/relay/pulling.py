@@ -15,11 +15,13 @@ from alive_p2p.relay import collecting, mailbox
 from alive_p2p.relay.collecting import Waiting
 from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.relay.receipts import make_receipt
-from alive_p2p.relay.state import RelayState, change_state
+from alive_p2p.relay.state import RelayState, change_state, read_state
 from alive_p2p.relay.transports.base import Listing, Progress, Transport
 from alive_p2p.runtime import Runtime
 from alive_p2p.walnut import kernel
 
+_DECLINED = "declined"
+_MOST_DECLINED = 1000
 RECEIVED_FOLDER = ".received"
 """Below the inbox: where a file goes that was received."""
 
@@ -162,7 +164,24 @@ def settle(
         puts.append(
             make_receipt(one.deposit.name, import_id, status, bundles, one.peer, one.deposit.folder, we, runtime)
         )
+    if status == "declined" and one.note is not None:
+        sha256 = one.note.file_sha256
+        change_state(runtime, lambda state: state.with_field(_DECLINED, [*_declined(state), sha256][-_MOST_DECLINED:]))
     relay.change(puts, [one.deposit.name, mailbox.note_of(one.deposit.name)])
+
+
+def declined(runtime: Runtime) -> frozenset[str]:
+    """The hashes of the files that were declined: they are not received when somebody puts them back.
+
+    Raises:
+        AliveP2PError: `state.json` cannot be used.
+    """
+    return frozenset(_declined(read_state(runtime)))
+
+
+def _declined(state: RelayState) -> list[str]:
+    known = state.raw.get(_DECLINED)
+    return [one for one in known if isinstance(one, str)] if isinstance(known, list) else []
 
 
 def _put_away(file: Path, inbox: Path) -> Path:
