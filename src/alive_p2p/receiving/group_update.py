@@ -13,6 +13,7 @@ from alive_p2p.errors import UsageError
 from alive_p2p.globs import Pattern
 from alive_p2p.package import paths
 from alive_p2p.package.manifest import Manifest
+from alive_p2p.receiving.here import version_at
 from alive_p2p.receiving.threeway import (
     ABSENT,
     IN_THE_WAY,
@@ -25,8 +26,6 @@ from alive_p2p.receiving.threeway import (
 )
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
-from alive_p2p.walnut.bundles import is_manifest
-from alive_p2p.walnut.sessions import comparable_sha256
 from alive_p2p.walnut.states import State
 from alive_p2p.walnut.tasks import Tasks, lists_tasks
 
@@ -162,25 +161,8 @@ class GroupPlanner:
     def _look(self, path: str) -> tuple[Version, str | None]:
         """The version that is here, and its plain hash."""
         if path not in self._ours:
-            self._ours[path] = self._look_at(path)
+            self._ours[path] = version_at(self.root / self.folder, path)
         return self._ours[path]
-
-    def _look_at(self, path: str) -> tuple[Version, str | None]:
-        place = self.root / self._full(path)
-        for parent in paths.ancestors(path):
-            above = self.root / self._full(parent)
-            if files.is_taken(above) and (files.is_link(above) or not files.is_folder(above)):
-                return IN_THE_WAY, None
-        if not files.is_taken(place):
-            return ABSENT, None
-        if files.is_link(place) or not files.is_file(place):
-            return IN_THE_WAY, None
-        with files.translating("read", place):
-            digest = files.hash_file(place)[0]
-        if not is_manifest(path.rpartition("/")[2]):
-            return frozenset([digest]), digest
-        data = files.read_bytes(place, limit=kernel.SMALL_FILE_LIMIT)
-        return frozenset([digest, comparable_sha256(data, path)]), digest
 
     # -- where each file of theirs belongs ---------------------------------------------------------------------
 

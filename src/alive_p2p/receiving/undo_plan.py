@@ -12,15 +12,14 @@ from pathlib import Path
 from alive_p2p import files
 from alive_p2p.errors import WalnutError
 from alive_p2p.package.paths import ancestors
+from alive_p2p.receiving.here import version_at
 from alive_p2p.receiving.task_merging import merge_tasks
 from alive_p2p.receiving.threeway import ABSENT, IN_THE_WAY, Version, beside
 from alive_p2p.transactions.journal import is_inside
 from alive_p2p.walnut import kernel, undo_store
 from alive_p2p.walnut.below import Found, below
-from alive_p2p.walnut.bundles import is_manifest
 from alive_p2p.walnut.ledger import Ledger, LedgerEntry, UndoNote
 from alive_p2p.walnut.log import without_imports
-from alive_p2p.walnut.sessions import comparable_sha256
 from alive_p2p.walnut.tasks import Tasks
 from alive_p2p.walnut.walnut import Walnut
 
@@ -192,24 +191,11 @@ class _Planner:
 
     def _look(self, path: str) -> tuple[Version, str | None]:
         """The version that is here, and its plain hash."""
-        place = self.root / path
-        for parent in ancestors(path):
-            above = self.root / parent
-            if files.is_taken(above) and (files.is_link(above) or not files.is_folder(above)):
-                return IN_THE_WAY, None
-        if not files.is_taken(place):
-            return ABSENT, None
-        if files.is_link(place) or not files.is_file(place):
-            return IN_THE_WAY, None
-        with files.translating("read", place):
-            digest = files.hash_file(place)[0]
-        if path == kernel.LOG:
-            data = files.read_bytes(place, limit=kernel.SMALL_FILE_LIMIT)
-            return frozenset([digest, files.sha256(without_imports(data))]), digest
-        if not is_manifest(path.rpartition("/")[2]):
-            return frozenset([digest]), digest
-        data = files.read_bytes(place, limit=kernel.SMALL_FILE_LIMIT)
-        return frozenset([digest, comparable_sha256(data, path)]), digest
+        version, digest = version_at(self.root, path)
+        if path != kernel.LOG or digest is None:
+            return version, digest
+        data = files.read_bytes(self.root / path, limit=kernel.SMALL_FILE_LIMIT)
+        return version | {files.sha256(without_imports(data))}, digest
 
     def _is_whole(self, everything: list[Found]) -> bool:
         """Whether everything in the walnut is what the receive put there, or what we keep ourselves."""
