@@ -18,10 +18,12 @@ from alive_p2p.relay.receipts import make_receipt
 from alive_p2p.relay.state import RelayState, change_state, read_state
 from alive_p2p.relay.transports.base import Listing, Progress, Transport
 from alive_p2p.runtime import Runtime
+from alive_p2p.text import one_line
 from alive_p2p.walnut import kernel
 
 _DECLINED = "declined"
 _MOST_DECLINED = 1000
+_MOST_HELD = 200
 RECEIVED_FOLDER = ".received"
 """Below the inbox: where a file goes that was received."""
 
@@ -75,11 +77,8 @@ def pull(found: Sequence[Waiting], how: Pulling, we: Ourselves, relay: Transport
     Raises:
         AliveP2PError: what `approve` raises, other than a refusal of that package.
     """
-    done = []
-    for one in found:
-        pulled = _pull(one, how, we, relay, runtime)
-        _remember(pulled, runtime)
-        done.append(pulled)
+    done = [_pull(one, how, we, relay, runtime) for one in found]
+    _remember(done, runtime)
     return done
 
 
@@ -208,18 +207,23 @@ def inbox_of(world: Path) -> Path:
     return world / kernel.INBOX
 
 
-def _remember(pulled: Pulled, runtime: Runtime) -> None:
-    """Keep in `state.json` why a package is still in the relay."""
-    if pulled.waiting.peer is None:
-        return
-    peer, name = pulled.waiting.peer.name, pulled.waiting.deposit.name
+def _remember(done: Sequence[Pulled], runtime: Runtime) -> None:
+    """Keep in `state.json`, by peer, why packages are still in the relay."""
 
     def change(state: RelayState) -> RelayState:
-        before = state.peer(peer).get("held")
-        held = {key: why for key, why in before.items() if key != name} if isinstance(before, dict) else {}
-        if pulled.status in {"held", "failed"}:
-            held[name] = pulled.error
-        return state.with_peer(peer, {"held": held}) if held or before else state
+        for peer in {one.waiting.peer.name for one in done if one.waiting.peer is not None}:
+            theirs = [one for one in done if one.waiting.peer is not None and one.waiting.peer.name == peer]
+            before = state.peer(peer).get("held")
+            tried = {one.waiting.deposit.name for one in theirs}
+            held = {name: why for name, why in before.items() if name not in tried} if isinstance(before, dict) else {}
+            held |= {
+                one.waiting.deposit.name: one_line(one.error or "", limit=300)
+                for one in theirs
+                if one.status in {"held", "failed"}
+            }
+            if held or before:
+                state = state.with_peer(peer, {"held": dict(list(held.items())[-_MOST_HELD:])})
+        return state
 
     with suppress(AliveP2PError):  # it only says what was seen; the receive is told all the same
         change_state(runtime, change)

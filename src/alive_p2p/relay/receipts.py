@@ -93,17 +93,18 @@ def read_receipts(
     """
     found: list[Receipt] = []
     seen: list[str] = []
-    for entry in mailbox.receipts(listing, folder)[-_MOST:]:
+    every = mailbox.receipts(listing, folder)
+    fresh = [entry for entry in every if entry.version not in known]
+    seen += [entry.version for entry in every if entry.version in known]
+    for entry in fresh[:_MOST]:
         seen.append(entry.version)
-        if entry.version in known:
-            continue
         if (receipt := _read(entry, peer, we, relay)) is not None:
             found.append(receipt)
     return found, seen
 
 
 _MOST = 500
-"""More than the last so many are not looked at; who wants to keep us busy gets no further."""
+"""More new ones are not looked at in one go; who wants to keep us busy gets no further."""
 
 
 def _read(entry: Entry, peer: Peer, we: Ourselves, relay: Transport) -> Receipt | None:
