@@ -5,7 +5,6 @@ must not follow is a receive, a trusted key, or a name that somebody else has ch
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -597,16 +596,25 @@ def test_accepting_again_after_a_new_name_keeps_the_folder(alice: Person, tmp_pa
     assert [one.status for one in carol.pull()] == ["received"]
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="the permissions are POSIX's")
-def test_a_note_that_cannot_be_read_holds_up_nobody_else(alice: Person, ben: Person, mallory: Person) -> None:
-    """Here it is a pipe in its place, which also root cannot read like a file."""
+def test_a_note_that_cannot_be_read_holds_up_nobody_else(
+    alice: Person, ben: Person, mallory: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system refuses it, as it does where Mallory has taken everybody's right to read it."""
     mallory.push("alice")
     ben.push("alice")
     note = deposit_of(mallory, alice)[1]
-    note.unlink()
-    note.symlink_to("nowhere")
-    statuses = {one.waiting.deposit.folder: one.status for one in alice.pull()}
-    assert statuses == {"mallory": "held", "ben": "received"}
+    opened = files.open_regular
+
+    def refusing(path: Path) -> Any:
+        if path == note:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path)
+
+    monkeypatch.setattr(files, "open_regular", refusing)
+    done = {one.waiting.deposit.folder: (one.status, str(one.error)) for one in alice.pull()}
+    assert done["ben"][0] == "received"
+    assert done["mallory"][0] == "held"
+    assert "cannot be used" in done["mallory"][1]
 
 
 def test_a_name_that_two_packages_have_says_so(alice: Person, ben: Person, mallory: Person) -> None:
