@@ -25,6 +25,8 @@ from alive_p2p.walnut.world import find_world
 if TYPE_CHECKING:
     from alive_p2p.relay.transports.base import Transport
 
+_ODD_SHOWN = 10
+
 
 @click.command(epilog="\b\nExample:\n  alive-p2p relay push --peer ben nova-station.walnut")
 @click.argument("file", type=FOLDER, required=False)
@@ -126,6 +128,8 @@ def pull_packages(
     preferences = load_preferences(place)
     listing = relay.list()
     pulling.tidy(relay, listing, call.runtime)
+    for odd in listing.oddities[:_ODD_SHOWN]:
+        call.remember(f"passed over in your relay: {odd}")
     found = collecting.waiting(
         we,
         relay,
