@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from alive_p2p import files
@@ -387,7 +387,8 @@ def test_a_store_that_is_not_whole_is_refused(pair: Pair, tmp_path: Path, how: s
     if how == "no record":
         (store / "record.json").unlink()
     if how == "a record of nonsense":
-        (store / "record.json").write_bytes(b'{"version": 1, "files": [{"path": 3, "was": null, "now": null}]}')
+        row = {"path": 3, "was": None, "now": None}
+        (store / "record.json").write_text(json.dumps({"version": 1, "folders": [], "files": [row]}), encoding="utf-8")
     if how == "store is a link":
         store.parent.rename(tmp_path / "elsewhere")
         store.parent.symlink_to(tmp_path / "elsewhere", target_is_directory=True)
@@ -534,6 +535,7 @@ class _Writer:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
+@example(ours=[("raw/dose.csv", "remove")], theirs_=[("raw/dose.csv", "write")], since=[])
 @given(ours=_edits, theirs_=_edits, since=_edits)
 def test_undo_gives_back_what_was_and_keeps_what_is(
     make_runtime: Callable[..., Runtime],

@@ -141,6 +141,13 @@ def test_a_file_that_the_host_finds_too_large(relay: HttpRelay) -> None:
     assert is_told_well(error)
 
 
+def test_a_pack_under_two_names_counts_once(tmp_path: Path) -> None:
+    """Git gives a finished pack its name by a second link, and takes the first away a moment later."""
+    (tmp_path / "tmp_pack_1").write_bytes(b"x" * 1000)
+    (tmp_path / "pack-1.pack").hardlink_to(tmp_path / "tmp_pack_1")
+    (tmp_path / "pack-1.idx").write_bytes(b"x" * 10)
+    assert git_command.size_below(tmp_path) == 1010
+
 def test_a_hook_s_words_are_cleaned(relay: HttpRelay) -> None:
     """A host may say anything; it does not get to the terminal."""
     hook = relay.repository.path / "hooks" / "pre-receive"

@@ -6,6 +6,7 @@ Everything is prepared in staging; the journal carries it out. What is displaced
 from pathlib import Path
 
 from alive_p2p import files
+from alive_p2p.package.paths import ancestors
 from alive_p2p.receiving.group_update import FileChange, is_converted
 from alive_p2p.receiving.migration import LEFTOVERS, convert_tasks, task_file
 from alive_p2p.receiving.plan import ReceivePlan
@@ -168,8 +169,13 @@ class Changes:
         moment = self.at.replace(":", "").replace("-", "")
         self.undo_folder = f"{moment}-{self.plan.manifest.import_id[:16]}"
         folder = f"{undo_store.UNDO_FOLDER}/{self.undo_folder}"
-        record = undo_store.serialise(self.plan.manifest.import_id, self.at, self._touched)
+        record = undo_store.serialise(self.plan.manifest.import_id, self.at, self._touched, self._folders_made())
         self.ready.write(f"{folder}/{undo_store.RECORD}", record)
         for kept, rest in self._at_rest.items():
             self.ready.take(self.staging.path / rest, f"{folder}/{kept}")
         self.ready.add(folder)
+
+    def _folders_made(self) -> set[str]:
+        """The folders that come into being with what is added; an empty one that was here is not among them."""
+        parents = {up for path in self.ready.added for up in ancestors(path)}
+        return {up for up in parents if not files.is_folder(self.target / up)}

@@ -143,6 +143,7 @@ class _Planner:
         self.entry = entry
         self.note = note
         self.day = day
+        self._record = None if note.folder is None else undo_store.read(self.root, note.folder)
         self._brought = {path: one for path, one in self._all_brought() if is_inside(path)}
         self._beside: set[str] = set()
         self._removed: set[str] = set()
@@ -175,10 +176,9 @@ class _Planner:
             yield path, _Brought(None, _version(sha256))
         if self.note.folder is None:
             return
-        touched = undo_store.read(self.root, self.note.folder)
-        if touched is None:
+        if self._record is None:
             raise _cannot(self.entry, "what it displaced is not kept any more")
-        for one in touched:
+        for one in self._record.touched:
             now = ABSENT if one.now is None else _version(one.now, self.entry.comparable.get(one.path))
             yield one.path, _Brought(one.was, now, one.kept, one.tasks)
 
@@ -288,6 +288,8 @@ class _Planner:
     def _folders(self, changes: list[UndoChange], everything: list[Found]) -> Iterator[str]:
         """Folders that may be empty afterwards: those of removed files, and those in bundles that go."""
         found = {up for one in changes if one.fate is UndoFate.REMOVE for up in ancestors(one.path)}
+        if self._record is not None:  # an empty folder that the update found stays
+            found -= {up for one in self._record.touched for up in ancestors(one.path)} - self._record.folders
         found |= {one.path for one in everything if one.is_folder and not _is_kernel(one.path)}
         if not self.note.makes_walnut:
             for top in self._folders_brought():

@@ -5,7 +5,7 @@ under a number each the files that gave way. Only the last few are kept.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,19 +43,32 @@ class Touched:
     tasks: Tasks | None = None
 
 
-def serialise(import_id: str, at: str, touched: Sequence[Touched]) -> bytes:
-    """The record of an update."""
+@dataclass(frozen=True)
+class Record:
+    """What one update has done.
+
+    Attributes:
+        touched: every file that it has touched.
+        folders: the folders that it has made, as paths in the walnut.
+    """
+
+    touched: tuple[Touched, ...]
+    folders: frozenset[str]
+
+
+def serialise(import_id: str, at: str, touched: Sequence[Touched], folders: Iterable[str]) -> bytes:
+    """The record of an update: every file that it touches, and the folders that it makes."""
     rows: list[dict[str, Any]] = []
     for one in touched:
         row: dict[str, Any] = {"path": one.path, "was": one.was, "now": one.now}
         row |= {} if one.kept is None else {"kept": one.kept}
         row |= {} if one.tasks is None else {"tasks": dict(one.tasks)}
         rows.append(row)
-    document = {"version": _VERSION, "import_id": import_id, "at": at, "files": rows}
+    document = {"version": _VERSION, "import_id": import_id, "at": at, "files": rows, "folders": sorted(folders)}
     return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
 
-def read(walnut: Path, folder: str) -> tuple[Touched, ...] | None:
+def read(walnut: Path, folder: str) -> Record | None:
     """The record of an update; None where it is no longer kept, or cannot be understood.
 
     Args:
@@ -74,7 +87,10 @@ def read(walnut: Path, folder: str) -> tuple[Touched, ...] | None:
         document = json.loads(data)
         if document["version"] != _VERSION:
             return None
-        return tuple(_touched(row) for row in document["files"])
+        folders = document["folders"]
+        if not isinstance(folders, list) or not all(isinstance(one, str) for one in folders):
+            return None
+        return Record(tuple(_touched(row) for row in document["files"]), frozenset(folders))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

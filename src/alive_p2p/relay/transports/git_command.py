@@ -219,7 +219,7 @@ class _Watch:
         self._on_tick = on_tick
         self._clock = git.runtime.monotonic
         self._limit = git.timeout_seconds
-        self._before = _size_below(self._packs)
+        self._before = size_below(self._packs)
         self._begun = self._moved = self._clock()
         self._state = (0, 0)
 
@@ -239,7 +239,7 @@ class _Watch:
             raise QuotaError
         if self._quota is None:
             return
-        arrived = _size_below(self._packs) - self._before
+        arrived = size_below(self._packs) - self._before
         if arrived > self._quota:
             raise QuotaError
         now = self._clock()
@@ -265,13 +265,15 @@ def _both_ends(stream: IO[bytes]) -> bytes:
     return begin + stream.read(_END)
 
 
-def _size_below(folder: Path) -> int:
-    total = 0
+def size_below(folder: Path) -> int:
+    """The bytes of the files in a folder; a pack that gets its name meanwhile, and is seen under both, counts once."""
+    sizes: dict[int, int] = {}
     with suppress(OSError), os.scandir(folder) as found:
         for one in found:
             with suppress(OSError):  # it may have got its name at this moment
-                total += one.stat(follow_symlinks=False).st_size
-    return total
+                about = os.lstat(one.path)  # scandir's own knows of no identity where the system is Windows
+                sizes[about.st_ino] = about.st_size
+    return sum(sizes.values())
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
