@@ -104,11 +104,11 @@ def after_rotate(alice: Person, ben: Person) -> None:
     expect("the peer is led elsewhere", holds=ben.follow("alice") == has_rotated)
     expect("the peer has another key", holds=ben.we.keyring.peer("alice").public == alice.we.key.public)
     expect("it is not finished", holds=not own_relay.setup(alice.url, alice.runtime, alice.reach).made)
-    statuses = [one.status for one in alice.pull()]
-    expect(f"what was under way: {statuses}", holds=statuses == ["received"])
+    problems = [one.problem for one in alice.waiting()]
+    expect(f"what was under way: {problems}", holds=problems == [None])
     alice.push("ben")
-    statuses = [one.status for one in ben.pull()]
-    expect(f"pulled: {statuses}", holds=statuses == ["received"])
+    problems = [one.problem for one in ben.waiting()]
+    expect(f"what the key that counts has signed: {problems}", holds=problems == [None])
 
 
 ACTS = {"push": after_push, "pull": after_pull, "rotate": after_rotate}
