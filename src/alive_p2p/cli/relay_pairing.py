@@ -125,11 +125,13 @@ def set_up(
     return own_relay.setup(url, runtime, desk.reach, username=username, ask=desk.ask)
 
 
-def _set_up_first(desk: Desk, **where: Any) -> None:
-    """Where there is no relay yet, it is made in the same command."""
-    if read_config(desk.call.runtime).url is None:
-        result = set_up(desk, **where)
-        desk.call.screen.note(f"made your relay first: {result.url}")
+def set_up_first(desk: Desk, **where: Any) -> bool:
+    """Where there is no relay yet, it is made in the same command; whether it was."""
+    if read_config(desk.call.runtime).url is not None:
+        return False
+    result = set_up(desk, **where)
+    desk.call.screen.note(f"made your relay first: {result.url}")
+    return True
 
 
 @click.command(epilog="\b\nExample:\n  alive-p2p relay invite ben")
@@ -143,15 +145,15 @@ def invite(call: Call, /, *, peer: str, login: str | None, **where: Any) -> None
     The code is for them alone, and good for one answer. It can go by any channel.
     """
     desk = Desk(call)
-    _set_up_first(desk, **where)
+    set_up_first(desk, **where)
     code = pairing.invite(peer, call.runtime, ask_for_key(call))
     screen = call.screen
     hosting = desk.hosting(code.url)
     if hosting is not None:
         hosting.grant(code.url, login or peer)
-        _remember_login(call, peer, login or peer)
+        remember_login(call, peer, login or peer)
     else:
-        call.remember(f"'{peer}' needs to be able to write to {code.url}; that is for you to grant, where it lies")
+        remember_to_grant(call, peer, code.url)
     word = code.encode()
     screen.note(f"send this to {peer}, and keep it between the two of you until it is used; they run")
     screen.note("`alive-p2p relay accept`, and paste it there:")
@@ -177,7 +179,7 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
     said = _code(call, code)
     is_address = not said.startswith("alive1-") and is_git_address(said)
     invitation = None if is_address else decode(said)
-    _set_up_first(desk, **where)
+    set_up_first(desk, **where)
     if invitation is None:
         invitation = _by_address(desk, said, fingerprint)
     theirs = desk.hosting(invitation.url)
@@ -193,9 +195,9 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
     hosting, login = desk.hosting(we.url), _login_in(invitation.url) if theirs is not None else None
     if hosting is not None and login is not None and hosting.covers(invitation.url):
         hosting.grant(we.url, login)
-        _remember_login(call, peer.name, login)
+        remember_login(call, peer.name, login)
     else:
-        call.remember(f"'{peer.name}' needs to be able to write to {we.url}; that is for you to grant, where it lies")
+        remember_to_grant(call, peer.name, we.url)
     screen = call.screen
     screen.say(f"you and {peer.name} are peers; they see your answer with their next look at their relay")
     screen.say(field_line("relay", invitation.url))
@@ -212,7 +214,12 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
     call.finish(())
 
 
-def _remember_login(call: Call, name: str, login: str) -> None:
+def remember_to_grant(call: Call, name: str, url: str) -> None:
+    """What is left to the person, where no host does it for them."""
+    call.remember(f"'{name}' needs to be able to write to {url}; that is for you to grant, where it lies")
+
+
+def remember_login(call: Call, name: str, login: str) -> None:
     """Who was let in at the host, so that it is them who are not let in any more one day."""
     change_config(call.runtime, lambda config: config.with_peer(name, {"login": login}))
 
