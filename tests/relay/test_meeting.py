@@ -238,8 +238,6 @@ def _flipped(message: Message) -> list[Message]:
 _TWISTS: dict[str, Callable[[Message], list[Message]]] = {
     "lost": lambda _message: [],
     "changed": _flipped,
-    "cut off": lambda message: [replace(message, body=message.body[:20])],
-    "empty": lambda message: [replace(message, body=b"")],
     "huge": lambda message: [replace(message, body=b"\x00" * 2_000_000)],
     "repeated": lambda message: [message, message],
     "reflected": lambda message: [replace(message, side="bb" if message.side == "aa" else "aa"), message],

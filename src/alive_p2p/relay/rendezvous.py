@@ -140,9 +140,9 @@ class Rendezvous:
         except (WebSocketException, OSError):
             raise _lost() from None
 
-    def _answer(self, kind: str, *, seconds: float = _ANSWER_SECONDS) -> dict[str, Any]:
+    def _answer(self, kind: str, *, seconds: float | None = None) -> dict[str, Any]:
         """What the server answers; messages that come before it are kept."""
-        ends = self._runtime.monotonic() + seconds
+        ends = self._runtime.monotonic() + (_ANSWER_SECONDS if seconds is None else seconds)
         while (said := self._hear(ends - self._runtime.monotonic())) is not None:
             if said.get("type") == kind:
                 return said
