@@ -17,6 +17,7 @@ from alive_p2p.keys.peers import check_name
 from alive_p2p.relay import answers, rendezvous, whisper
 from alive_p2p.relay.answers import Introduction
 from alive_p2p.relay.meeting import Meeting, as_answer
+from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.relay.own_relay import is_stated
 from alive_p2p.relay.pairing import proposed_name, refuse_name
 from alive_p2p.relay.rendezvous import Rendezvous
@@ -52,9 +53,8 @@ class _How:
     "--wait",
     type=click.FloatRange(min=1, max=86_400),
     default=_WAIT_SECONDS,
-    show_default=True,
     metavar="SECONDS",
-    help="How long to wait for the other.",
+    help=f"How long to wait for the other; default: {_WAIT_SECONDS:g}.",
 )
 @where_options
 @common
@@ -85,7 +85,7 @@ def pair(
     was_made = set_up_first(desk, **where)
     desk.reach(desk.we.url).list()  # what cannot be written to in the end is better known now
     screen = call.screen
-    screen.note(f"you would meet at the rendezvous server {server}", is_asked_about=True)
+    screen.note(f"you meet at the rendezvous server {server}", is_asked_about=True)
     screen.note("  it learns from where and when two people meet, and nothing of what they say", is_asked_about=True)
     call.approve("meet there?", untouched="everything; your relay stays" if was_made else "everything")
     with rendezvous.at_server(server, call.runtime) as box, _leaving(box) as moods:
@@ -138,31 +138,33 @@ def _code(call: Call, said: str | None) -> SpokenCode:
 
 def _meet(desk: Desk, box: Rendezvous, spoken: SpokenCode | None, how: _How, server: str) -> whisper.Whisper:
     """Come first and tell the code, or come second and use it."""
-    call = desk.call
+    seconds, alone, hint = how.wait, "nobody came", "begin again with a new code"
     if spoken is not None:
         box.claim(spoken.number)
-        seconds = min(how.wait, _JOIN_SECONDS)
-        return _met(box, spoken, desk, seconds, "nobody waits with this code", "ask whether they are still there")
-    spoken = new_code(box.allocate())
-    box.claim(spoken.number)
+        seconds, alone = min(seconds, _JOIN_SECONDS), "nobody waits with this code"
+        hint = "ask whether they are still there, and at the same server"
+    else:
+        spoken = new_code(box.allocate())
+        box.claim(spoken.number)
+        _show(desk.call, spoken, how, server)
+    try:
+        return whisper.meet(box, spoken, desk.call.runtime.monotonic, seconds=seconds)
+    except RelayError as error:
+        if error.code == "nobody-came":
+            raise RelayError(error.code, alone, untouched="everything", hint=hint) from None
+        raise
+
+
+def _show(call: Call, code: SpokenCode, how: _How, server: str) -> None:
+    """Show the code, and what is to be done with it; where standard output is a document's, beside it."""
     screen = call.screen
     at = "" if server == rendezvous.PUBLIC else f" --via {server}"
     screen.note(f"tell them this code, by voice or by any channel; they run `alive-p2p pair --join{at}`")
     screen.note("and type it there. It is good for one try:")
     screen.note()
-    (screen.tell if screen.as_json else screen.say)(str(spoken))
+    (screen.tell if screen.as_json else screen.say)(str(code))
     screen.note()
     screen.note(f"waiting for them, {_duration(how.wait)} at most; Ctrl-C stops")
-    return _met(box, spoken, desk, how.wait, "nobody came", "begin again with a new code")
-
-
-def _met(box: Rendezvous, code: SpokenCode, desk: Desk, seconds: float, alone: str, hint: str) -> whisper.Whisper:
-    try:
-        return whisper.meet(box, code, desk.call.runtime.monotonic, seconds=seconds)
-    except RelayError as error:
-        if error.code == "nobody-came":
-            raise RelayError("nobody-came", alone, untouched="everything", hint=hint) from None
-        raise
 
 
 def _duration(seconds: float) -> str:
@@ -211,6 +213,7 @@ def _become_peers(desk: Desk, meeting: Meeting, how: _How) -> None:
         error.untouched = f"your relay; '{name}' is pinned here, and running it together once more does the rest"
         raise
     lets_in = _let_them_in(desk, name, how.login or consent.login)
+    screen.note("waiting until they have finished as well")
     try:
         meeting.finish(lets_in=lets_in)
     except RelayError as error:
@@ -247,24 +250,30 @@ def _name(desk: Desk, other: Introduction, how: _How) -> str:
         screen.note(f"  you know this key already, as the key of '{known.name}'", is_asked_about=True)
     name = how.name or proposed_name(other.handle, other.public, we)
     if call.yes or how.name is not None or not screen.can_ask:
-        try:
-            refuse_name(name, other.public, we)
-        except AliveP2PError as error:
-            error.hint = error.hint or "`--name NAME` gives them another name"
-            raise
+        if (problem := _problem(name, other, we)) is not None:
+            problem.hint = problem.hint or "`--name NAME` gives them another name"
+            raise problem
         call.approve(f"pair with them, as '{name}'?")
         return name
     while True:
-        try:
-            refuse_name(name, other.public, we)
-        except AliveP2PError as error:
-            screen.note(f"  {error.message}", is_asked_about=True)
-            name = screen.ask("pair with them, under the name")
-            continue
-        said = screen.ask(f"pair with them, under the name [{name}]")
-        if said in {"", name}:
+        problem = _problem(name, other, we)
+        if problem is not None:
+            screen.note(f"  {problem.message}" + (f"; {problem.hint}" if problem.hint else ""), is_asked_about=True)
+        said = screen.ask("pair with them, under the name" + (f" [{name}]" if problem is None else ""))
+        if problem is None and said in {"", name}:
             return name
         name = said
+        if _problem(name, other, we) is None:
+            return name
+
+
+def _problem(name: str, other: Introduction, we: Ourselves) -> AliveP2PError | None:
+    """Why they cannot be called so here, or None."""
+    try:
+        refuse_name(name, other.public, we)
+    except AliveP2PError as error:
+        return error
+    return None
 
 
 def _own_login(desk: Desk, url: str) -> str | None:
@@ -280,7 +289,7 @@ def _own_login(desk: Desk, url: str) -> str | None:
 
 
 def _let_them_in(desk: Desk, name: str, login: str | None) -> bool:
-    """Let a peer write to our relay, where the host can; else it is told what is left to do. Never raises ours."""
+    """Let a peer write to our relay, where the host can; else what is left to do is told. Whether it is done."""
     call, url = desk.call, desk.we.url
     hosting = desk.hosting(url)
     if hosting is None or login is None:

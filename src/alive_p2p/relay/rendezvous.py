@@ -239,7 +239,7 @@ def _leaving(connection: Any) -> Iterator[None]:  # noqa: ANN401  (a connection,
             connection.__exit__(None, None, None)
 
 
-_ELSEWHERE = "try again, or meet at another server with `--via URL`, the same on both sides"
+_ELSEWHERE = "once more, or meet at another server with `--via URL`, the same on both sides"
 
 
 def _message_in(said: dict[str, Any]) -> Message | None:
