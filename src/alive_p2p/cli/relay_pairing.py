@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from alive_p2p.cli.options import FOLDER, Call, common
 from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, grouped
 from alive_p2p.errors import AliveP2PError, RelayError, UsageError
+from alive_p2p.keys.peers import check_name
 from alive_p2p.relay import own_relay, pairing
 from alive_p2p.relay.code import Code, decode
 from alive_p2p.relay.config import change_config, read_config
@@ -75,11 +77,12 @@ def set_up(
     if sum((github or repo_name is not None, git is not None, folder is not None)) > 1:
         raise UsageError("usage", "a relay lies in one place: give one of `--github`, `--git` and `--folder`")
     known = read_config(runtime).url
+    make: Callable[[], None] | None = None
     if git is not None:
         url = git_address(git, runtime)
     elif folder is not None:
         url = folder_address(folder, runtime)
-        own_relay.make_folder(folder, runtime)
+        make = partial(own_relay.make_folder, folder, runtime)
     elif known is not None and not github:
         url = known
     else:
@@ -91,9 +94,10 @@ def set_up(
                 untouched="everything",
                 hint="log in with `gh auth login`, or add `--git URL` or `--folder PATH`",
             )
-        url = known or hosting.create(repo_name or _DEFAULT_REPOSITORY)
         username = username or hosting.login()
-    return own_relay.setup(url, runtime, desk.reach, username=username, ask=ask_for_key(desk.call))
+        own_relay.handle_for(known, runtime, username)
+        url = known or hosting.create(repo_name or _DEFAULT_REPOSITORY)
+    return own_relay.setup(url, runtime, desk.reach, username=username, ask=ask_for_key(desk.call), make=make)
 
 
 def _set_up_first(desk: Desk, **where: Any) -> None:
@@ -113,6 +117,7 @@ def invite(call: Call, /, *, peer: str, login: str | None, **where: Any) -> None
 
     The code is for them alone, and good for one answer. It can go by any channel.
     """
+    check_name(peer)
     desk = Desk(call)
     _set_up_first(desk, **where)
     code = pairing.invite(peer, call.runtime, ask_for_key(call))

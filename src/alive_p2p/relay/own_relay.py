@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,22 +54,18 @@ class SetupResult:
     warnings: tuple[str, ...] = ()
 
 
-def setup(
-    url: str, runtime: Runtime, reach: Reach, *, username: str | None = None, ask: Ask | None = None
-) -> SetupResult:
-    """Make a relay ours, or repair what is missing of it; whatever is right stays as it is.
+def handle_for(url: str | None, runtime: Runtime, username: str | None = None) -> str:
+    """What we are called in a relay that is to be set up, if nothing here speaks against it. Nothing is changed.
 
     Args:
-        url: where it is; it exists and can be written to.
+        url: where it is to be; None where it has still to be made.
         runtime: the surroundings.
-        reach: gives access to relays.
         username: what we call ourselves; by default what the surroundings say.
-        ask: asks for the passphrase of our key, where it has one.
 
     Raises:
-        UsageError: nobody says what we are called, or it cannot be a name.
-        RelayError: it cannot be reached, or is somebody else's; or we have another one.
-        KeyProblem: our key cannot be used.
+        UsageError: nobody says what we are called, it cannot be a name, or our peers know us by another.
+        RelayError: we have another relay.
+        AliveP2PError: `relay.json` cannot be used.
     """
     config = read_config(runtime)
     if config.url not in {None, url}:
@@ -85,10 +81,42 @@ def setup(
     if config.username not in {None, handle}:
         raise UsageError("other-username", f"your peers know you as '{config.username}'", untouched="everything")
     check_name(handle)
-    relay = reach(url)
-    listing = relay.list()
+    return handle
+
+
+def setup(
+    url: str,
+    runtime: Runtime,
+    reach: Reach,
+    *,
+    username: str | None = None,
+    ask: Ask | None = None,
+    make: Callable[[], None] | None = None,
+) -> SetupResult:
+    """Make a relay ours, or repair what is missing of it; whatever is right stays as it is.
+
+    Args:
+        url: where it is; it exists by the time `make` is done, and can be written to.
+        runtime: the surroundings.
+        reach: gives access to relays.
+        username: what we call ourselves; by default what the surroundings say.
+        ask: asks for the passphrase of our key, where it has one.
+        make: makes the place, where it has to be made, once nothing on this machine speaks against it.
+
+    Raises:
+        UsageError: nobody says what we are called, or it cannot be a name.
+        RelayError: it cannot be reached, or is somebody else's; or we have another one.
+        KeyProblem: our key cannot be used.
+        AliveP2PError: what `make` raises.
+    """
+    handle = handle_for(url, runtime, username)
+    config = read_config(runtime)
     keyring = Keyring.load(runtime)
     key = keyring.own(ask)
+    if make is not None:
+        make()
+    relay = reach(url)
+    listing = relay.list()
     if config.url is None or key is None:  # else it is known to be ours, whatever somebody has written there
         _refuse_other_owner(relay, listing, handle, key.public if key is not None else None)
     made: list[str] = []

@@ -1,0 +1,123 @@
+"""Nothing half done stays half done: what was interrupted, or could not be written, the next command puts right."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from alive_p2p.locks import walnut_lock
+from alive_p2p.relay import compacting
+from alive_p2p.relay.state import change_state, read_state
+from alive_p2p.relay.transports.memory import MemoryTransport, Store
+from relay.people import Person
+
+
+@pytest.fixture
+def alice(tmp_path: Path) -> Person:
+    return Person("alice", tmp_path)
+
+
+# --- setting up -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--username", "../alice"],
+        ["--username", "not alice"],
+    ],
+    ids=["no name", "another name"],
+)
+def test_a_setup_that_is_refused_makes_no_folder(
+    alice: Person, program: str, tmp_path: Path, options: list[str]
+) -> None:
+    """First everything is looked at that speaks against it."""
+    where = tmp_path / "mailbox"
+    alice.types(program, "relay", "setup", "--folder", str(where), *options, code=2)
+    assert not where.exists()
+    assert not (alice.runtime.alive_home / "relay" / "relay.json").exists()
+
+
+def test_a_second_relay_is_refused_before_its_folder_is_made(alice: Person, program: str, tmp_path: Path) -> None:
+    """And so is one whose key cannot be used."""
+    alice.set_up()
+    where = tmp_path / "mailbox"
+    refused = alice.types(program, "relay", "setup", "--folder", str(where), "--json", code=1)
+    assert refused.told["error"]["code"] == "relay-exists"
+    assert not where.exists()
+
+
+def test_a_key_that_cannot_be_used_is_told_before_the_folder_is_made(
+    alice: Person, program: str, tmp_path: Path
+) -> None:
+    """It would be a relay that nobody can open."""
+    (alice.runtime.alive_home / "relay" / "keys" / "private.pem").write_bytes(b"no key")
+    where = tmp_path / "mailbox"
+    alice.types(program, "relay", "setup", "--folder", str(where), code=1)
+    assert not where.exists()
+
+
+def test_inviting_under_a_name_that_is_none_makes_no_relay(alice: Person, program: str, tmp_path: Path) -> None:
+    """A relay is made first where there is none; not for an invitation that cannot be made."""
+    where = tmp_path / "mailbox"
+    alice.types(program, "relay", "invite", "../ben", "--folder", str(where), code=2)
+    assert not where.exists()
+    assert not (alice.runtime.alive_home / "relay" / "relay.json").exists()
+
+
+# --- counting what was received -------------------------------------------------------------------------------
+
+
+@dataclass
+class Keeping(MemoryTransport):
+    """A relay that keeps a past; `meanwhile` happens while it is folded."""
+
+    meanwhile: Callable[[], object] = lambda: None
+    folded: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__(Store())
+
+    def compact(self) -> bool:
+        self.meanwhile()
+        self.folded += 1
+        return True
+
+
+def test_two_pulls_at_once_lose_no_bytes(alice: Person) -> None:
+    """What one has counted is there when the other adds to it."""
+    relay = Keeping()
+    compacting.count(1, relay, alice.runtime)
+    waiting = [threading.Event(), threading.Event()]
+
+    def count(number: int) -> None:
+        def sleep(seconds: float) -> None:
+            waiting[number].set()
+            time.sleep(seconds)
+
+        compacting.count(10, relay, replace(alice.runtime, sleep=sleep))
+
+    threads = [threading.Thread(target=count, args=(number,)) for number in range(2)]
+    with walnut_lock(alice.runtime.alive_home / "relay", "relay", alice.runtime):
+        for thread in threads:
+            thread.start()
+        for one in waiting:
+            assert one.wait(30)
+    for thread in threads:
+        thread.join()
+    assert read_state(alice.runtime).raw["received_bytes"] == 21
+
+
+def test_what_is_counted_while_the_past_is_folded_counts(alice: Person) -> None:
+    """It may have come too late to be folded."""
+
+    def other() -> None:
+        change_state(alice.runtime, lambda state: state.with_field("received_bytes", state.raw["received_bytes"] + 5))
+
+    relay = Keeping(meanwhile=other)
+    compacting.count(compacting.AFTER_BYTES + 1, relay, alice.runtime)
+    assert relay.folded == 1
+    assert read_state(alice.runtime).raw["received_bytes"] == 5
