@@ -18,7 +18,7 @@ from alive_p2p.relay import own_relay, pairing
 from alive_p2p.relay.code import Code, decode
 from alive_p2p.relay.config import change_config, read_config
 from alive_p2p.relay.own_relay import SetupResult
-from alive_p2p.relay.reach import folder_address, git_address, is_git_address
+from alive_p2p.relay.reach import address_of, folder_address, git_address
 
 _DEFAULT_REPOSITORY = "alive-relay"
 
@@ -151,11 +151,11 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
     """
     desk = Desk(call)
     said = _code(call, code)
-    is_address = not said.startswith("alive1-") and is_git_address(said)
-    invitation = None if is_address else decode(said)
+    address = None if said.startswith("alive1-") else address_of(said, call.runtime)
+    invitation = decode(said) if address is None else None
     _set_up_first(desk, **where)
     if invitation is None:
-        invitation = _by_address(desk, said, fingerprint)
+        invitation = _by_address(desk, address or said, fingerprint)
     theirs = desk.hosting(invitation.url)
     if theirs is not None and not theirs.accept(invitation.url):
         raise RelayError(
@@ -176,6 +176,10 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
     screen.say(f"you and {peer.name} are peers; they see your answer with their next look at their relay")
     screen.say(field_line("relay", invitation.url))
     screen.say(field_line("fingerprint", grouped(peer.public.fingerprint)))
+    if address is not None:  # no secret of theirs proves the answer
+        screen.note(f"they confirm you with `alive-p2p relay peers confirm {invitation.inbox}`, once they have run")
+        screen.note(f"`alive-p2p relay invite {invitation.inbox}`; tell them your fingerprint over another channel:")
+        screen.note(field_line("yours", grouped(we.key.public.fingerprint)))
     screen.document(
         {
             "status": "ok",
