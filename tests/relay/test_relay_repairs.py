@@ -1,5 +1,9 @@
 """Nothing half done stays half done: what was interrupted, or could not be written, the next command puts right."""
 
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -8,11 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from alive_p2p.keys.keyring import Keyring
+from alive_p2p.keys.public import KeyProblem
 from alive_p2p.locks import walnut_lock
 from alive_p2p.relay import compacting
+from alive_p2p.relay.config import change_config, read_config
+from alive_p2p.relay.renaming import finish_renaming
 from alive_p2p.relay.state import change_state, read_state
 from alive_p2p.relay.transports.memory import MemoryTransport, Store
-from relay.people import Person
+from relay.people import Person, key_of
 
 
 @pytest.fixture
@@ -121,3 +129,59 @@ def test_what_is_counted_while_the_past_is_folded_counts(alice: Person) -> None:
     compacting.count(compacting.AFTER_BYTES + 1, relay, alice.runtime)
     assert relay.folded == 1
     assert read_state(alice.runtime).raw["received_bytes"] == 5
+
+
+# --- another name ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="children are made by fork, which this system lacks")
+def test_a_rename_that_was_killed_is_finished_by_the_next_command(tmp_path: Path) -> None:
+    """Wherever it was killed, and the repair as well: one name in every file."""
+    here = Path(__file__).resolve().parent
+    done = subprocess.run(
+        [sys.executable, here / "killed_rename.py", tmp_path],
+        env={**os.environ, "PYTHONPATH": str(here.parent)},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    report = json.loads(done.stdout)
+    assert report["failures"] == []
+    assert report["points"] >= 30
+
+
+@pytest.fixture
+def ben(tmp_path: Path) -> Person:
+    return Person("ben", tmp_path)
+
+
+def half_renamed(alice: Person, ben: Person) -> None:
+    """What a rename leaves that could not write to the keyring."""
+    alice.set_up()
+    alice.pair(ben.set_up())
+    change_config(alice.runtime, lambda now: now.with_renaming("ben", "benjamin"))
+
+
+@pytest.mark.parametrize(
+    "command", [["relay", "peers", "list"], ["keys", "show"], ["relay", "peers", "remove", "benjamin", "--yes"]]
+)
+def test_every_command_that_knows_names_finishes_a_rename(
+    command: list[str], alice: Person, ben: Person, program: str
+) -> None:
+    """Nobody has to know of it."""
+    half_renamed(alice, ben)
+    typed = alice.types(program, *command)
+    assert "benjamin" in typed.out
+    assert list(Keyring.load(alice.runtime).peers) == ["benjamin"]
+    assert "ben" not in read_config(alice.runtime).peers
+
+
+def test_a_name_that_somebody_gets_meanwhile_ends_the_rename(alice: Person, ben: Person) -> None:
+    """Everything stays under the old name, and it is said."""
+    half_renamed(alice, ben)
+    Keyring.load(alice.runtime).import_peer("benjamin", key_of("another").public.pem())
+    with pytest.raises(KeyProblem, match="called 'benjamin' already"):
+        finish_renaming(alice.runtime)
+    assert list(alice.we.config.peers) == ["ben"]
+    assert [one.error for one in alice.push("ben")] == [None]

@@ -11,6 +11,7 @@ from alive_p2p.relay import peers as by_hand
 from alive_p2p.relay.answers import confirm as pin
 from alive_p2p.relay.config import read_config
 from alive_p2p.relay.pairing import require_fingerprint
+from alive_p2p.relay.renaming import rename as call_otherwise
 from alive_p2p.relay.status import status
 
 
@@ -79,7 +80,7 @@ def trust(call: Call, /, *, name: str, fingerprint: str | None) -> None:
 
     Only at a terminal: nobody's agent can make a stranger a peer.
     """
-    config, keyring = read_config(call.runtime), call.keyring()
+    keyring, config = call.keyring(), read_config(call.runtime)
     pinned = keyring.peers.get(name)
     public: PublicKey
     if pinned is not None and (name not in config.peers or config.peers[name].url is None):
@@ -127,7 +128,7 @@ def _compare(call: Call, public: PublicKey, fingerprint: str | None, *, may_be_t
 @common
 def rename(call: Call, /, *, name: str, new: str) -> None:
     """Call a peer by another name; nothing changes for them."""
-    by_hand.rename(name, new, call.runtime)
+    call_otherwise(name, new, call.runtime)
     call.screen.say(f"'{name}' is called '{new}' from now on")
     call.screen.document({"status": "ok", "peer": new})
     call.finish(())
@@ -139,8 +140,8 @@ def rename(call: Call, /, *, name: str, new: str) -> None:
 @common
 def remove(call: Call, /, *, name: str, login: str | None) -> None:
     """Part with a peer: they are let in no longer, and what their key signs is refused."""
-    config = read_config(call.runtime)
-    if name not in call.keyring().peers:
+    keyring, config = call.keyring(), read_config(call.runtime)
+    if name not in keyring.peers:
         config.peer(name)  # says who is known
     call.screen.note(
         f"'{name}' would be let in no longer, and what they have left in your relay would go", is_asked_about=True

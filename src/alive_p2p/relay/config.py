@@ -103,6 +103,26 @@ class RelayConfig:
         peers = {key: entry for key, entry in _mapping(self.raw.get("peers")).items() if key != name}
         return _read(self.path, {**self.raw, "peers": peers})
 
+    @property
+    def renaming(self) -> tuple[str, str] | None:
+        """A peer that is getting another name at this moment, and that name; until it has, it is here under both."""
+        entry = _mapping(self.raw.get("renaming"))
+        name, new = _text(entry.get("from")), _text(entry.get("to"))
+        return None if name is None or new is None else (name, new)
+
+    def with_renaming(self, name: str, new: str) -> "RelayConfig":
+        """The same with a peer under another name besides; in our relay its folder stays where it is."""
+        peers = _mapping(self.raw.get("peers"))
+        both = {**peers, new: {"folder": name, **peers[name]}} if name in peers else peers
+        return _read(self.path, {**self.raw, "peers": both, "renaming": {"from": name, "to": new}})
+
+    def without_renaming(self, *, keeps: str) -> "RelayConfig":
+        """The same with that peer under one of the two names."""
+        gone = {*(self.renaming or ())} - {keeps}
+        peers = {key: entry for key, entry in _mapping(self.raw.get("peers")).items() if key not in gone}
+        raw = {key: value for key, value in self.raw.items() if key != "renaming"}
+        return _read(self.path, {**raw, "peers": peers})
+
     def serialise(self) -> bytes:
         """The file."""
         document = {"version": _VERSION, "relay": {}, "peers": {}, **self.raw}
