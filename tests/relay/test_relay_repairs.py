@@ -9,18 +9,25 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from alive_p2p.errors import RelayError
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.keys.public import KeyProblem
 from alive_p2p.locks import walnut_lock
 from alive_p2p.relay import compacting
+from alive_p2p.relay import peers as by_hand
 from alive_p2p.relay.config import change_config, read_config
-from alive_p2p.relay.renaming import finish_renaming
+from alive_p2p.relay.own_relay import setup
+from alive_p2p.relay.renaming import finish_renaming, rename
 from alive_p2p.relay.state import change_state, read_state
+from alive_p2p.relay.transports.folder import FolderTransport
 from alive_p2p.relay.transports.memory import MemoryTransport, Store
+from relay.github import GitHub
 from relay.people import Person, key_of
+from relay.test_story_at_github import At
 
 
 @pytest.fixture
@@ -185,3 +192,83 @@ def test_a_name_that_somebody_gets_meanwhile_ends_the_rename(alice: Person, ben:
         finish_renaming(alice.runtime)
     assert list(alice.we.config.peers) == ["ben"]
     assert [one.error for one in alice.push("ben")] == [None]
+
+
+# --- an answer that was confirmed -----------------------------------------------------------------------------
+
+
+class Unwritable(FolderTransport):
+    """A relay that can be read and not written to."""
+
+    def change(self, *_: object, **__: object) -> NoReturn:
+        raise RelayError("relay-unreachable", "the connection broke off", untouched="everything")
+
+
+def test_a_copy_that_could_not_be_left_is_left_later(alice: Person, ben: Person) -> None:
+    """The two are paired all the same, and it is said what has to wait."""
+    alice.set_up()
+    ben.set_up().accept(alice.invite("ben"))
+    broken = Unwritable(alice.relay_folder, alice.runtime)
+    confirmed, problems = by_hand.confirm_proven(alice.we, broken, broken.list(), alice.runtime)
+    assert [one.peer.name for one in confirmed] == ["ben"]
+    assert "could not be left" in problems[0]
+    assert alice.we.config.peer("ben").is_accepted
+    assert [one.error for one in alice.push("ben")] == [None]
+    assert "inbox/ben/answer.json" in alice.relay.list().entries
+    rename("ben", "benjamin", alice.runtime)
+    assert alice.confirm() == []
+    assert "inbox/ben/answer.json" not in alice.relay.list().entries
+    assert (alice.relay_folder / "keys" / "peers" / "ben.pem").read_bytes() == ben.we.key.public.pem()
+    alice.relay.change(removes=["keys/peers/ben.pem"])
+    setup(alice.url, alice.runtime, alice.reach)
+    assert (alice.relay_folder / "keys" / "peers" / "ben.pem").read_bytes() == ben.we.key.public.pem()
+
+
+def test_whoever_is_parted_with_meanwhile_needs_no_copy(alice: Person, ben: Person) -> None:
+    """What was to be done for them is forgotten."""
+    alice.set_up()
+    ben.set_up().accept(alice.invite("ben"))
+    broken = Unwritable(alice.relay_folder, alice.runtime)
+    by_hand.confirm_proven(alice.we, broken, broken.list(), alice.runtime)
+    by_hand.remove("ben", alice.runtime, alice.relay)
+    assert alice.confirm() == []
+    assert not any(name.startswith("keys/peers/") for name in alice.relay.list().entries)
+
+
+def test_confirming_by_hand_again_finishes_it(alice: Person, ben: Person, program: str) -> None:
+    """Somebody who was told that something went wrong runs it again."""
+    alice.set_up()
+    ben.set_up().accept(alice.invite("ben"))
+    broken = Unwritable(alice.relay_folder, alice.runtime)
+    by_hand.confirm_proven(alice.we, broken, broken.list(), alice.runtime)
+    typed = alice.types(program, "relay", "peers", "confirm", "ben")
+    assert "you and ben are paired" in typed.out
+    assert "keys/peers/ben.pem" in alice.relay.list().entries
+    assert alice.we.config.peer("ben").unfinished == frozenset()
+    refused = alice.types(program, "relay", "peers", "confirm", "ben", "--json", code=1)
+    assert refused.told["error"]["code"] == "paired-already"
+
+
+@pytest.mark.slow
+def test_an_invitation_of_the_host_that_comes_later_is_accepted(github: GitHub, tmp_path: Path, program: str) -> None:
+    """Ben's relay opens only after Ada has confirmed him, and her own could not be written to at that moment."""
+    ada, ben = (At(github, login, tmp_path, program, has_gh=False) for login in ("ada", "ben"))
+    code = ada("relay", "invite", "ben", "--github").out.strip()
+    github.wire.fail("PUT", "/repos/ben/alive-relay/collaborators/ada", 502, times=None)
+    ben("relay", "accept", "-", "--github", data=code, code=1)
+    github.wire.heal()
+    github.wire.fail("POST", "/ada/alive-relay.git/git-receive-pack", 502, times=None)
+    pulled = ada("relay", "pull", "--yes")
+    assert "'ben' has answered: you are paired" in pulled.err
+    assert "could not be left in your relay yet" in pulled.err
+    assert "the invitation to the relay of 'ben' has not come yet" in pulled.err
+    github.wire.heal()
+    ben("relay", "accept", "-", data=code)
+    ada("relay", "pull", "--yes")
+    assert [user.login for user in github.repository("ben/alive-relay").collaborators.values()] == ["ada"]
+    names = github.repository("ada/alive-relay").git("ls-tree", "-r", "--name-only", "main")
+    assert "keys/peers/ben.pem" in names
+    assert "answer.json" not in names
+    calls = len([one for one in github.wire.log if one.kind == "api"])
+    ada("relay", "pull", "--yes")
+    assert len([one for one in github.wire.log if one.kind == "api"]) == calls, "it is over"

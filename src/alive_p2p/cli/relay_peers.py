@@ -9,7 +9,7 @@ from alive_p2p.cli.screen import field_line, grouped
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.keys.public import PublicKey
 from alive_p2p.relay import peers as by_hand
-from alive_p2p.relay.answers import confirm as pin
+from alive_p2p.relay.answers import pin_answer
 from alive_p2p.relay.config import read_config
 from alive_p2p.relay.pairing import require_fingerprint
 from alive_p2p.relay.renaming import rename as call_otherwise
@@ -55,7 +55,9 @@ def list_(call: Call, /) -> None:
 def confirm(call: Call, /, *, name: str, fingerprint: str | None) -> None:
     """Confirm somebody who has answered your invitation, and whose answer does not prove itself."""
     desk = Desk(call)
-    if any(one.peer.name == name for one in desk.confirm()):
+    known = desk.we.config.peers.get(name)
+    was_begun = known is not None and bool(known.unfinished)
+    if any(one.peer.name == name for one in desk.confirm()) or was_begun:
         call.screen.say(f"you and {name} are paired")
         call.screen.document({"status": "ok", "peer": name})
         call.finish(())
@@ -65,8 +67,9 @@ def confirm(call: Call, /, *, name: str, fingerprint: str | None) -> None:
     call.screen.note(f"somebody who calls themselves '{answer.handle}' has answered as '{name}'", is_asked_about=True)
     call.screen.note(field_line("relay", answer.url), is_asked_about=True)
     _compare(call, answer.public, fingerprint, may_be_typed=True)
-    pin(answer, desk.we, relay, call.runtime)
-    desk.let_in(answer.url, name)
+    pin_answer(answer, desk.we, call.runtime)
+    desk.anew()
+    desk.confirm()  # does the rest of it
     call.screen.say(f"you and {name} are paired")
     call.screen.document({"status": "ok", "peer": name, "pubkey_id": answer.public.pubkey_id})
     call.finish(())

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from alive_p2p.keys.private import Ask, PrivateKey
 from alive_p2p.keys.public import MAX_KEY_BYTES, PublicKey, load_public_key
 from alive_p2p.package.signature import Outcome, Signer
 from alive_p2p.relay import documents, mailbox, rotation
-from alive_p2p.relay.config import change_config, own_handle, read_config
+from alive_p2p.relay.config import RelayConfig, change_config, own_handle, read_config
 from alive_p2p.relay.ourselves import ACCEPTS
 from alive_p2p.relay.reach import Reach
 from alive_p2p.relay.rotating import Past, past_of
@@ -142,6 +142,7 @@ def setup(
         raise RelayError("no-key", "your private key is not there any more", untouched="everything")
     public = key.public
     puts, warnings = _missing(relay, listing, handle, public, past, runtime)
+    puts += _copies(relay, listing, config, keyring)
     if not is_stated(relay, listing, handle, url, public):
         puts.append(Put(mailbox.OWNER, statement(handle, url, key, runtime.timestamp()), replaces=True))
     if puts:
@@ -178,6 +179,17 @@ def _missing(
         if at is None or _small(relay, at) != data:
             puts.append(Put(name, data, replaces=True))
     return puts, warnings
+
+
+def _copies(relay: Transport, listing: Listing, config: RelayConfig, keyring: Keyring) -> Iterator[Put]:
+    """The copies of our peers' pinned keys that are missing, or are others."""
+    for name, peer in config.peers.items():
+        pinned = keyring.peers.get(name)
+        if not peer.is_accepted or pinned is None or pinned.status == "revoked":
+            continue
+        entry = listing.entries.get(mailbox.pinned_key(peer.folder))
+        if entry is None or key_at(relay, entry) != pinned.public:
+            yield Put(mailbox.pinned_key(peer.folder), pinned.public.pem(), replaces=True)
 
 
 def _small(relay: Transport, entry: Entry) -> bytes | None:

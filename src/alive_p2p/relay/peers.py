@@ -7,7 +7,7 @@ from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.keys.keyring import Keyring, Peer
 from alive_p2p.keys.public import KeyProblem, PublicKey
 from alive_p2p.relay import mailbox
-from alive_p2p.relay.answers import Answer, confirm, read_answer
+from alive_p2p.relay.answers import Answer, leave_copies, pin_answer, read_answer
 from alive_p2p.relay.config import change_config, read_config
 from alive_p2p.relay.following import forget
 from alive_p2p.relay.ourselves import Ourselves
@@ -41,10 +41,10 @@ def confirm_proven(
         runtime: the surroundings.
 
     Returns:
-        Who was pinned, and why somebody could not be.
+        Who was pinned, and why somebody could not be, or what of it has to wait.
 
     Raises:
-        RelayError: our relay cannot be read or written to.
+        RelayError: our relay cannot be read.
     """
     found, problems = [], []
     for name, entry in we.config.peers.items():
@@ -54,11 +54,13 @@ def confirm_proven(
         if answer is None or not answer.is_proven:
             continue
         try:
-            found.append(Confirmed(confirm(answer, we, relay, runtime), answer.url))
+            found.append(Confirmed(pin_answer(answer, we, runtime), answer.url))
         except KeyProblem as problem:
             problems.append(f"'{name}' has answered, and cannot be paired: {_told(problem)}")
-            continue
-        change_state(runtime, lambda state, name=name: state.with_peer(name, {"answer": None}))  # type: ignore[misc]
+    try:
+        leave_copies(relay, runtime)
+    except RelayError as error:
+        problems.append(f"a copy of a key that you have pinned could not be left in your relay yet: {error.message}")
     return found, problems
 
 
