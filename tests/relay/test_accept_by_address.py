@@ -8,25 +8,9 @@ from pathlib import Path
 import pytest
 
 from alive_p2p.errors import AliveP2PError
-from alive_p2p.relay.own_relay import setup
 from alive_p2p.relay.reach import address_of
 from relay.people import Person
-from relay.persons import make_person
-
-
-class InGit(Person):
-    """Somebody whose relay is a bare repository on this machine."""
-
-    @property
-    def url(self) -> str:
-        return self.relay_folder.as_uri()
-
-    def set_up(self) -> "InGit":
-        plain = make_person(self.base / "maker", self.name)
-        plain.git("init", "--quiet", "--bare", "--initial-branch=main", self.relay_folder)
-        self.runtime.environ["PATH"] = os.environ["PATH"]  # type: ignore[index]
-        setup(self.url, self.runtime, self.reach)
-        return self
+from relay.people_in_git import InGit
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from alive_p2p.relay import outbox
 from alive_p2p.relay.config import COPY, HOST, RelayConfig, change_config
 from alive_p2p.relay.hosting.base import Hosting
 from alive_p2p.relay.hosting.choose import choose_hosting
+from alive_p2p.relay.looking import Sight, look
 from alive_p2p.relay.ourselves import Ourselves, ourselves
 from alive_p2p.relay.outbox import Delivered
 from alive_p2p.relay.peers import Confirmed, confirm_proven
@@ -64,12 +65,12 @@ class Desk:
         """Pin everybody whose answer is proven, say so, and do what of earlier pairings is left. `AliveP2PError`."""
         we = self.we
         unfinished = [peer for peer in we.config.peers.values() if peer.unfinished]
-        is_waiting = any(peer.invitation is not None for peer in we.config.peers.values())
+        invited = [f"inbox/{peer.folder}" for peer in we.config.peers.values() if peer.invitation is not None]
         confirmed: list[Confirmed] = []
         problems: list[str] = []
-        if is_waiting or any(COPY in peer.unfinished for peer in unfinished):
+        if invited or any(COPY in peer.unfinished for peer in unfinished):
             relay = self.reach(we.url)
-            listing = relay.list("inbox") if is_waiting else Listing()
+            listing = look(relay, Sight(we.url), invited).listing if invited else Listing()
             confirmed, problems = confirm_proven(we, relay, listing, self.call.runtime)
         for problem in problems:
             self.call.remember(problem)

@@ -146,6 +146,7 @@ def forget(name: str, runtime: Runtime) -> None:
         AliveP2PError: `state.json` cannot be used.
     """
     nothing: dict[str, Any] = {
+        "seen_there": None,
         "key_version": None,
         "other_key": None,
         "successor": None,
