@@ -163,7 +163,7 @@ class Handler(BaseHTTPRequestHandler):
         finally:
             wire.end(exchange)
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  (http.server calls them that)
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  (http.server calls them that)
 
     def _answer(self, wire: Wire) -> None:
         self._faults = wire.faults_of(self.command, self.place, self.query)
@@ -248,7 +248,8 @@ class Handler(BaseHTTPRequestHandler):
         if status != 204:
             self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self._write(data)
+        if self.command != "HEAD":
+            self._write(data)
 
     def _write(self, data: bytes, frame: Callable[[bytes], bytes] = bytes) -> None:
         """Send a piece of the body: as far as it is to come, and when."""

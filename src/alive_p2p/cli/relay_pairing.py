@@ -15,8 +15,9 @@ from alive_p2p.errors import AliveP2PError, RelayError, UsageError
 from alive_p2p.relay import own_relay, pairing
 from alive_p2p.relay.code import Code, decode
 from alive_p2p.relay.config import change_config, read_config
+from alive_p2p.relay.granting import grant_for
 from alive_p2p.relay.own_relay import SetupResult
-from alive_p2p.relay.reach import folder_address, git_address, is_git_address
+from alive_p2p.relay.reach import bucket_address, folder_address, git_address, is_address, is_bucket
 
 _DEFAULT_REPOSITORY = "alive-relay"
 
@@ -26,6 +27,7 @@ def where_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--username", metavar="NAME", help="What your peers will know you as; default: your login."),
         click.option("--folder", type=FOLDER, metavar="PATH", help="A folder that something else carries."),
+        click.option("--s3", metavar="URL", help="A bucket: s3://bucket/prefix?endpoint=https://host&region=name."),
         click.option("--git", metavar="URL", help="A git repository, by its address or its path."),
         click.option("--repo-name", metavar="NAME", help=f"Its name at GitHub; default: {_DEFAULT_REPOSITORY}."),
         click.option("--github", is_flag=True, help="A private repository at GitHub, made if it is not there."),
@@ -40,8 +42,8 @@ def where_options(command: Callable[..., None]) -> Callable[..., None]:
 def setup(call: Call, /, **where: Any) -> None:
     """Make a mailbox of your own, or repair what is missing of it.
 
-    It lies in a private git repository (at GitHub with everything done for you), or in a folder. Run again, it changes
-    nothing that is right.
+    It lies in a private git repository (at GitHub with everything done for you), in a folder, or in a bucket. Run
+    again, it changes nothing that is right.
     """
     desk = Desk(call)
     result = set_up(desk, **where)
@@ -64,7 +66,14 @@ def setup(call: Call, /, **where: Any) -> None:
 
 
 def set_up(
-    desk: Desk, *, github: bool, repo_name: str | None, git: str | None, folder: Path | None, username: str | None
+    desk: Desk,
+    *,
+    github: bool,
+    repo_name: str | None,
+    git: str | None,
+    s3: str | None,
+    folder: Path | None,
+    username: str | None,
 ) -> SetupResult:
     """Set up a relay where the options say, or where one is already.
 
@@ -72,11 +81,13 @@ def set_up(
         AliveP2PError: it could not be done.
     """
     runtime = desk.call.runtime
-    if sum((github or repo_name is not None, git is not None, folder is not None)) > 1:
-        raise UsageError("usage", "a relay lies in one place: give one of `--github`, `--git` and `--folder`")
+    if sum((github or repo_name is not None, git is not None, s3 is not None, folder is not None)) > 1:
+        raise UsageError("usage", "a relay lies in one place: give one of `--github`, `--git`, `--s3` and `--folder`")
     known = read_config(runtime).url
     if git is not None:
         url = git_address(git, runtime)
+    elif s3 is not None:
+        url = bucket_address(s3, runtime)
     elif folder is not None:
         url = folder_address(folder, runtime)
         own_relay.make_folder(folder, runtime)
@@ -89,11 +100,11 @@ def set_up(
                 "no-place",
                 "it is not said where your relay is to be, and there is no login at GitHub to make one with",
                 untouched="everything",
-                hint="log in with `gh auth login`, or add `--git URL` or `--folder PATH`",
+                hint="log in with `gh auth login`, or add `--git URL`, `--s3 URL` or `--folder PATH`",
             )
         url = known or hosting.create(repo_name or _DEFAULT_REPOSITORY)
         username = username or hosting.login()
-    return own_relay.setup(url, runtime, desk.reach, username=username, ask=ask_for_key(desk.call))
+    return own_relay.setup(url, runtime, desk.reach_ours, username=username, ask=ask_for_key(desk.call))
 
 
 def _set_up_first(desk: Desk, **where: Any) -> None:
@@ -122,13 +133,14 @@ def invite(call: Call, /, *, peer: str, login: str | None, **where: Any) -> None
         hosting.grant(code.url, login or peer)
         _remember_login(call, peer, login or peer)
     else:
-        call.remember(f"'{peer}' needs to be able to write to {code.url}; that is for you to grant, where it lies")
+        _say_what_to_grant(call, code.url, peer, peer)
     word = code.encode()
     screen.note(f"send this to {peer}, and keep it between the two of you until it is used; they run")
     screen.note("`alive-p2p relay accept`, and paste it there:")
     screen.note()
     screen.say(word)
-    screen.document({"status": "ok", "code": word, "peer": peer})
+    grant = grant_for(code.url, peer)
+    screen.document({"status": "ok", "code": word, "peer": peer, **({} if grant is None else {"policy": grant.policy})})
     call.finish(())
 
 
@@ -146,8 +158,8 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
     """
     desk = Desk(call)
     said = _code(call, code)
-    is_address = not said.startswith("alive1-") and is_git_address(said)
-    invitation = None if is_address else decode(said)
+    is_code = said.startswith("alive1-") or not is_address(said)
+    invitation = decode(said) if is_code else None
     _set_up_first(desk, **where)
     if invitation is None:
         invitation = _by_address(desk, said, fingerprint)
@@ -166,7 +178,7 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
         hosting.grant(we.url, login)
         _remember_login(call, peer.name, login)
     else:
-        call.remember(f"'{peer.name}' needs to be able to write to {we.url}; that is for you to grant, where it lies")
+        _say_what_to_grant(call, we.url, peer.name, we.config.peers[peer.name].folder)
     screen = call.screen
     screen.say(f"you and {peer.name} are peers; they see your answer with their next look at their relay")
     screen.say(field_line("relay", invitation.url))
@@ -181,6 +193,20 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
         }
     )
     call.finish(())
+
+
+def _say_what_to_grant(call: Call, url: str, name: str, folder: str) -> None:
+    """Say what an owner has to grant by hand, where the host has no API for it."""
+    grant = grant_for(url, folder)
+    if grant is None:
+        call.remember(f"'{name}' needs to be able to write to {url}; that is for you to grant, where it lies")
+        return
+    screen = call.screen
+    screen.note(f"'{name}' needs a login of their own at {grant.place}; grant it this in the bucket '{grant.bucket}':")
+    screen.note(field_line("list, read", "  ".join(grant.read)))
+    screen.note(field_line("write, delete", grant.write))
+    screen.note("docs/relay.md has it as a policy, and so has `policy` in `relay invite --json`")
+    screen.note()
 
 
 def _remember_login(call: Call, name: str, login: str) -> None:
@@ -209,6 +235,8 @@ def _code(call: Call, said: str | None) -> str:
 
 def _by_address(desk: Desk, url: str, fingerprint: str | None) -> Code:
     """An invitation without a code: the key that lies there counts if a person says so."""
+    if is_bucket(url):
+        url = bucket_address(url, desk.call.runtime)
     found = pairing.look_at(url, desk.we, desk.reach)
     if fingerprint is not None:
         pairing.require_fingerprint(found.public, fingerprint)

@@ -162,7 +162,7 @@ def _theirs(peer: Peer, state: RelayState, we: Ourselves, reach: Reach) -> PeerP
         return PeerProbe(peer.name, {})
     pinned = we.keyring.peers.get(peer.name)
     relay = reach(peer.url)
-    listing = relay.list()
+    listing = relay.list(*mailbox.open_to(peer.inbox)[1:])
     there = frozenset(deposit.name for deposit in mailbox.deposits(listing, peer.inbox))
     fields: dict[str, Any] = {"undelivered": len(there)}
     if pinned is None:

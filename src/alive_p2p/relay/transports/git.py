@@ -113,9 +113,13 @@ class GitTransport:
         """
         return self._tried(lambda at: self._find_branch(at.host)[1])
 
-    def list(self, folder: str = "") -> Listing:
-        """What lies below a folder, or everywhere."""
-        return self._tried(lambda at: self._list(at, folder.strip("/")))
+    def list(self, *folders: str) -> Listing:
+        """What lies below these folders, or everywhere; several cost no more than everything does."""
+        if len(folders) <= 1:
+            return self._tried(lambda at: self._list(at, "".join(folders).strip("/")))
+        found = self._tried(lambda at: self._list(at, ""))
+        entries = {entry.name: entry for folder in folders for entry in found.below(folder)}
+        return Listing(dict(sorted(entries.items())), found.oddities)
 
     def _list(self, at: _At, folder: str) -> Listing:
         depth = folder.count("/") + 1 if folder and self._gives_by_name else None
