@@ -13,28 +13,47 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from xml.sax.saxutils import escape
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from relay.serving import PIECE, Handler, Server
 from relay.wire import Wire
 
 BUCKET = "relays"
+
+_TETHER = """
+import os, subprocess, sys, threading
+process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+threading.Thread(target=lambda: os._exit(process.wait() & 255), daemon=True).start()
+sys.stdin.buffer.read()
+process.kill()
+"""
+"""Runs a program that ends with us, whatever ends us."""
+
 _STARTING_SECONDS = 60
 _PORTS = (
     "master.port",
@@ -92,6 +111,9 @@ class Store:
         with log:
             self._process = subprocess.Popen(
                 [
+                    sys.executable,
+                    "-c",
+                    _TETHER,
                     program,
                     "server",
                     f"-dir={self.folder / 'data'}",
@@ -111,7 +133,7 @@ class Store:
                     "-s3.iam.readOnly=false",
                     "-s3.autoCreateBucket=false",
                 ],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
@@ -136,7 +158,8 @@ class Store:
 
     def stop(self) -> None:
         """End it, and remove what it leaves: its sockets lie in the folder for temporary files of the system."""
-        self._process.kill()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         self._process.wait()
         for port in self._ports.values():
             for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
@@ -155,11 +178,12 @@ class Store:
         keys: Keys = ADMIN,
         bucket: str = BUCKET,
         service: str = "s3",
+        at: datetime | None = None,
     ) -> tuple[int, bytes]:
         """One request as any client may make it, also with names that ours would never use."""
         path = f"/{bucket}" + (f"/{quote(key, safe='/-_.~')}" if key else "")
         line = "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in sorted((query or {}).items()))
-        headers = _signed(method, path, line, body, keys, f"127.0.0.1:{self.port}", service)
+        headers = _signed(method, path, line, body, keys, f"127.0.0.1:{self.port}", service, at)
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(method, f"{path}?{line}" if line else path, body, headers)
@@ -197,9 +221,11 @@ class Store:
         return answer.decode()
 
 
-def _signed(method: str, path: str, line: str, body: bytes, keys: Keys, host: str, service: str) -> dict[str, str]:
+def _signed(
+    method: str, path: str, line: str, body: bytes, keys: Keys, host: str, service: str, moment: datetime | None
+) -> dict[str, str]:
     """The headers of a request with Amazon's signature, version 4."""
-    at = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    at = (moment or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
     headers = {"host": host, "x-amz-content-sha256": hashlib.sha256(body).hexdigest(), "x-amz-date": at}
     if service == "iam":
         headers["content-type"] = "application/x-www-form-urlencoded"
@@ -258,13 +284,18 @@ class Front:
 
     Args:
         store: what stands behind; None where every answer is a fault of the wire.
+        certificate: of `tls_files`; makes it `https`.
     """
 
-    def __init__(self, store: Store | None) -> None:
+    def __init__(self, store: Store | None, certificate: Path | None = None) -> None:
         self.store = store
         self.wire = Wire()
-        self._server = Server(("127.0.0.1", 0), self)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.answers: Callable[[Handler], None] | None = None
+        self.headers: list[set[str]] = []
+        self._lost = 0
+        self._server = Server(("127.0.0.1", 0), self, certificate)
+        port = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{port}" if certificate is None else f"https://localhost:{port}"
 
     def __enter__(self) -> Self:
         return self
@@ -277,10 +308,18 @@ class Front:
 
     def place(self, handler: Handler) -> tuple[str, str]:
         """Every request is of one kind; its path without the query."""
+        self.headers.append({name.lower() for name in handler.headers})
         return "s3", handler.path.partition("?")[0]
+
+    def lose_answers(self, number: int) -> None:
+        """The next writes are carried out, and the connection breaks off instead of saying so."""
+        self._lost = number
 
     def answer(self, handler: Handler) -> None:
         """Hand one request on."""
+        if self.answers is not None:
+            self.answers(handler)
+            return
         if self.store is None:
             handler.reply(404, "<Error><Code>NoSuchKey</Code></Error>")
             return
@@ -297,6 +336,11 @@ class Front:
                 for piece in handler.pieces():
                     connection.send(piece)
             answer = connection.getresponse()
+            if handler.command == "PUT" and self._lost > 0:
+                self._lost -= 1
+                answer.read()
+                handler.cut_off()
+                return
             self._hand_on(handler, answer)
         finally:
             connection.close()
@@ -321,9 +365,100 @@ class Front:
             handler._write(piece)
 
 
+class Fatal(Front):
+    """Kills whoever asks after so many writes, as a file says: `{"pid", "number"}`; with 0, before the first one.
+
+    The store has carried the last one out, and whoever asked never hears of it.
+    """
+
+    def __init__(self, store: Store, fatal: Path) -> None:
+        super().__init__(store)
+        self._fatal = fatal
+        self._count = (0, 0)
+        self._lock = threading.Lock()
+
+    def answer(self, handler: Handler) -> None:
+        """Hand it on, or kill before that."""
+        if handler.command not in {"GET", "HEAD"}:
+            self._kill(0)
+        super().answer(handler)
+
+    def _hand_on(self, handler: Handler, answer: http.client.HTTPResponse) -> None:
+        if handler.command not in {"GET", "HEAD"}:
+            self._kill(1)
+        super()._hand_on(handler, answer)
+
+    def _kill(self, more: int) -> None:
+        try:
+            fatal = json.loads(self._fatal.read_bytes())
+        except (OSError, ValueError):
+            return
+        with self._lock:
+            pid, count = self._count
+            self._count = (fatal["pid"], (count if pid == fatal["pid"] else 0) + more)
+            if self._count[1] == fatal["number"]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(fatal["pid"], signal.SIGKILL)
+                raise ConnectionAbortedError
+
+
 def _pieces(answer: http.client.HTTPResponse) -> Iterator[bytes]:
     while piece := answer.read(PIECE):
         yield piece
+
+
+def serve_names(front: Front, keys: Sequence[str], *, body: str = "1", is_endless: bool = False) -> None:
+    """Let a wire answer as a store that holds objects of these names, each said to have one byte.
+
+    With `is_endless` it always has another page, and lists the same again.
+    """
+    tag = f'<ETag>"{"0" * 32}"</ETag><Size>1</Size><LastModified>2026-01-01T00:00:00Z</LastModified>'
+
+    def listed(shown: Sequence[str], folders: Sequence[str] = ()) -> str:
+        contents = "".join(f"<Contents><Key>{escape(key)}</Key>{tag}</Contents>" for key in shown)
+        common = "".join(f"<CommonPrefixes><Prefix>{escape(key)}</Prefix></CommonPrefixes>" for key in folders)
+        more = "<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>" if is_endless else ""
+        return f"<ListBucketResult>{contents}{common}{more}</ListBucketResult>"
+
+    def lists(handler: Handler) -> None:
+        query = dict(parse_qsl(handler.query))
+        if "list-type" not in query:
+            last = {"ETag": f'"{"0" * 32}"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}
+            handler.reply(200, body, last)
+            return
+        prefix = query.get("prefix", "")
+        below = [key for key in keys if key.startswith(prefix)]
+        deeper = sorted(
+            {prefix + key[len(prefix) :].partition("/")[0] + "/" for key in below if "/" in key[len(prefix) :]}
+        )
+        if "delimiter" in query:
+            handler.reply(200, listed([key for key in below if "/" not in key[len(prefix) :]], deeper))
+        else:
+            handler.reply(200, listed(below))
+
+    front.answers = lists
+
+
+def tls_files(folder: Path) -> Path:
+    """A file with a certificate for `localhost` that nobody else vouches for, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "localhost.pem"
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(made.public_bytes(Encoding.PEM) + pem)
+    return path
 
 
 def _free_ports(number: int) -> list[int]:

@@ -11,8 +11,6 @@ from alive_p2p.relay.transports.base import Transport
 from alive_p2p.relay.transports.folder import SCHEME as FOLDER
 from alive_p2p.relay.transports.folder import FolderTransport
 from alive_p2p.relay.transports.git import GitTransport
-from alive_p2p.relay.transports.s3 import S3Transport
-from alive_p2p.relay.transports.s3_login import typed_address
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import has_unsafe_character
 
@@ -41,6 +39,8 @@ def reach(url: str, runtime: Runtime, *, timeout_seconds: float | None = None, i
     """
     refuse_bad_address(url)
     if s3_address.is_bucket(url):
+        from alive_p2p.relay.transports.s3 import S3Transport
+
         is_our_place = is_ours or _lies_with_ours(url, runtime)
         return S3Transport(url, runtime, timeout_seconds=timeout_seconds, is_our_place=is_our_place)
     if url.startswith(FOLDER):
@@ -116,6 +116,8 @@ def bucket_address(text: str, runtime: Runtime) -> str:
     Raises:
         RelayError: it is none, or the settings cannot be used.
     """
+    from alive_p2p.relay.transports.s3_login import typed_address
+
     return typed_address(text, runtime).url
 
 

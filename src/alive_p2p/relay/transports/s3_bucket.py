@@ -304,10 +304,14 @@ def _store(address: Address, login: Login, runtime: Runtime, limits: Mapping[str
         "disable_bulk_delete": True,
         "s3_express": False,
         "unsigned_payload": False,
-        **login.settings,
     }
+    provider: Any = None
     if "access_key_id" in login.settings:
-        config.setdefault("session_token", "")
+        keys = {"expires_at": None, "token": None, **login.settings}
+        keys["token"] = keys.pop("session_token", None)
+        provider = lambda: keys  # noqa: E731  (so that a token in the environment is not taken along)
+    else:
+        config |= login.settings
     client: Any = {
         "allow_http": address.base.startswith("http:"),
         "allow_invalid_certificates": False,
@@ -318,7 +322,9 @@ def _store(address: Address, login: Login, runtime: Runtime, limits: Mapping[str
     if bundle := runtime.environ.get("AWS_CA_BUNDLE"):
         client["root_certificate"] = files.read_bytes(runtime.cwd / bundle, limit=_MOST_CERTIFICATES)
     try:
-        return S3Store(config=config, client_options=client, retry_config={"max_retries": 0})
+        return S3Store(
+            config=config, client_options=client, retry_config={"max_retries": 0}, credential_provider=provider
+        )
     except Exception as error:  # noqa: BLE001  (the library has no one root for its own)
         raise problem_of(error, address, login).error() from None
 

@@ -13,7 +13,7 @@ from alive_p2p.relay.transports.s3_login import Login
 from alive_p2p.text import one_line
 
 _AGAIN = "nothing is lost; run it again later"
-_ASK = "ask the bucket's owner whether you may still do this; docs/relay.md says what they have to grant"
+_ASK = "ask the bucket's owner whether you may still do this; `alive-p2p relay invite` tells them what to grant"
 _REGION = "add `region=NAME` with the bucket's own region to the address"
 
 
@@ -195,7 +195,7 @@ _CHECK = "check the network and the address, then run it again"
 
 _WORDS = (
     _Known(
-        "redirect without LOCATION",
+        "BareRedirect",
         "relay-missing",
         "the bucket '{bucket}' does not lie in the region '{region}'{found}",
         _REGION,
@@ -281,7 +281,8 @@ def problem_of(error: BaseException, address: Address, login: Login) -> StorePro
     if kind_of_error == "AlreadyExistsError" and (known is None or known.kind in {Kind.CHANGED, Kind.OTHER}):
         return StoreProblem(Kind.TAKEN, "relay-taken", "it is in the bucket already")
     if known is None and not (status or code):
-        known = next((one for one in _WORDS if re.search(one.words, debug or words)), None)
+        cause = debug[debug.rfind("inner:") :] if "inner:" in debug else words  # what stands before holds names
+        known = next((one for one in _WORDS if re.search(one.words, cause)), None)
     if known is None:
         known = _Known("", "relay-unreachable", "the bucket '{bucket}' at {place} cannot be used", _CHECK)
     region = _FOUND.search(answer)

@@ -41,19 +41,21 @@ def listing(bucket: Bucket, folders: Sequence[str], again: Again) -> Listing:
 
     Raises:
         StoreProblem: it cannot be listed.
-        RelayError: `relay-hostile`: there is no end of it.
+        RelayError: `relay-hostile`: there is no end of it, or a name in one of these very folders hides all others.
     """
     start = bucket.address.key("")
     prefixes = [f"{start}{folder.strip('/')}/" for folder in folders] or [start]
     entries: dict[str, Entry] = {}
     odd: list[str] = []
+    count = 0
     for found in bucket.together([lambda prefix=prefix: _below(bucket, prefix, again) for prefix in prefixes]):  # type: ignore[misc]
         if isinstance(found, Exception):
             raise found
         odd += [f"'{prefix.removeprefix(start)[:_SHOWN]}': {why}" for prefix, why in found.oddities]
         for one in found.objects:
             _sort_in(one, start, entries, odd)
-        if len(entries) + len(odd) > MOST_ENTRIES:
+        count += len(found.objects) + len(found.oddities)
+        if count > MOST_ENTRIES:
             raise RelayError(
                 "relay-hostile", f"there are more than {MOST_ENTRIES:,} files in the relay", untouched="everything"
             )
@@ -83,6 +85,13 @@ def _below(bucket: Bucket, prefix: str, again: Again) -> Found:
         ):
             if isinstance(found, Exception):
                 raise found
+            if depth == 0 and found.oddities:
+                raise RelayError(
+                    "relay-hostile",
+                    f"a name in '{prefix}' in the bucket is none that anybody accepts, and hides all others",
+                    untouched="everything",
+                    hint="let the bucket's owner remove it, with what the store has for that",
+                )
             objects += found.objects
             odd += found.oddities
             if found.deeper and depth == _LEVELS - 1:

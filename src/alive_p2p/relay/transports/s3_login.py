@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from alive_p2p.errors import RelayError
-from alive_p2p.relay.transports.s3_address import Address, parse
+from alive_p2p.relay.transports.s3_address import AMAZON, Address, parse
 from alive_p2p.relay.transports.s3_settings import NOT_OURS, Profile, Settings, read_settings
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import one_line
@@ -138,30 +138,21 @@ def _none(address: Address, known: Settings, *, is_there: bool) -> RelayError:
             untouched="everything",
             hint="look at AWS_PROFILE; `aws configure list-profiles` says which there are",
         )
-    if is_there and address.endpoint != known.endpoint:
-        meant = known.endpoint or "Amazon"
-        return RelayError(
-            "s3-other-login",
-            f"your login for S3 is for {meant}, and is not shown to {address.place}",
-            untouched="everything; nothing was sent there",
-            hint=_how(address, "if you trust it and have a login there"),
+    how = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or put a profile into ~/.aws with `aws configure`"
+    if address.endpoint is not None:
+        how = (
+            f"put `endpoint_url = {address.endpoint}` and its access key into a profile in ~/.aws, or set"
+            " AWS_ENDPOINT_URL_S3 beside AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
+    if not is_there or address.endpoint == known.endpoint:
+        return RelayError("s3-no-login", f"you have no login for {address.place}", untouched="everything", hint=how)
+    if address.endpoint is None:
+        how = "choose a profile without `endpoint_url` (AWS_PROFILE), and unset AWS_ENDPOINT_URL_S3"
     return RelayError(
-        "s3-no-login",
-        f"there is no login for S3 with which {address.place} could be asked",
-        untouched="everything",
-        hint=_how(address, "the bucket's owner gives you one")
-        if address.endpoint is not None
-        else "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or put a profile into ~/.aws with `aws configure`",
-    )
-
-
-def _how(address: Address, when: str) -> str:
-    return (
-        f"{when}: put `endpoint_url = {address.endpoint}` with its access key into a profile in ~/.aws, or set"
-        " AWS_ENDPOINT_URL_S3 beside AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        if address.endpoint is not None
-        else f"{when}: use a profile without `endpoint_url`, and unset AWS_ENDPOINT_URL_S3"
+        "s3-other-login",
+        f"your login for S3 is for {known.endpoint or AMAZON}, and is not shown to {address.place}",
+        untouched="everything; nothing was sent there",
+        hint=f"if you trust it, and have a login there: {how}",
     )
 
 
