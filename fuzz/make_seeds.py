@@ -349,7 +349,10 @@ def _relays() -> dict[str, Seeds]:
         },
         "relay-changes": {"peers": _json({"relay": {"url": "file:///a"}, "peers": peers, "new": [1]}), "empty": b"{}"},
         "relay-state": {"peers": _json({"last_probe": "x", "peers": {"ben": {"error": None}, "cy": 1}})},
-        "undo-record": {"two": _json({"version": 1, "files": touched}), "other": _json({"version": 2})},
+        "undo-record": {
+            "two": _json({"version": 1, "files": touched, "folders": ["review/raw"]}),
+            "other": _json({"version": 2}),
+        },
     }
 
 

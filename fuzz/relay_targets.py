@@ -98,8 +98,11 @@ def undo_record(data: bytes) -> None:
     """A record that is taken names files by texts, and what is kept by numbers."""
     placed(f"nova/{undo_store.UNDO_FOLDER}/x/{undo_store.RECORD}", data)
     with certain("reading a record refuses"):
-        touched = undo_store.read(folder() / "nova", "x")
-    for one in touched or ():
+        record = undo_store.read(folder() / "nova", "x")
+    if record is None:
+        return
+    assert all(isinstance(one, str) for one in record.folders)
+    for one in record.touched:
         assert one.kept is None or one.kept.isdigit()
         assert (one.kept is None) == (one.was is None)
         assert isinstance(one.path, str)
@@ -114,7 +117,16 @@ _NAMES = (b"inbox/ben/", b".walnut", b".note", b"receipts/ben/", b".sealed", b"2
 _ADDRESSES = (b"https://", b"ssh://", b"git@", b"file:///", b"folder:/", b"ext::sh -c", b"--upload-pack=", b"@-", b"\n")
 _CODES = (b'["', b'","', b'"]', b"alive1-", b"age rsa", b"==", b"folder:/x")
 _CONFIG = (b'"peers": {', b'"relay": {', b'"url": "', b'"invitation": {"secret": "', b'"accepted": true', b'"inbox": ')
-_RECORD = (b'"version": 1', b'"files": [', b'"path": "', b'"was": null', b'"now": "', b'"kept": "0"', b'"tasks": {')
+_RECORD = (
+    b'"version": 1',
+    b'"files": [',
+    b'"folders": [],',
+    b'"path": "',
+    b'"was": null',
+    b'"now": "',
+    b'"kept": "0"',
+    b'"tasks": {',
+)
 
 TARGETS = (
     Target("invitation-code", invitation_code, _CODES),

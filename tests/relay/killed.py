@@ -1,6 +1,7 @@
-"""Kills a push, or a pull, at every durable operation, and then does what the next command does; prints what is wrong.
+"""Kills a push, a pull or a rotation at every durable operation, and then does what the next command does.
 
-A process of its own with a single thread, so that it can fork: `python killed.py push|pull FOLDER`.
+Prints what is wrong. A process of its own with a single thread, so that it can fork: `python killed.py
+push|pull|rotate FOLDER`.
 """
 
 import json
@@ -14,10 +15,10 @@ from functools import partial
 from pathlib import Path
 
 from alive_p2p import files
-from alive_p2p.relay import outbox
+from alive_p2p.relay import outbox, own_relay, rotating
 from alive_p2p.sharing.sent import SentRegister
 from alive_p2p.transactions.recovery import settle
-from relay.people import Person
+from relay.people import Person, key_of
 from worlds import Clock, ledger_of
 
 MOST = 400
@@ -95,6 +96,24 @@ def after_pull(alice: Person, ben: Person) -> None:
     expect(f"left over: {left}", holds=left == [])
 
 
+def after_rotate(alice: Person, ben: Person) -> None:
+    """Setting up finishes what was begun: either the old key counts, or the new one does and the peer is led to it."""
+    known = ben.we.keyring.peer("alice").public
+    own_relay.setup(alice.url, alice.runtime, alice.reach)
+    has_rotated = alice.we.key.public != known
+    expect("the peer is led elsewhere", holds=ben.follow("alice") == has_rotated)
+    expect("the peer has another key", holds=ben.we.keyring.peer("alice").public == alice.we.key.public)
+    expect("it is not finished", holds=not own_relay.setup(alice.url, alice.runtime, alice.reach).made)
+    statuses = [one.status for one in alice.pull()]
+    expect(f"what was under way: {statuses}", holds=statuses == ["received"])
+    alice.push("ben")
+    statuses = [one.status for one in ben.pull()]
+    expect(f"pulled: {statuses}", holds=statuses == ["received"])
+
+
+ACTS = {"push": after_push, "pull": after_pull, "rotate": after_rotate}
+
+
 def main(what: str, folder: Path) -> dict[str, object]:
     base = folder / "beginning"
     first, second = (Person(name, base, Clock()).set_up() for name in ("alice", "ben"))
@@ -102,6 +121,10 @@ def main(what: str, folder: Path) -> dict[str, object]:
     package = first.packed()
     if what == "pull":
         first.push("ben", package)
+    if what == "rotate":
+        second.push("alice")
+        new = key_of("new")
+        rotating.generate_private_key = lambda: new
     failures = []
     points = 0
     for number in range(1, MOST):
@@ -111,12 +134,12 @@ def main(what: str, folder: Path) -> dict[str, object]:
         for path in run.rglob("relay.json"):
             path.write_bytes(path.read_bytes().replace(os.fsencode(base), os.fsencode(run)))
         alice, ben = (Person.at(name, run) for name in ("alice", "ben"))
-        act = partial(alice.push, "ben", run / package.name) if what == "push" else ben.pull
-        if not killed_at(number, act):
+        acts = {"push": partial(alice.push, "ben", run / package.name), "pull": ben.pull, "rotate": alice.rotate}
+        if not killed_at(number, acts[what]):
             break
         points += 1
         try:
-            (after_push if what == "push" else after_pull)(alice, ben)
+            ACTS[what](alice, ben)
         except Exception as error:  # noqa: BLE001  (told by the test)
             failures.append(f"at operation {number}: {type(error).__name__}: {error}")
     else:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.keys.private import PrivateKey, generate_private_key
+from alive_p2p.keys.public import PublicKey
 from alive_p2p.receiving.plan import ReceiveRequest
-from alive_p2p.relay import collecting, outbox, pairing, peers, probe, pulling
+from alive_p2p.relay import collecting, following, outbox, pairing, peers, probe, pulling, rotating
 from alive_p2p.relay.code import Code
 from alive_p2p.relay.collecting import Waiting
 from alive_p2p.relay.ourselves import Ourselves, ourselves
@@ -21,6 +22,8 @@ from alive_p2p.relay.peers import Confirmed
 from alive_p2p.relay.probe import Probe
 from alive_p2p.relay.pulling import Pulled, Pulling
 from alive_p2p.relay.reach import folder_address, reach
+from alive_p2p.relay.rotation import Succession
+from alive_p2p.relay.state import read_state
 from alive_p2p.relay.transports.base import Transport
 from alive_p2p.runtime import Runtime
 from worlds import NOVA, Clock, make_world, pack, plant
@@ -111,9 +114,33 @@ class Person:
         outbox.queue(package or self.packed(), we.keyring.peer(to), we, self.runtime)
         return outbox.deliver(we, self.runtime, self.reach)
 
+    def rotate(self, **options: Any) -> PublicKey:
+        """Take a new key, and publish it."""
+        public = rotating.rotate(self.we, self.runtime, **options)
+        setup(self.url, self.runtime, self.reach)
+        return public
+
+    def succession(self, name: str) -> Succession | None:
+        """Where the pinned key of a peer leads, by what lies in their relay."""
+        relay = self.reach(str(self.we.config.peers[name].url))
+        return following.look(self.we.keyring.peer(name), read_state(self.runtime), relay, relay.list())
+
+    def follow(self, name: str) -> bool:
+        """Pin the successor of a peer's key, as if a person had said yes; whether there is one."""
+        found = following.successor(self.we.keyring.peer(name), self.succession(name))
+        if found is not None:
+            following.follow(found, self.runtime)
+        return found is not None
+
     def waiting(self) -> list[Waiting]:
         relay = self.relay
-        return collecting.waiting(self.we, relay, relay.list(), declined=pulling.declined(self.runtime))
+        return collecting.waiting(
+            self.we,
+            relay,
+            relay.list(),
+            declined=pulling.declined(self.runtime),
+            disputed=following.disputed(read_state(self.runtime), self.we.config.peers),
+        )
 
     def pull(self, **options: Any) -> list[Pulled]:
         relay = self.relay

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from alive_p2p.cli.credentials import ask, ask_for_key
+from alive_p2p.cli.credentials import PassphraseFrom, ask, ask_for_key, passphrase_options
 from alive_p2p.cli.options import FOLDER, Call, common
+from alive_p2p.cli.relay_adopting import adopt
 from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, grouped
 from alive_p2p.errors import AliveP2PError, RelayError, UsageError
@@ -16,6 +17,7 @@ from alive_p2p.relay import own_relay, pairing
 from alive_p2p.relay.code import Code, decode
 from alive_p2p.relay.config import change_config, read_config
 from alive_p2p.relay.granting import grant_for
+from alive_p2p.relay.moving import Belongings
 from alive_p2p.relay.own_relay import SetupResult
 from alive_p2p.relay.reach import bucket_address, folder_address, git_address, is_address, is_bucket
 
@@ -37,16 +39,35 @@ def where_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command(epilog="\b\nExample:\n  alive-p2p relay setup --folder mailbox --username alice")
+@click.option(
+    "--adopt",
+    "belongings",
+    type=FOLDER,
+    metavar="FILE",
+    help="Be who you are on another machine: what `keys export --private` has printed there.",
+)
+@passphrase_options
 @where_options
 @common
-def setup(call: Call, /, **where: Any) -> None:
+def setup(
+    call: Call,
+    /,
+    *,
+    belongings: Path | None,
+    passphrase_env: str | None,
+    passphrase_file: Path | None,
+    **where: Any,
+) -> None:
     """Make a mailbox of your own, or repair what is missing of it.
 
     It lies in a private git repository (at GitHub with everything done for you), in a folder, or in a bucket. Run
     again, it changes nothing that is right.
     """
     desk = Desk(call)
-    result = set_up(desk, **where)
+    adopted = None
+    if belongings is not None:
+        adopted = adopt(desk, belongings, PassphraseFrom(passphrase_env, passphrase_file))
+    result = set_up(desk, **where, adopted=adopted)
     screen = call.screen
     screen.say(f"your relay is {'ready' if result.made else 'as it should be'}: {result.url}")
     screen.say(field_line("you are", result.handle))
@@ -74,8 +95,9 @@ def set_up(
     s3: str | None,
     folder: Path | None,
     username: str | None,
+    adopted: Belongings | None = None,
 ) -> SetupResult:
-    """Set up a relay where the options say, or where one is already.
+    """Set up a relay where the options say, or where one is already: here, or by what was brought along.
 
     Raises:
         AliveP2PError: it could not be done.
@@ -83,7 +105,8 @@ def set_up(
     runtime = desk.call.runtime
     if sum((github or repo_name is not None, git is not None, s3 is not None, folder is not None)) > 1:
         raise UsageError("usage", "a relay lies in one place: give one of `--github`, `--git`, `--s3` and `--folder`")
-    known = read_config(runtime).url
+    known = read_config(runtime).url or (adopted.url if adopted is not None else None)
+    username = username or (adopted.handle if adopted is not None else None)
     if git is not None:
         url = git_address(git, runtime)
     elif s3 is not None:
@@ -104,7 +127,7 @@ def set_up(
             )
         url = known or hosting.create(repo_name or _DEFAULT_REPOSITORY)
         username = username or hosting.login()
-    return own_relay.setup(url, runtime, desk.reach_ours, username=username, ask=ask_for_key(desk.call))
+    return own_relay.setup(url, runtime, desk.reach_ours, username=username, ask=desk.ask)
 
 
 def _set_up_first(desk: Desk, **where: Any) -> None:

@@ -3,6 +3,7 @@
 import click
 
 from alive_p2p.cli.options import Call, common
+from alive_p2p.cli.relay_rotating import show_successor, successor_of, take
 from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, grouped
 from alive_p2p.errors import AliveP2PError
@@ -87,6 +88,8 @@ def trust(call: Call, /, *, name: str, fingerprint: str | None) -> None:
     else:
         desk = Desk(call)
         public = by_hand.other_key(name, desk.we, desk.reach)
+        if fingerprint is None and pinned is not None and _follow(desk, name):
+            return
     if pinned is not None and pinned.public != public:
         call.screen.note(f"this key would take the place of {pinned.public.pubkey_id}", is_asked_about=True)
     _compare(call, public, fingerprint, may_be_typed=False)
@@ -94,6 +97,21 @@ def trust(call: Call, /, *, name: str, fingerprint: str | None) -> None:
     call.screen.say(f"the key {peer.public.pubkey_id} counts as the key of {name}")
     call.screen.document({"status": "ok", "peer": name, "pubkey_id": peer.public.pubkey_id})
     call.finish(())
+
+
+def _follow(desk: Desk, name: str) -> bool:
+    """Where the pinned key has named its successor, ask about that; whether there was one to ask about."""
+    found = successor_of(desk, name)
+    if found is None:
+        return False
+    call = desk.call
+    show_successor(call, found)
+    _ask_a_person(call, "follow it?")
+    take(desk, found)
+    call.screen.say(f"the key {found.public.pubkey_id} counts as the key of {name}")
+    call.screen.document({"status": "ok", "peer": name, "pubkey_id": found.public.pubkey_id})
+    call.finish(())
+    return True
 
 
 def _compare(call: Call, public: PublicKey, fingerprint: str | None, *, may_be_typed: bool) -> None:
@@ -110,14 +128,20 @@ def _compare(call: Call, public: PublicKey, fingerprint: str | None, *, may_be_t
         if may_be_typed:
             return
     call.screen.note(field_line("fingerprint", grouped(public.fingerprint)), is_asked_about=True)
+    instead = "compare it with them, and add `--fingerprint`" if may_be_typed else None
+    _ask_a_person(call, "have you compared it with them, over another channel?", instead)
+
+
+def _ask_a_person(call: Call, question: str, instead: str | None = None) -> None:
+    """Ask what `--yes` does not answer. Raises `AliveP2PError`."""
     if not call.screen.can_ask:
         raise AliveP2PError(
             "needs-terminal",
             "whose key that is has to be confirmed by a person, and there is no terminal to ask on",
             untouched="everything",
-            hint="compare it with them, and add `--fingerprint`" if may_be_typed else "run it in a terminal",
+            hint=instead or "run it in a terminal",
         )
-    if not call.screen.confirm("have you compared it with them, over another channel?"):
+    if not call.screen.confirm(question):
         raise AliveP2PError("declined", "stopped, as you asked", untouched="everything")
 
 

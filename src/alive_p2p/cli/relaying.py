@@ -29,12 +29,19 @@ class Desk:
     call: Call
     timeout_seconds: float | None = None
     _we: list[Ourselves] = field(default_factory=list)
+    _said: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    def ask(self, prompt: str) -> bytes:
+        """Ask for the passphrase of a key of ours, once in a command. Raises `AliveP2PError`."""
+        if prompt not in self._said:
+            self._said[prompt] = ask_for_key(self.call)(prompt)
+        return self._said[prompt]
 
     @property
     def we(self) -> Ourselves:
         """Who we are. Raises `AliveP2PError`."""
         if not self._we:
-            self._we.append(ourselves(self.call.runtime, ask_for_key(self.call)))
+            self._we.append(ourselves(self.call.runtime, self.ask))
         return self._we[0]
 
     def anew(self) -> Ourselves:

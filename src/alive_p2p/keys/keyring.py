@@ -98,6 +98,14 @@ class Keyring:
         """
         return self._pair.public(ask)
 
+    def own_has_passphrase(self) -> bool:
+        """Whether our private key lies on the disk under a passphrase.
+
+        Raises:
+            FileSystemError: it cannot be read.
+        """
+        return self._pair.has_passphrase()
+
     def retired(self, ask: Ask | None = None) -> list[PrivateKey]:
         """The private keys that were ours before, for packages that are still under way to them (relay.md §6, rotate).
 

@@ -4,8 +4,6 @@ It lies as `inbox/<peer>/answer.json` in the relay of whoever invited: signed wi
 under the code's secret. Whoever can write there can leave one; only who got the code can leave one that is proven.
 """
 
-import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -13,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alive_p2p.errors import AliveP2PError, RelayError, UsageError
+from alive_p2p.errors import RelayError, UsageError
 from alive_p2p.keys.keyring import Peer
 from alive_p2p.keys.peers import check_name
-from alive_p2p.keys.public import PublicKey, load_public_key
+from alive_p2p.keys.public import PublicKey
 from alive_p2p.package.signature import Outcome, Signer
 from alive_p2p.relay import documents, mailbox
 from alive_p2p.relay.code import Code
@@ -32,14 +30,13 @@ ANSWER = "pairing-answer"
 
 def make_answer(we: Ourselves, called: str, code: Code, runtime: Runtime) -> bytes:
     """Our answer: who we are and where our relay is, signed with our key and under the code's secret."""
-    pem = "".join(line for line in we.key.public.pem().decode().splitlines() if not line.startswith("-----"))
     document = {
         "type": ANSWER,
         "from": we.handle,
         "to": code.handle,
         "relay": we.url,
         "inbox": called,
-        "public_key": pem,
+        "public_key": documents.key_text(we.key.public),
         "accepts": list(ACCEPTS),
         "at": runtime.timestamp(),
     }
@@ -97,7 +94,7 @@ def read_answer(name: str, we: Ourselves, relay: Transport, listing: Listing) ->
         if error.code in {"bad-document", "relay-over-limit", "relay-gone"}:
             return None
         raise
-    public = _public_key(document)
+    public = documents.key_in(document)
     texts = [document.get(key) for key in ("from", "relay", "inbox")]
     if public is None or not all(isinstance(text, str) for text in texts) or document["to"] != we.handle:
         return None
@@ -116,18 +113,6 @@ def read_answer(name: str, we: Ourselves, relay: Transport, listing: Listing) ->
     given = document.get("hmac_sha256")
     is_proven = isinstance(given, str) and bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
     return Answer(name, handle, url, inbox, public, reads, is_proven) if is_signed else None
-
-
-def _public_key(document: Mapping[str, Any]) -> PublicKey | None:
-    text = document.get("public_key")
-    if not isinstance(text, str):
-        return None
-    try:
-        base64.b64decode(text, validate=True)
-        pem = f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n".encode("ascii")
-        return load_public_key(pem)
-    except (binascii.Error, ValueError, AliveP2PError):
-        return None
 
 
 def pin_invited(name: str, public: PublicKey, handle: str, accepts: Sequence[str], we: Ourselves) -> Peer:

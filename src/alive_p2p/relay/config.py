@@ -57,6 +57,12 @@ class Peer:
         """Its folder in our relay: the name it was invited by, whatever it is called now."""
         return _text(self.raw.get("folder")) or self.name
 
+    @property
+    def former_keys(self) -> tuple[str, ...]:
+        """The ids of the keys that were its before, the oldest first."""
+        found = self.raw.get("former_keys")
+        return tuple(one for one in found if isinstance(one, str)) if isinstance(found, list) else ()
+
 
 @dataclass(frozen=True)
 class RelayConfig:

@@ -14,10 +14,11 @@ from alive_p2p.keys.peers import check_name
 from alive_p2p.keys.private import Ask, PrivateKey
 from alive_p2p.keys.public import MAX_KEY_BYTES, PublicKey, load_public_key
 from alive_p2p.package.signature import Outcome, Signer
-from alive_p2p.relay import documents, mailbox
+from alive_p2p.relay import documents, mailbox, rotation
 from alive_p2p.relay.config import change_config, own_handle, read_config
 from alive_p2p.relay.ourselves import ACCEPTS
 from alive_p2p.relay.reach import Reach
+from alive_p2p.relay.rotating import Past, past_of
 from alive_p2p.relay.transports.base import Entry, Listing, Put, Transport
 from alive_p2p.runtime import Runtime
 
@@ -45,13 +46,23 @@ def make_folder(path: Path, runtime: Runtime) -> None:
 
 @dataclass(frozen=True)
 class SetupResult:
-    """A relay that is there: where, whose, and what had to be made for it."""
+    """A relay that is there: where, whose, and what had to be made for it.
+
+    Attributes:
+        url: where it is.
+        handle: what we call ourselves.
+        public: our key.
+        made: what was missing, in words.
+        warnings: what was found to be wrong.
+        has_told_key: whether our peers can see only now that a key of ours has followed another.
+    """
 
     url: str
     handle: str
     public: PublicKey
     made: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    has_told_key: bool = False
 
 
 def setup(
@@ -89,8 +100,11 @@ def setup(
     listing = relay.list()
     keyring = Keyring.load(runtime)
     key = keyring.own(ask)
+    past = Past({}, frozenset(), 0) if key is None else past_of(key.public, runtime)
     if config.url is None or key is None:  # else it is known to be ours, whatever somebody has written there
-        _refuse_other_owner(relay, listing, handle, key.public if key is not None else None)
+        _refuse_other_owner(relay, listing, handle, key.public if key is not None else None, past)
+    if key is not None:
+        _refuse_former_key(relay, listing, handle, key.public)
     made: list[str] = []
     if key is None:
         keyring.generate()
@@ -99,7 +113,7 @@ def setup(
     if key is None:
         raise RelayError("no-key", "your private key is not there any more", untouched="everything")
     public = key.public
-    puts, warnings = _missing(relay, listing, handle, public, runtime)
+    puts, warnings = _missing(relay, listing, handle, public, past, runtime)
     if not is_stated(relay, listing, handle, url, public):
         puts.append(Put(mailbox.OWNER, statement(handle, url, key, runtime.timestamp()), replaces=True))
     if puts:
@@ -108,11 +122,12 @@ def setup(
     if config.url is None:
         change_config(runtime, lambda now: now.with_relay(url, handle, runtime.timestamp()))
         made.append("relay.json")
-    return SetupResult(url, handle, public, tuple(made), tuple(warnings))
+    has_told_key = any(put.name in past.documents for put in puts)
+    return SetupResult(url, handle, public, tuple(made), tuple(warnings), has_told_key)
 
 
 def _missing(
-    relay: Transport, listing: Listing, handle: str, public: PublicKey, runtime: Runtime
+    relay: Transport, listing: Listing, handle: str, public: PublicKey, past: Past, runtime: Runtime
 ) -> tuple[list[Put], list[str]]:
     """What has to be written so that a relay says whose it is."""
     puts, warnings = [], []
@@ -123,13 +138,43 @@ def _missing(
         document = {**info, **known, "accepts": list(ACCEPTS)}
         puts.append(Put(mailbox.INFO, json.dumps(document, indent=1).encode() + b"\n", replaces=True))
     entry = listing.entries.get(mailbox.owner_key(handle))
-    if entry is None or key_at(relay, entry) != public:
-        if entry is not None:
+    there = None if entry is None else key_at(relay, entry)
+    if there != public:
+        if entry is not None and (there is None or there.pubkey_id not in past.former):
             warnings.append(
                 "your public key in the relay was not yours; it is now. Somebody who may write there did that"
             )
         puts.append(Put(mailbox.owner_key(handle), public.pem(), replaces=True))
+    for name, data in past.documents.items():
+        at = listing.entries.get(name)
+        if at is None or _small(relay, at) != data:
+            puts.append(Put(name, data, replaces=True))
     return puts, warnings
+
+
+def _small(relay: Transport, entry: Entry) -> bytes | None:
+    """The content of a document; None for what is too long to be one, or has gone. Raises `RelayError`."""
+    try:
+        return fetched(relay, entry, documents.MOST_BYTES)
+    except RelayError as error:
+        if error.code in {"relay-over-limit", "relay-gone"}:
+            return None
+        raise
+
+
+def _refuse_former_key(relay: Transport, listing: Listing, handle: str, public: PublicKey) -> None:
+    """Refuse to put back a key of ours that has named its successor, on another machine of ours."""
+    named = [entry for name, entry in listing.entries.items() if rotation.is_place(name)][: rotation.MOST]
+    found = [data for entry in named if (data := _small(relay, entry)) is not None]
+    later = rotation.succession(handle, public, found, {})
+    if later is not None:
+        raise RelayError(
+            "former-key",
+            f"the key on this machine ({public.pubkey_id}) has named its successor, and that key is not here",
+            untouched="everything",
+            hint="bring it from where you have rotated: `alive-p2p keys export --private` there, and here"
+            " `alive-p2p relay setup --adopt FILE`",
+        )
 
 
 def statement(handle: str, url: str, key: PrivateKey, at: str) -> bytes:
@@ -147,9 +192,9 @@ def is_stated(relay: Transport, listing: Listing, handle: str, url: str, public:
     if entry is None:
         return False
     try:
-        document = documents.read(fetched(relay, entry, documents.MOST_BYTES), OWNER)
+        document = documents.read(_small(relay, entry) or b"", OWNER)
     except RelayError as error:
-        if error.code in {"bad-document", "relay-over-limit", "relay-gone"}:
+        if error.code == "bad-document":
             return False
         raise
     verdict = documents.verdict_of(document, lambda _: Signer(handle, handle, public))
@@ -157,12 +202,12 @@ def is_stated(relay: Transport, listing: Listing, handle: str, url: str, public:
     return verdict.outcome is Outcome.VALID and names_key and document.get("relay") == url
 
 
-def _refuse_other_owner(relay: Transport, listing: Listing, handle: str, public: PublicKey | None) -> None:
+def _refuse_other_owner(relay: Transport, listing: Listing, handle: str, public: PublicKey | None, past: Past) -> None:
     said = info_of(relay, listing)
     if said is None:
         return
     owner = said.get("owner")
-    if owner != handle or (public is not None and said.get("pubkey_id") not in {None, public.pubkey_id}):
+    if owner != handle or (public is not None and said.get("pubkey_id") not in {None, public.pubkey_id, *past.former}):
         raise RelayError(
             "relay-of-another",
             f"this is the relay of '{owner}', with another key than yours",

@@ -10,6 +10,7 @@ from alive_p2p.keys.public import KeyProblem, PublicKey
 from alive_p2p.relay import mailbox, outbox
 from alive_p2p.relay.answers import Answer, confirm, read_answer
 from alive_p2p.relay.config import change_config, read_config
+from alive_p2p.relay.following import forget
 from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.relay.own_relay import key_at
 from alive_p2p.relay.pairing import refuse_folder
@@ -124,7 +125,7 @@ def trust(name: str, public: PublicKey, runtime: Runtime) -> Peer:
     """
     keyring = Keyring.load(runtime)
     known = keyring.peers.get(name)
-    change_state(runtime, lambda state: state.with_peer(name, {"key_version": None, "other_key": None}))
+    forget(name, runtime)
     if known is not None and known.public == public:
         return keyring.set_status(name, "paired")
     return keyring.import_peer(

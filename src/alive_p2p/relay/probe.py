@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alive_p2p.errors import AliveP2PError
-from alive_p2p.relay import mailbox
+from alive_p2p.relay import following, mailbox
 from alive_p2p.relay.answers import read_answer
 from alive_p2p.relay.config import Peer
 from alive_p2p.relay.ourselves import Ourselves
@@ -162,7 +162,7 @@ def _theirs(peer: Peer, state: RelayState, we: Ourselves, reach: Reach) -> PeerP
         return PeerProbe(peer.name, {})
     pinned = we.keyring.peers.get(peer.name)
     relay = reach(peer.url)
-    listing = relay.list(*mailbox.open_to(peer.inbox)[1:])
+    listing = relay.list(*mailbox.open_to(peer.inbox))
     there = frozenset(deposit.name for deposit in mailbox.deposits(listing, peer.inbox))
     fields: dict[str, Any] = {"undelivered": len(there)}
     if pinned is None:
@@ -171,17 +171,24 @@ def _theirs(peer: Peer, state: RelayState, we: Ourselves, reach: Reach) -> PeerP
     seen = [one for one in known if isinstance(one, str)] if isinstance(known, list) else []
     receipts, now_seen = read_receipts(pinned, peer.inbox, we, relay, listing, seen)
     fields["receipts_seen"] = now_seen
-    fields |= _changed_key(peer, state, we, relay, listing)
+    fields |= _keys(peer, state, we, relay, listing)
     return PeerProbe(peer.name, fields, tuple(receipts), there)
 
 
-def _changed_key(peer: Peer, state: RelayState, we: Ourselves, relay: Transport, listing: Listing) -> dict[str, Any]:
-    """Whether the key in a peer's relay is still the one that is pinned; fetched only when the file has changed."""
-    pinned = we.keyring.peers[peer.name]
+def _keys(peer: Peer, state: RelayState, we: Ourselves, relay: Transport, listing: Listing) -> dict[str, Any]:
+    """Whether the key in a peer's relay is the pinned one, and which key it says follows that one.
+
+    Nothing is fetched while the files are those that were seen before.
+    """
+    pinned, before = we.keyring.peers[peer.name], state.peer(peer.name)
     entry = listing.entries.get(mailbox.owner_key(pinned.handle or pinned.name))
-    version = None if entry is None else entry.version
-    if version == state.peer(peer.name).get("key_version") and version is not None:
+    named = following.entries(listing)
+    version = " ".join(one.version for one in (*([entry] if entry is not None else []), *named)) or None
+    if version is not None and version == before.get("key_version"):
         return {}
+    found = following.look(pinned, state, relay, listing) if named or before.get("successor") else None
     public = None if entry is None else key_at(relay, entry)
-    other = None if public == pinned.public else ("none" if public is None else public.fingerprint)
-    return {"key_version": version, "other_key": other}
+    follows = following.successor(pinned, found)
+    is_known = public == pinned.public or (follows is not None and public == follows.public)
+    other = None if is_known else ("none" if public is None else public.fingerprint)
+    return {"key_version": version, "other_key": other, **following.seen(found, before)}
