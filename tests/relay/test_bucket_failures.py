@@ -206,6 +206,21 @@ def test_a_lost_answer_is_not_taken_for_somebody_elses_file(tmp_path: Path) -> N
         assert error.code == "relay-taken"
 
 
+def test_a_package_that_may_be_there_keeps_its_note(tmp_path: Path) -> None:
+    """The store took it and never got to say so: nothing is taken back, and the next try finds both."""
+    store = bucket.store()
+    with bucket.Front(store) as front:
+        beside = Beside(front.url, tmp_path)
+        deposit = [Put("inbox/ben/a.note", b"n"), Put("inbox/ben/a.walnut", b"w")]
+        front.wire.meanwhile("PUT", r".*/a\.walnut", lambda: front.lose_answers(1), times=None)
+        error = refusal_of(lambda: beside.reach().change(deposit))
+        assert (error.code, "is seen with the next try" in str(error.untouched)) == ("relay-unreachable", True)
+        assert sorted(beside.reach().list().entries) == ["inbox/ben/a.note", "inbox/ben/a.walnut"]
+        front.wire.heal()
+        assert refusal_of_taken(lambda: beside.reach().change(deposit)).code == "relay-taken"
+        assert sorted(beside.reach().list().entries) == ["inbox/ben/a.note", "inbox/ben/a.walnut"]
+
+
 def refusal_of_taken(call: object) -> RelayError:
     with pytest.raises(RelayError) as refused:
         call()  # type: ignore[operator]

@@ -36,6 +36,7 @@ from alive_p2p.runtime import Runtime
 GIVE_UP_SECONDS = 120.0
 _NOTHING = "everything; nothing was changed there"
 _SOMETHING = "what was there before; what was written so far counts for nothing, and goes with the next try"
+_UNCLEAR = "what was there before; whether all of it was written is seen with the next try"
 
 
 class S3Transport:
@@ -144,6 +145,8 @@ class S3Transport:
                 if self._writer.put(put, tell):
                     new.append(put.name)
             except StoreProblem as problem:
+                if problem.kind is Kind.UNCLEAR:  # the package may be there: then it needs its note
+                    raise problem.error(_UNCLEAR) from None
                 is_clean = self._writer.take_back(new)
                 if problem.kind is Kind.TAKEN:
                     raise taken(put.name) from None

@@ -8,12 +8,13 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar
 
 from alive_p2p import files
 from alive_p2p.errors import RelayError
 from alive_p2p.relay.transports.s3_address import Address
-from alive_p2p.relay.transports.s3_errors import StoreProblem, overtime, problem_of
+from alive_p2p.relay.transports.s3_errors import Kind, StoreProblem, overtime, problem_of
 from alive_p2p.relay.transports.s3_login import Login
 from alive_p2p.runtime import Runtime
 
@@ -76,7 +77,10 @@ class Bucket:
         self._runtime = runtime
         self._seconds = timeout_seconds
         self._reading = _store(address, login, runtime, _READING)
-        self._writing = _store(address, login, runtime, _WRITING)
+
+    @cached_property
+    def _writing(self) -> "S3Store":
+        return _store(self.address, self._login, self._runtime, _WRITING)
 
     def below(self, prefix: str, most: int) -> list[Stored]:
         """What begins with a prefix that ends in a slash or is empty; at most one more than `most`.
@@ -206,7 +210,11 @@ class Bucket:
     def remove(self, keys: Sequence[str]) -> None:
         """Remove objects, one after the other; what is not there is passed over. Raises `StoreProblem`."""
         for key in keys:
-            self._within(lambda _, key=key: self._writing.delete(key), _SMALL_SECONDS)  # type: ignore[misc]
+            try:
+                self._within(lambda _, key=key: self._writing.delete(key), _SMALL_SECONDS)  # type: ignore[misc]
+            except StoreProblem as problem:
+                if problem.kind is not Kind.GONE:
+                    raise
 
     def together(self, calls: Sequence[Callable[[], _T]]) -> list[_T | StoreProblem | RelayError]:
         """Make several requests at the same time; what came of each."""

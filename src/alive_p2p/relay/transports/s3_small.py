@@ -27,7 +27,7 @@ class ReadAhead:
 
     def __init__(self, fetch: Callable[[Sequence[Entry]], Sequence[bytes | None]]) -> None:
         self._fetch = fetch
-        self._behind: dict[tuple[str, str], list[Entry]] = {}
+        self._places: dict[tuple[str, str], tuple[Sequence[Entry], int]] = {}
         self._contents: dict[tuple[str, str], bytes] = {}
         self._last: tuple[str, str] | None = None
 
@@ -38,22 +38,19 @@ class ReadAhead:
             if entry.size is not None and entry.size <= _FETCHED:
                 folder, _, name = entry.name.rpartition("/")
                 groups.setdefault((folder, name.rpartition(".")[2]), []).append(entry)
-        for group in groups.values():
-            for at, entry in enumerate(group):
-                self._behind[_key(entry)] = group[at + 1 : at + 1 + _MOST]
+        self._places = {_key(entry): (group, at) for group in groups.values() for at, entry in enumerate(group)}
 
     def content(self, entry: Entry) -> bytes | None:
         """A file's content, where it came with others, or does now. None where it has to be fetched by itself."""
         key = _key(entry)
-        if (data := self._contents.pop(key, None)) is None:
-            is_next = self._last is not None and key in map(_key, self._behind.get(self._last, [])[:1])
-            wanted = [entry, *self._behind.get(key, [])] if is_next else []
-            if len(wanted) > 1:
+        last, self._last = self._last, key
+        if key not in self._contents and key in self._places:
+            group, at = self._places[key]
+            if at > 0 and last == _key(group[at - 1]):
+                wanted = group[at : at + _MOST]
                 found = zip(wanted, self._fetch(wanted), strict=True)
                 self._contents = {_key(one): data for one, data in found if data is not None}
-                data = self._contents.pop(key, None)
-        self._last = key
-        return data
+        return self._contents.pop(key, None)
 
 
 def _key(entry: Entry) -> tuple[str, str]:

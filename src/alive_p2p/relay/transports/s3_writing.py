@@ -37,26 +37,33 @@ class Patience:
     Args:
         runtime: the surroundings.
         seconds: how long.
+
+    Attributes:
+        is_unclear: one of the tries may have done it.
     """
 
     def __init__(self, runtime: Runtime, seconds: float) -> None:
         self._runtime = runtime
         self._until = runtime.monotonic() + seconds
         self._tries = 0
+        self.is_unclear = False
 
     def wait_after(self, problem: StoreProblem, *, is_race: bool = False) -> None:
-        """Wait before the next try; raises the problem where there is to be none.
+        """Wait before the next try; raises the problem where there is to be none, as unclear where it is that in all.
 
         Args:
             problem: what went wrong.
             is_race: somebody was faster.
         """
         self._tries += 1
+        self.is_unclear = self.is_unclear or problem.kind is Kind.UNCLEAR
         is_early = self._runtime.monotonic() < self._until
         is_worth_it = is_early and (
             is_race or problem.kind is Kind.BUSY or (problem.kind is Kind.UNCLEAR and self._tries < _FEW_TRIES)
         )
         if not is_worth_it:
+            if self.is_unclear and problem.kind is not Kind.TAKEN:
+                problem.kind = Kind.UNCLEAR
             raise problem
         self._runtime.sleep(_random.uniform(0.2, 1) * min(_LONGEST_PAUSE, _FIRST_PAUSE * 1.5**self._tries))
 
@@ -103,14 +110,12 @@ class Writer:
     def _create(self, key: str, data: bytes) -> None:
         """Write a file that must not be there. Raises `StoreProblem`."""
         patience = Patience(self._runtime, self._give_up)
-        is_unclear = False
         while True:
             try:
                 self._bucket.put(key, data, is_new=True)
             except StoreProblem as problem:
-                if problem.kind is Kind.TAKEN and is_unclear and self._holds(key, data):
+                if problem.kind is Kind.TAKEN and patience.is_unclear and self._holds(key, data):
                     return  # it was us: the store took it, and its answer got lost
-                is_unclear = is_unclear or problem.kind is Kind.UNCLEAR
                 patience.wait_after(problem)
             else:
                 return
@@ -200,8 +205,7 @@ class Writer:
         try:
             self.again(lambda: self._bucket.remove([key]))
         except StoreProblem as problem:
-            if problem.kind is not Kind.GONE:
-                raise problem.error("what has not been removed yet") from None
+            raise problem.error("what has not been removed yet") from None
 
     def again(self, call: Callable[[], _T]) -> _T:
         """Do something that does no harm twice, and again where it may work the next time. Raises `StoreProblem`."""
