@@ -46,13 +46,18 @@ from relay.wire import Wire
 BUCKET = "relays"
 
 _TETHER = """
-import os, subprocess, sys, threading
-process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
-threading.Thread(target=lambda: os._exit(process.wait() & 255), daemon=True).start()
+import glob, os, shutil, subprocess, sys
+folder, ports, *command = sys.argv[1:]
+process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 sys.stdin.buffer.read()
 process.kill()
+process.wait()
+for port in ports.split():
+    for path in glob.glob(f"/tmp/seaweedfs-*-{port}.sock"):
+        os.unlink(path)
+shutil.rmtree(folder, ignore_errors=True)
 """
-"""Runs a program that ends with us, whatever ends us."""
+"""Runs a store that ends with us, whatever ends us, and leaves nothing: its sockets lie in the system's own folder."""
 
 _STARTING_SECONDS = 60
 _PORTS = (
@@ -114,6 +119,8 @@ class Store:
                     sys.executable,
                     "-c",
                     _TETHER,
+                    str(self.folder),
+                    " ".join(map(str, ports)),
                     program,
                     "server",
                     f"-dir={self.folder / 'data'}",
@@ -149,7 +156,7 @@ class Store:
 
     def _wait(self) -> None:
         end = time.monotonic() + _STARTING_SECONDS
-        while time.monotonic() < end and self._process.poll() is None:
+        while time.monotonic() < end:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 if self.ask("GET", "", bucket="")[0] == 200:
                     return
@@ -157,14 +164,10 @@ class Store:
         pytest.fail(f"the store does not start: {(self.folder / 'log').read_text(errors='replace')[-2000:]}")
 
     def stop(self) -> None:
-        """End it, and remove what it leaves: its sockets lie in the folder for temporary files of the system."""
+        """End it, with everything that is left of it."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process.wait()
-        for port in self._ports.values():
-            for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
-                path.unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     # -- by hand -----------------------------------------------------------------------------------------------
 
@@ -250,6 +253,8 @@ _running: list[Store] = []
 
 def store() -> Store:
     """The store of this session; skips where it, or the library, is not installed."""
+    if os.name != "posix":
+        pytest.skip("the store is started and ended in the way of POSIX systems")
     pytest.importorskip("obstore", reason="obstore is not installed; `pip install 'alive-p2p[s3]'` brings it")
     beside = Path(sys.executable).with_name("weed")
     program = str(beside) if beside.exists() else shutil.which("weed")
