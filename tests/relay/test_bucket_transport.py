@@ -114,7 +114,7 @@ def test_a_large_package_that_breaks_off_leaves_nothing(counted: Counted, tmp_pa
     """No object, no note, and no parts that somebody pays for."""
     large = tmp_path / "large"
     large.write_bytes(bytes(2 * s3_bucket.PART + 1))
-    counted.front.wire.fail("PUT", r".*/a\.walnut\?partNumber=.*", 403, "", times=None)
+    counted.front.wire.fail("POST", r".*/a\.walnut\?uploadId=.*", 403, "", times=None)
     with pytest.raises(Exception, match="does not let you do this"):
         counted.reach().change([Put("inbox/ben/a.note", b"n"), Put("inbox/ben/a.walnut", large)])
     store = counted.front.store

@@ -75,7 +75,8 @@ def typed_address(text: str, runtime: Runtime) -> Address:
         RelayError: it is none, or the settings cannot be used.
     """
     address, known = parse(text), read_settings(runtime)
-    endpoint = known.endpoint if "endpoint=" not in text else address.endpoint
+    is_whole = address.endpoint is not None  # then a region in the settings is another store's
+    endpoint = address.endpoint if is_whole else known.endpoint
     if endpoint == NOT_OURS:
         raise RelayError(
             "bad-address",
@@ -83,7 +84,7 @@ def typed_address(text: str, runtime: Runtime) -> Address:
             untouched="everything",
             hint="look at AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL and `endpoint_url` in ~/.aws/config",
         )
-    region = known.region if known.region and "region=" not in text else address.region
+    region = known.region if known.region and not is_whole and "region=" not in text else address.region
     return parse(Address(address.bucket, address.prefix, endpoint, region).url)
 
 
