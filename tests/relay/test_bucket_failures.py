@@ -12,7 +12,7 @@ import pytest
 from alive_p2p.errors import RelayError
 from alive_p2p.relay.reach import reach
 from alive_p2p.relay.transports import s3_bucket
-from alive_p2p.relay.transports.base import Entry, Put, Transport
+from alive_p2p.relay.transports.base import Entry, Put, Stoppable, Transport
 from alive_p2p.relay.transports.s3 import S3Transport
 from alive_p2p.runtime import Runtime
 from relay import bucket
@@ -282,6 +282,18 @@ def test_nothing_is_waited_for_without_end(tmp_path: Path) -> None:
         assert (error.code, "kept us waiting" in error.message) == ("relay-unreachable", True)
         entry = Entry("a", "1")
         assert refusal_of(lambda: beside.reach(timeout_seconds=0.3).read(entry, io.BytesIO(), limit=9)).code
+
+
+def test_what_is_stopped_from_outside_ends_at_once(tmp_path: Path) -> None:
+    """Also what would be begun later, or tried again."""
+    pytest.importorskip("obstore")
+    with bucket.Front(None) as front:
+        front.wire.slow("*", ".*", seconds=30, times=None)
+        relay = Beside(front.url, tmp_path).reach()
+        assert isinstance(relay, Stoppable)
+        threading.Timer(0.3, relay.stop).start()
+        assert "kept us waiting" in refusal_of(relay.list).message
+        assert "kept us waiting" in refusal_of(lambda: relay.change([Put("a", b"1")])).message
 
 
 def test_a_missing_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from alive_p2p.relay.transports.base import Entry, Listing
 from alive_p2p.runtime import Runtime
 
 ABOUT = ".alive-relay"
+"""Where a relay says what it is, and what its owner's keys are."""
 KEYS = "keys"
 INFO = f"{ABOUT}/relay.json"
 OWNER = f"{ABOUT}/owner.json"

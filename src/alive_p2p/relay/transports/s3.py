@@ -121,6 +121,10 @@ class S3Transport:
         found = self._bucket.together([lambda entry=entry: fetch(entry) for entry in entries])  # type: ignore[misc]
         return [None if isinstance(one, Exception) else one for one in found]
 
+    def stop(self) -> None:
+        """End what is under way."""
+        self._bucket.stop()
+
     # -- writing -----------------------------------------------------------------------------------------------
 
     def change(

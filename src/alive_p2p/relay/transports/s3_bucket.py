@@ -76,6 +76,8 @@ class Bucket:
         self._login = login
         self._runtime = runtime
         self._seconds = timeout_seconds
+        self._is_stopped = False
+        self._running: set[_Task[Any]] = set()
         self._reading = _store(address, login, runtime, _READING)
 
     @cached_property
@@ -230,21 +232,32 @@ class Bucket:
                     found.append(problem)
         return found
 
+    def stop(self) -> None:
+        """Wait no longer for what is under way in other threads, and let nothing begin any more."""
+        self._is_stopped = True
+        for task in list(self._running):
+            task.give_up()
+
     def _within(self, call: "Callable[[_Task[_T]], _T]", seconds: float) -> _T:
         """Make a request that has so long, or so long as the caller has. Raises `StoreProblem`."""
         limit = seconds if self._seconds is None else min(seconds, self._seconds)
         task = _Task(call)
-        task.begin()
+        self._running.add(task)
         try:
+            if self._is_stopped:
+                raise _OvertimeError
+            task.begin()
             return task.result(limit)
         except _OvertimeError:
-            raise overtime(self.address, limit) from None
+            raise overtime(self.address, None if self._is_stopped else limit) from None
         except StoreProblem:
             raise
         except Exception as error:
             if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
                 raise  # it is about a file of ours
             raise problem_of(error, self.address, self._login) from None
+        finally:
+            self._running.discard(task)
 
 
 class _OvertimeError(Exception):
@@ -262,6 +275,7 @@ class _Task(Generic[_T]):
         self.is_given_up = False
         self._call = call
         self._ended = threading.Event()
+        self._is_done = False
         self._value: list[_T] = []
         self._error: BaseException | None = None
 
@@ -271,22 +285,27 @@ class _Task(Generic[_T]):
 
     def result(self, seconds: float | None) -> _T:
         """What came of it. Raises what it has raised, or `_OvertimeError`."""
-        is_ended = False
         try:
-            is_ended = self._ended.wait(seconds)
+            self._ended.wait(seconds)
         finally:
-            self.is_given_up = not is_ended
-        if not is_ended:
+            self.is_given_up = not self._is_done
+        if not self._is_done:
             raise _OvertimeError
         if self._error is not None:
             raise self._error
         return self._value[0]
+
+    def give_up(self) -> None:
+        """Let whoever waits for it wait no longer."""
+        self.is_given_up = True
+        self._ended.set()
 
     def _run(self) -> None:
         try:
             self._value.append(self._call(self))
         except BaseException as error:  # noqa: BLE001  (raised again by whoever waits)
             self._error = error
+        self._is_done = True
         self._ended.set()
 
 

@@ -303,11 +303,10 @@ def problem_of(error: BaseException, address: Address, login: Login) -> StorePro
     )
 
 
-def overtime(address: Address, seconds: float) -> StoreProblem:
-    """A request that did not end in time."""
-    return StoreProblem(
-        Kind.UNCLEAR, "relay-unreachable", f"{address.place} kept us waiting for {seconds:g} seconds", _AGAIN
-    )
+def overtime(address: Address, seconds: float | None) -> StoreProblem:
+    """A request that did not end in time; without a time, one that nobody wants to wait for any more."""
+    how_long = "" if seconds is None else f" for {seconds:g} seconds"
+    return StoreProblem(Kind.UNCLEAR, "relay-unreachable", f"{address.place} kept us waiting{how_long}", _AGAIN)
 
 
 def _by_code(code: str) -> _Known | None:
