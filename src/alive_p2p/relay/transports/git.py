@@ -115,7 +115,8 @@ class GitTransport:
 
     def list(self, folder: str = "") -> Listing:
         """What lies below a folder, or everywhere."""
-        return self.look([folder], {})
+        found = self.look([folder], {})
+        return found if folder.strip("/") not in found.entries else Listing()  # below a file nothing lies
 
     def look(self, places: Sequence[str], known: Mapping[str, str]) -> Listing:
         """What lies at some places, and is not known already, in two exchanges with the host."""
