@@ -160,6 +160,7 @@ def invite(call: Call, /, *, peer: str, login: str | None, **where: Any) -> None
     screen.note()
     screen.say(word)
     screen.document({"status": "ok", "code": word, "peer": peer})
+    desk.flush()
     call.finish(())
 
 
@@ -211,6 +212,7 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
             "fingerprint": peer.public.fingerprint,
         }
     )
+    desk.flush()
     call.finish(())
 
 

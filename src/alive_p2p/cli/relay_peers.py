@@ -57,6 +57,7 @@ def confirm(call: Call, /, *, name: str, fingerprint: str | None) -> None:
     if any(one.peer.name == name for one in desk.confirm()):
         call.screen.say(f"you and {name} are paired")
         call.screen.document({"status": "ok", "peer": name})
+        desk.flush()
         call.finish(())
         return
     relay = desk.reach(desk.we.url)
@@ -68,6 +69,7 @@ def confirm(call: Call, /, *, name: str, fingerprint: str | None) -> None:
     desk.let_in(answer.url, name)
     call.screen.say(f"you and {name} are paired")
     call.screen.document({"status": "ok", "peer": name, "pubkey_id": answer.public.pubkey_id})
+    desk.flush()
     call.finish(())
 
 
