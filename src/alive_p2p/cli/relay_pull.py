@@ -1,9 +1,9 @@
-"""`relay push`, `relay pull`, `relay decline`, `relay recall`."""
+"""`relay pull`: what waits in our relay, into a world."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,55 +15,16 @@ from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, plural, short
 from alive_p2p.errors import AliveP2PError, RelayError, UsageError
 from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest
-from alive_p2p.relay import collecting, compacting, following, outbox, pulling
-from alive_p2p.relay.collecting import Waiting
+from alive_p2p.relay import collecting, compacting, pulling, settling
+from alive_p2p.relay.collecting import Quota, Waiting
 from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.relay.pulling import Pulled, Pulling
-from alive_p2p.relay.recalling import recall as take_back
-from alive_p2p.relay.state import read_state
 from alive_p2p.runtime import Runtime
 from alive_p2p.walnut.preferences import load_preferences
 from alive_p2p.walnut.world import find_world
 
-if TYPE_CHECKING:
-    from alive_p2p.relay.transports.base import Transport
-
 _ODD_SHOWN = 10
-
-
-@click.command(epilog="\b\nExample:\n  alive-p2p relay push --peer ben nova-station.walnut")
-@click.argument("file", type=FOLDER, required=False)
-@click.option("--package", type=FOLDER, metavar="FILE", help="The same as FILE.")
-@click.option("--peer", required=True, metavar="PEER", help="Whom it is for.")
-@common
-def push(call: Call, /, *, file: Path | None, package: Path | None, peer: str) -> None:
-    """Leave a package in a peer's mailbox, signed by you and sealed for them.
-
-    What cannot be sent now stays in the outbox, and goes out with the next relay command.
-    """
-    given = file or package
-    if given is None or (file is not None and package is not None):
-        raise UsageError("usage", "name the package, once")
-    desk = Desk(call)
-    desk.try_to_confirm()
-    we = desk.we
-    outgoing = outbox.queue(
-        call.runtime.cwd / given, we.keyring.peer(peer), we, call.runtime, call.screen.progress("sealing")
-    )
-    found = desk.deliver()
-    one = next((one for one in found if one.outgoing.id == outgoing.id), None)
-    is_queued = one is None or one.error is not None
-    call.screen.document(
-        {
-            "status": "warn" if is_queued else "ok",
-            "deposit": outgoing.deposit,
-            "bytes_sent": 0 if one is None or is_queued else one.bytes_sent,
-            "queued": is_queued,
-            "import_id": outgoing.import_id,
-            "error": one.error.message if one is not None and one.error is not None else None,
-        }
-    )
-    call.finish(())
+_HELD_SHOWN = 3
 
 
 @click.command(epilog="\b\nExamples:\n  alive-p2p relay pull\n  alive-p2p relay pull --peer ben --all --yes")
@@ -94,7 +55,8 @@ def pull(
 ) -> None:
     """Receive what waits in your mailbox.
 
-    Each package is shown before it is received. Only what was received is removed, and its sender gets a receipt.
+    Each package is shown before it is received. Only what was received is removed. Its sender gets a receipt; of what
+    stays they learn that it was fetched, or refused for good. What was refused is tried again only where you name it.
     """
     request = ReceiveRequest(Path(), wait_seconds=wait, **options)
     pull_packages(call, request, deposits, peer=peer, every=every, world=world, only_fetch=only_fetch)
@@ -123,16 +85,15 @@ def pull_packages(
         )
     desk = Desk(call)
     desk.confirm()
-    desk.deliver()
     we = desk.we
     if peer is not None:
         we.config.peer(peer)
     relay = desk.reach(we.url)
     preferences = load_preferences(place)
-    listing = relay.list()
-    pulling.tidy(relay, listing, call.runtime)
+    listing = settling.tidy(we, relay, relay.list(), call.runtime)
     for odd in listing.oddities[:_ODD_SHOWN]:
         call.remember(f"passed over in your relay: {odd}")
+    most_bytes = preferences.inbox_bytes or collecting.MOST_BYTES
 
     def waiting(we: Ourselves, peers: Collection[str] | None) -> list[Waiting]:
         return collecting.waiting(
@@ -140,17 +101,21 @@ def pull_packages(
             relay,
             listing,
             peers=peers,
-            most=preferences.inbox_files or collecting.MOST_FILES,
-            declined=pulling.declined(call.runtime),
-            disputed=following.disputed(read_state(call.runtime), we.config.peers),
+            names=deposits or None,
+            quota=Quota(preferences.inbox_files or collecting.MOST_FILES, most_bytes),
+            seen=settling.seen_before(we, call.runtime),
         )
 
     found = waiting(we, None if peer is None else [peer])
     picked = pulling.chosen(found, deposits) if deposits else found
+    offered = [one for one in found if one.problem is None or (only_fetch and one.peer is not None)]
     if not found:
         screen.say("nothing waits in your relay")
-    elif not (every or deposits or call.yes) and len(found) > 1:
-        picked = _choose(call, found)
+    elif not offered:
+        screen.say("nothing that can be received waits in your relay")
+    elif not (every or deposits or call.yes) and len(offered) > 1:
+        wanted = _choose(call, offered)
+        picked = [one for one in found if one in wanted or one not in offered]
 
     def approve(plan: ReceivePlan) -> None:
         if not call.yes:
@@ -162,26 +127,34 @@ def pull_packages(
         request,
         approve,
         only_fetch=only_fetch,
-        limit=preferences.inbox_bytes or collecting.MOST_BYTES,
+        limit=most_bytes,
         progress=screen.progress("fetching"),
     )
     runtime = call.runtime if world is None else _at(call, place)
-    done = pulling.pull(picked, how, we, relay, runtime)
+    pulled = [pulling.pull(picked, how, we, relay, listing, runtime)]
+    done = [*pulled[0].packages]
     # Only now, so that what the old key has signed was received while it counted.
     followed = follow(desk, [one.waiting.peer.name for one in done if one.waiting.has_unknown_key and one.waiting.peer])
     if again := [one.deposit.name for one in picked if one.has_unknown_key and one.peer and one.peer.name in followed]:
         signed_anew = [one for one in waiting(desk.we, followed) if one.deposit.name in again]
-        done = [one for one in done if one.waiting.deposit.name not in again]
-        done += pulling.pull(signed_anew, how, desk.we, relay, runtime)
+        pulled.append(pulling.pull(signed_anew, how, desk.we, relay, listing, runtime))
+        done = [*(one for one in done if one.waiting.deposit.name not in again), *pulled[1].packages]
     for one in done:
         _show(call, one)
+    _show_held(call, [one for one in done if one.status == "held"])
+    for untold in (one.untold for one in pulled if one.untold is not None):
+        call.remember(f"what stays is told to its senders with the next pull: {untold}")
     try:
         compacting.count(sum(map(_received, done)), relay, runtime)
     except AliveP2PError as error:
         call.remember(f"the past of your relay could not be folded: {error.message}")
     screen.document({"status": _status(done), "packages": [_document(one) for one in done]})
-    if any(one.status == "failed" for one in done):
+    if any(one.status in {"failed", "refused"} or (deposits and one.status == "held") for one in done):
         screen.exit_code = 1
+    try:  # at the end: what we receive does not wait for the relays of others
+        desk.deliver(wait_seconds=0)
+    except AliveP2PError as error:
+        call.remember(f"what is in the outbox could not be sent: {error.message}")
     call.finish(())
 
 
@@ -205,7 +178,7 @@ def _choose(call: Call, found: Sequence[Waiting]) -> list[Waiting]:
     screen = call.screen
     screen.note(f"{plural(len(found), 'package')} in your relay", is_asked_about=True)
     for one in found:
-        screen.note(f"  {_name(one)}", is_asked_about=True)
+        screen.note(f"  {name_of(one)}", is_asked_about=True)
     if not screen.can_ask:
         raise RelayError(
             "which",
@@ -213,10 +186,11 @@ def _choose(call: Call, found: Sequence[Waiting]) -> list[Waiting]:
             untouched="everything",
             hint="add `--all`, or name what you want",
         )
-    return [one for one in found if screen.confirm(f"fetch what is from {_name(one)}?")]
+    return [one for one in found if screen.confirm(f"fetch what is from {name_of(one)}?")]
 
 
-def _name(one: Waiting) -> str:
+def name_of(one: Waiting) -> str:
+    """A package in words: who it is from, when it was sent, and where it lies."""
     who = one.peer.name if one.peer is not None else f"nobody that you know, in '{one.deposit.folder}'"
     at = one.note.sent_at if one.note is not None else one.deposit.at or "unknown when"
     return f"{who}, {at} ({one.deposit.name.rpartition('/')[2]})"
@@ -246,11 +220,26 @@ def _show(call: Call, one: Pulled) -> None:
         if one.error is not None:
             call.remember(f"look before you receive it: {one.error}")
     elif one.status == "failed":
-        screen.note(f"not received: {_name(one.waiting)} stays in the relay: {one.error}", is_asked_about=True)
-    else:
-        call.remember(f"{_name(one.waiting)} stays in the relay: {one.error}")
+        screen.note(f"not received: {name_of(one.waiting)} stays in the relay: {one.error}", is_asked_about=True)
+    elif one.status == "refused":
+        screen.note(f"refused for good: {name_of(one.waiting)}: {one.error}", is_asked_about=True)
+        if one.waiting.sender is not None:
+            screen.note(f"  {_from(one)} is told; `alive-p2p relay decline` takes it out of the relay")
     if one.status in {"received", "here"} and one.error is not None:
         call.remember(one.error)
+
+
+def _show_held(call: Call, held: Sequence[Pulled]) -> None:
+    """What is not received by itself, and why; the same about many of one folder in one line."""
+    groups: dict[tuple[str, str | None], list[Pulled]] = {}
+    for one in held:
+        groups.setdefault((one.waiting.deposit.folder, one.error), []).append(one)
+    for (folder, why), members in groups.items():
+        if len(members) > _HELD_SHOWN:
+            call.remember(f"{plural(len(members), 'package')} in the folder '{folder}' of your relay stay there: {why}")
+        else:
+            for one in members:
+                call.remember(f"{name_of(one.waiting)} stays in the relay: {one.error}")
 
 
 def _from(one: Pulled) -> str:
@@ -271,59 +260,8 @@ def _document(one: Pulled) -> dict[str, Any]:
         "status": one.status,
         "import_id": one.import_id,
         "error": one.error,
+        "reason": one.reason,
     }
     if one.result is not None:
         document["received"] = receive_document(one.result.plan, one.result)
     return document
-
-
-@click.command(epilog="\b\nExample:\n  alive-p2p relay compact")
-@common
-def compact(call: Call, /) -> None:
-    """Fold the past of your relay, so that it does not grow; what lies there stays.
-
-    A git repository keeps every package that ever lay in it. This is done by itself after 200 MB.
-    """
-    desk = Desk(call)
-    done = compacting.compact(desk.reach(desk.we.url), call.runtime)
-    if done is None:
-        call.screen.say("a relay of this kind keeps no past")
-    elif done:
-        call.screen.say("folded the past of your relay")
-    else:
-        raise RelayError(
-            "relay-busy", "somebody has left something meanwhile", untouched="everything", hint="run it again"
-        )
-    call.screen.document({"status": "ok" if done else "noop"})
-    call.finish(())
-
-
-@click.command(epilog="\b\nExample:\n  alive-p2p relay decline 20260407-101500-a1b2c3d4.walnut --yes")
-@click.argument("deposit")
-@common
-def decline(call: Call, /, *, deposit: str) -> None:
-    """Remove a package unread, and let its sender know."""
-    desk = Desk(call)
-    we = desk.we
-    relay: Transport = desk.reach(we.url)
-    (one,) = pulling.chosen(collecting.waiting(we, relay, relay.list()), [deposit])
-    call.screen.note(f"this would be removed unread: {_name(one)}", is_asked_about=True)
-    call.approve("decline it?")
-    pulling.settle(one, "declined", [], we, relay, call.runtime)
-    call.screen.say(f"declined what is from {_name(one)}")
-    call.screen.document({"status": "ok", "deposit": one.deposit.name})
-    call.finish(())
-
-
-@click.command(epilog="\b\nExample:\n  alive-p2p relay recall 20260407-101500-a1b2c3d4.walnut --yes")
-@click.argument("deposit")
-@common
-def recall(call: Call, /, *, deposit: str) -> None:
-    """Take back a package of yours that was not fetched yet, where the host lets you; also from the outbox."""
-    desk = Desk(call)
-    call.screen.note("what was fetched before stays with whoever has fetched it", is_asked_about=True)
-    call.approve("take it back?")
-    delivery = take_back(deposit, desk.we, call.runtime, desk.reach)
-    call.screen.say(f"took back what was sent to {delivery.peer}")
-    call.screen.document({"status": "ok", "deposit": delivery.deposit, "peer": delivery.peer})
-    call.finish(())
