@@ -248,10 +248,11 @@ def tidy(we: Ourselves, relay: Transport, listing: Listing, runtime: Runtime) ->
     Raises:
         AliveP2PError: the relay cannot be written to, or `state.json` not be used.
     """
-    gone = set(orphans(listing, runtime))
+    begun = _by_name(read_state(runtime), _DECLINING)
+    halves = (mailbox.note_of(name) for name in begun if name not in listing.entries)
+    gone = {*orphans(listing, runtime), *(name for name in halves if name in listing.entries)}
     if gone:
         relay.change(removes=sorted(gone))
-    begun = _by_name(read_state(runtime), _DECLINING)
     for one in waiting(we, relay, listing, names=begun) if begun else ():
         known = begun[one.deposit.name]
         if known.get("sha256") != (one.note.file_sha256 if one.note is not None else None):
