@@ -8,13 +8,14 @@ import pytest
 
 from alive_p2p.cli.told import delivery_text, words_of
 from alive_p2p.errors import RelayError, UsageError
-from alive_p2p.relay import outbox, settling
+from alive_p2p.relay import outbox, rotating, settling
 from alive_p2p.relay.recalling import recall
 from alive_p2p.relay.receipts import NOTE_CHARACTERS, checked_note
+from alive_p2p.relay.state import change_state
 from alive_p2p.sharing.sent import SentRegister
 from alive_p2p.text import has_unsafe_character
 from relay.forging import receipt_about, receipts_of
-from relay.people import Person
+from relay.people import Person, key_of
 
 
 @pytest.fixture
@@ -234,6 +235,43 @@ def test_names_of_receipts_say_nothing(alice: Person, ben: Person) -> None:
             assert make_receipt(told, we, person.runtime).name == make_receipt(told, we, person.runtime).name
             names.add(make_receipt(told, we, person.runtime).name)
     assert len(names) == 4
+
+
+@pytest.fixture
+def new_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever rotates gets a key of this session."""
+    monkeypatch.setattr(rotating, "generate_private_key", lambda: key_of("later"))
+
+
+@pytest.mark.usefixtures("new_key")
+def test_what_a_new_key_has_signed_counts_once_it_is_followed(alice: Person, ben: Person) -> None:
+    """It was looked at before, and told nothing then."""
+    alice.push("ben")
+    ben.rotate()
+    assert [one.status for one in ben.pull()] == ["received"]
+    assert delivery(alice)["status"] == "gone"
+    assert alice.follow("ben")
+    assert delivery(alice)["status"] == "applied"
+
+
+@pytest.mark.usefixtures("new_key")
+def test_a_new_key_tells_nothing_again(alice: Person, ben: Person) -> None:
+    """What was told under the old one was told."""
+    alice.push("ben")
+    ben.pull(only_fetch=True)
+    ben.rotate()
+    ben.pull(only_fetch=True)
+    assert len(receipts_of(ben, alice)) == 1
+
+
+def test_two_keys_that_are_one_peers_hear_nothing(alice: Person, ben: Person) -> None:
+    """Whom it would be told is not known."""
+    alice.push("ben")
+    change_state(ben.runtime, lambda state: state.with_peer("alice", {"rivals": ["a" * 64, "b" * 64]}))
+    ben.pull()
+    ben.pull(only_fetch=True)
+    assert not ben.decline("who are you?")
+    assert receipts_of(ben, alice) == []
 
 
 def test_a_receipt_with_many_bundles_can_still_be_read(alice: Person, ben: Person) -> None:

@@ -1,7 +1,7 @@
 """`relay pull`: what waits in our relay, into a world."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ from alive_p2p.errors import AliveP2PError, RelayError, UsageError
 from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest
 from alive_p2p.relay import collecting, compacting, pulling, settling
 from alive_p2p.relay.collecting import Quota, Waiting
-from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.relay.pulling import Pulled, Pulling
+from alive_p2p.relay.transports.base import Listing, Transport
 from alive_p2p.runtime import Runtime
-from alive_p2p.walnut.preferences import load_preferences
+from alive_p2p.walnut.preferences import Preferences, load_preferences
 from alive_p2p.walnut.world import find_world
 
 _ODD_SHOWN = 10
@@ -85,37 +85,11 @@ def pull_packages(
         )
     desk = Desk(call)
     desk.confirm()
-    we = desk.we
     if peer is not None:
-        we.config.peer(peer)
-    relay = desk.reach(we.url)
-    preferences = load_preferences(place)
-    listing = settling.tidy(we, relay, relay.list(), call.runtime)
-    for odd in listing.oddities[:_ODD_SHOWN]:
-        call.remember(f"passed over in your relay: {odd}")
-    most_bytes = preferences.inbox_bytes or collecting.MOST_BYTES
-
-    def waiting(we: Ourselves, peers: Collection[str] | None) -> list[Waiting]:
-        return collecting.waiting(
-            we,
-            relay,
-            listing,
-            peers=peers,
-            names=deposits or None,
-            quota=Quota(preferences.inbox_files or collecting.MOST_FILES, most_bytes),
-            seen=settling.seen_before(we, call.runtime),
-        )
-
-    found = waiting(we, None if peer is None else [peer])
-    picked = pulling.chosen(found, deposits) if deposits else found
-    offered = [one for one in found if one.problem is None or (only_fetch and one.peer is not None)]
-    if not found:
-        screen.say("nothing waits in your relay")
-    elif not offered:
-        screen.say("nothing that can be received waits in your relay")
-    elif not (every or deposits or call.yes) and len(offered) > 1:
-        wanted = _choose(call, offered)
-        picked = [one for one in found if one in wanted or one not in offered]
+        desk.we.config.peer(peer)
+    looking = _Looking.at(desk, load_preferences(place), deposits)
+    found = looking.waiting(None if peer is None else [peer])
+    picked = _picked(call, found, deposits, is_everything=every or call.yes, only_fetch=only_fetch)
 
     def approve(plan: ReceivePlan) -> None:
         if not call.yes:
@@ -127,25 +101,16 @@ def pull_packages(
         request,
         approve,
         only_fetch=only_fetch,
-        limit=most_bytes,
+        limit=looking.quota.most_bytes,
         progress=screen.progress("fetching"),
     )
     runtime = call.runtime if world is None else _at(call, place)
-    pulled = [pulling.pull(picked, how, we, relay, listing, runtime)]
-    done = [*pulled[0].packages]
-    # Only now, so that what the old key has signed was received while it counted.
-    followed = follow(desk, [one.waiting.peer.name for one in done if one.waiting.has_unknown_key and one.waiting.peer])
-    if again := [one.deposit.name for one in picked if one.has_unknown_key and one.peer and one.peer.name in followed]:
-        signed_anew = [one for one in waiting(desk.we, followed) if one.deposit.name in again]
-        pulled.append(pulling.pull(signed_anew, how, desk.we, relay, listing, runtime))
-        done = [*(one for one in done if one.waiting.deposit.name not in again), *pulled[1].packages]
+    done = looking.pull(picked, how, runtime)
     for one in done:
         _show(call, one)
     _show_held(call, [one for one in done if one.status == "held"])
-    for untold in (one.untold for one in pulled if one.untold is not None):
-        call.remember(f"what stays is told to its senders with the next pull: {untold}")
     try:
-        compacting.count(sum(map(_received, done)), relay, runtime)
+        compacting.count(sum(map(_received, done)), looking.relay, runtime)
     except AliveP2PError as error:
         call.remember(f"the past of your relay could not be folded: {error.message}")
     screen.document({"status": _status(done), "packages": [_document(one) for one in done]})
@@ -156,6 +121,81 @@ def pull_packages(
     except AliveP2PError as error:
         call.remember(f"what is in the outbox could not be sent: {error.message}")
     call.finish(())
+
+
+@dataclass(frozen=True)
+class _Looking:
+    """Our relay, as one pull has found it.
+
+    Attributes:
+        desk: the command.
+        relay: ours.
+        listing: what lay there.
+        quota: how much of one peer is taken.
+        names: only packages of these names, where some are named.
+    """
+
+    desk: Desk
+    relay: Transport
+    listing: Listing
+    quota: Quota
+    names: Sequence[str]
+
+    @classmethod
+    def at(cls, desk: Desk, preferences: Preferences, names: Sequence[str]) -> "_Looking":
+        """Look into our relay. Raises `AliveP2PError`."""
+        relay = desk.reach(desk.we.url)
+        listing = settling.tidy(desk.we, relay, relay.list(), desk.call.runtime)
+        for odd in listing.oddities[:_ODD_SHOWN]:
+            desk.call.remember(f"passed over in your relay: {odd}")
+        most_files = preferences.inbox_files or collecting.MOST_FILES
+        quota = Quota(most_files, preferences.inbox_bytes or collecting.MOST_BYTES)
+        return cls(desk, relay, listing, quota, names)
+
+    def waiting(self, peers: Sequence[str] | None) -> list[Waiting]:
+        """The packages there, of these peers or of everybody. Raises `AliveP2PError`."""
+        we = self.desk.we
+        seen = settling.seen_before(we, self.desk.call.runtime)
+        return collecting.waiting(
+            we, self.relay, self.listing, peers=peers, names=self.names or None, quota=self.quota, seen=seen
+        )
+
+    def pull(self, picked: Sequence[Waiting], how: Pulling, runtime: Runtime) -> list[Pulled]:
+        """Receive packages; those of peers who have a new key once more, where a person follows it."""
+        done = self._pull(picked, how, runtime)
+        # Only now, so that what the old key has signed was received while it counted.
+        unknown = [one for one in picked if one.has_unknown_key and one.peer is not None]
+        followed = follow(self.desk, [one.peer.name for one in unknown if one.peer is not None])
+        if again := {one.deposit.name for one in unknown if one.peer is not None and one.peer.name in followed}:
+            signed_anew = [one for one in self.waiting(followed) if one.deposit.name in again]
+            done = [one for one in done if one.waiting.deposit.name not in again]
+            done += self._pull(signed_anew, how, runtime)
+        return done
+
+    def _pull(self, picked: Sequence[Waiting], how: Pulling, runtime: Runtime) -> list[Pulled]:
+        found = pulling.pull(picked, how, self.desk.we, self.relay, self.listing, runtime)
+        if found.untold is not None:
+            self.desk.call.remember(f"what stays is told to its senders with the next pull: {found.untold}")
+        return list(found.packages)
+
+
+def _picked(
+    call: Call, found: Sequence[Waiting], names: Sequence[str], *, is_everything: bool, only_fetch: bool
+) -> Sequence[Waiting]:
+    """What is received: what was named, or everything, or what a person chooses of what can be received.
+
+    What cannot be is not offered; it comes along, so that it is told.
+    """
+    picked = pulling.chosen(found, names) if names else found
+    offered = [one for one in found if one.problem is None or (only_fetch and one.peer is not None)]
+    if not found:
+        call.screen.say("nothing waits in your relay")
+    elif not offered:
+        call.screen.say("nothing that can be received waits in your relay")
+    elif not (is_everything or names) and len(offered) > 1:
+        wanted = _choose(call, offered)
+        picked = [one for one in found if one in wanted or one not in offered]
+    return picked
 
 
 def _received(one: Pulled) -> int:

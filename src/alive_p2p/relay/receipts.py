@@ -13,6 +13,7 @@ from typing import Any
 
 from alive_p2p.errors import AliveP2PError, UsageError
 from alive_p2p.keys.keyring import Peer
+from alive_p2p.keys.private import PrivateKey
 from alive_p2p.package.signature import Outcome
 from alive_p2p.relay import documents, mailbox
 from alive_p2p.relay.ourselves import Ourselves
@@ -113,8 +114,9 @@ def is_told(told: Told, we: Ourselves, names: Collection[str]) -> bool:
         we: who we are.
         names: what lies in our relay.
     """
-    as_much = STATUSES[STATUSES.index(told.status) :]
-    return any(_place(replace(told, status=status), we) in names for status in as_much)
+    as_much = [replace(told, status=status) for status in STATUSES[STATUSES.index(told.status) :]]
+    keys = [we.key, *we.keyring.retired()]  # it may have been told before our key was another one
+    return any(_place(one, key) in names for one in as_much for key in keys)
 
 
 def make_receipt(told: Told, we: Ourselves, runtime: Runtime) -> Put:
@@ -134,11 +136,11 @@ def make_receipt(told: Told, we: Ourselves, runtime: Runtime) -> Put:
         "bundles": _as_many_as_fit(told.bundles),
     }
     document |= {name: text for name, text in (("note", told.note), ("reason", told.reason)) if text is not None}
-    return Put(_place(told, we), documents.sealed_for(documents.signed(document, we.key), told.peer))
+    return Put(_place(told, we.key), documents.sealed_for(documents.signed(document, we.key), told.peer))
 
 
-def _place(told: Told, we: Ourselves) -> str:
-    secret = hashlib.sha256(b"names of receipts\0" + we.key.pkcs8_pem(None)).digest()
+def _place(told: Told, key: PrivateKey) -> str:
+    secret = hashlib.sha256(b"names of receipts\0" + key.pkcs8_pem(None)).digest()
     about = f"{told.deposit}\0{told.file_sha256}\0{told.status}"
     return mailbox.receipt(told.folder, hmac.new(secret, about.encode(), "sha256").hexdigest()[:8])
 
