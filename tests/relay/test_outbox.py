@@ -117,6 +117,8 @@ def test_a_relay_that_was_not_reached_is_left_alone_for_a_while(alice: Person, b
     assert tried == [ben.url, carol.url]
     outbox.deliver(alice.we, alice.runtime, alice.reach)
     assert len(tried) == 3
+    found = flushing.deliver_quietly(alice.we, alice.runtime, alice.reach, reached=["ben"])
+    assert [one.error is None for one in found] == [False]
     alice.clock.moment += flushing.NOT_AGAIN_WITHIN
     assert flush(alice) == [False]
 

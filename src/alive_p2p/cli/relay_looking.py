@@ -89,8 +89,7 @@ def probe(
         files.replace_file(call.runtime.cwd / output, (json.dumps(document, indent=1) + "\n").encode(), mode=0o600)
     screen.document(document)
     if relay_config is None:  # another home's is only looked at
-        reached = {name for name, fields in found.peers.items() if fields.get("reachable")}
-        desk.flush(only=lambda one: one.peer in reached)
+        desk.flush(reached=[name for name, fields in found.peers.items() if fields.get("reachable")])
     call.finish(())
 
 
@@ -194,7 +193,8 @@ def _status_document(found: Status) -> dict[str, Any]:
                 "pubkey_id": peer.pubkey_id,
                 "pending_packages": peer.seen.get("pending_packages"),
                 "undelivered": peer.seen.get("undelivered"),
-                "last_receipt": None if peer.last_delivery is None else dict(peer.last_delivery),
+                "last_receipt": _plain(peer.last_told or peer.last_delivery),
+                "last_sent": _plain(peer.last_delivery),
             }
             for peer in found.peers
         },
@@ -204,3 +204,7 @@ def _status_document(found: Status) -> dict[str, Any]:
         ],
         "last_probe": found.last_probe,
     }
+
+
+def _plain(delivery: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if delivery is None else dict(delivery)

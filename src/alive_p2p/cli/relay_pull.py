@@ -190,7 +190,7 @@ def _picked(
     offered = [one for one in found if one.problem is None or (only_fetch and one.peer is not None)]
     if not found:
         call.screen.say("nothing waits in your relay")
-    elif not offered:
+    elif not offered and not names:
         call.screen.say("nothing that can be received waits in your relay")
     elif not (is_everything or names) and len(offered) > 1:
         wanted = _choose(call, offered)

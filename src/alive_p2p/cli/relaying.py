@@ -1,6 +1,6 @@
 """What every relay command needs: who we are, how relays are reached, and what is done on the way (relay.md §5, §6)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from alive_p2p.cli.credentials import ask_for_key
@@ -114,19 +114,26 @@ class Desk:
         self.show(found)
         return found
 
-    def flush(self, *, only: Callable[[Outgoing], bool] = lambda _: True) -> None:
+    def flush(self, *, reached: Collection[str] | None = None) -> None:
         """Send what is in the outbox at the end of a command about something else, in one line and in a few seconds.
 
         Large packages wait for a `push`, `pull` or `share`, and so does what is for a relay that was not reached a
         moment ago. Nothing that happens here is the command's failure.
 
         Args:
-            only: which of it.
+            reached: the peers whose relays have just been reached, where that is known: nobody else is tried then.
         """
         seconds = min(self.timeout_seconds or _FLUSH_SECONDS, _FLUSH_SECONDS)
         quick = replace(self, timeout_seconds=seconds)
         try:
-            found = deliver_quietly(self.we, self.call.runtime, quick.reach, only=only, enough_after=seconds)
+            found = deliver_quietly(
+                self.we,
+                self.call.runtime,
+                quick.reach,
+                only=lambda one: reached is None or one.peer in reached,
+                reached=reached or (),
+                enough_after=seconds,
+            )
         except AliveP2PError as error:
             self.call.screen.warn([f"what is in the outbox could not be sent: {error.message}"])
             return

@@ -3,7 +3,7 @@
 It has to go unnoticed: nothing is waited for that a command about something else would not wait for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import timedelta
 
@@ -28,6 +28,7 @@ def deliver_quietly(
     reach: Reach,
     *,
     only: Callable[[Outgoing], bool] = lambda _: True,
+    reached: Collection[str] = (),
     enough_after: float | None = None,
 ) -> list[Delivered]:
     """Deliver what is in the outbox, is small, and is not for a relay that was not reached a moment ago.
@@ -37,6 +38,7 @@ def deliver_quietly(
         runtime: the surroundings.
         reach: gives access to relays.
         only: which of it.
+        reached: peers whose relays have just been reached, whatever was before.
         enough_after: seconds after which nothing more is begun.
 
     Returns:
@@ -50,7 +52,8 @@ def deliver_quietly(
     state = read_state(runtime)
 
     def is_tried(one: Outgoing) -> bool:
-        return one.size <= MOST_BYTES and only(one) and not _has_just_failed(one.peer, state, runtime)
+        is_left_alone = one.peer not in reached and _has_just_failed(one.peer, state, runtime)
+        return one.size <= MOST_BYTES and only(one) and not is_left_alone
 
     try:
         done = outbox.deliver(we, runtime, reach, only=is_tried, wait_seconds=0, enough_after=enough_after)
