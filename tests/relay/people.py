@@ -136,7 +136,7 @@ class Person:
         listing = settling.tidy(we, relay, relay.list(), self.runtime)
         seen = settling.seen_before(we, self.runtime)
         found = collecting.waiting(we, relay, listing, names=names, quota=quota, seen=seen)
-        how = Pulling(self.world / "03_Inbox", ReceiveRequest(Path()), **options)
+        how = Pulling(self.world / "03_Inbox", **{"request": ReceiveRequest(Path()), **options})
         return list(pulling.pull(found, how, we, relay, listing, self.runtime).packages)
 
     def decline(self, note: str | None = None) -> bool:

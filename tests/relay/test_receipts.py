@@ -8,6 +8,7 @@ import pytest
 
 from alive_p2p.cli.told import delivery_text, words_of
 from alive_p2p.errors import RelayError, UsageError
+from alive_p2p.receiving.plan import ReceiveRequest
 from alive_p2p.relay import outbox, rotating, settling
 from alive_p2p.relay.recalling import recall
 from alive_p2p.relay.receipts import NOTE_CHARACTERS, checked_note
@@ -16,6 +17,7 @@ from alive_p2p.sharing.sent import SentRegister
 from alive_p2p.text import has_unsafe_character
 from relay.forging import receipt_about, receipts_of
 from relay.people import Person, key_of
+from worlds import tree_of
 
 
 @pytest.fixture
@@ -220,6 +222,26 @@ def test_what_is_put_back_is_not_told_again(alice: Person, ben: Person) -> None:
         path.write_bytes(data)
     assert [one.status for one in ben.pull()] == ["here"]
     assert [one["status"] for one in receipts_of(ben, alice)] == ["applied"]
+
+
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_what_is_here_already_is_known_wherever_it_is(alice: Person, ben: Person, is_moved: bool) -> None:
+    """Received elsewhere and killed before it was removed, or moved since: no second walnut is made."""
+    alice.push("ben")
+    kept = {path: path.read_bytes() for path in (ben.relay_folder / "inbox" / "alice").iterdir()}
+    elsewhere = ben.world / "04_Ventures" / "received"
+    if is_moved:
+        ben.pull()
+        (ben.world / "03_Inbox" / "nova").rename(elsewhere)
+    else:
+        ben.pull(request=ReceiveRequest(Path(), target=elsewhere))
+    before = tree_of(elsewhere)
+    for path, data in kept.items():
+        path.write_bytes(data)
+    assert [one.status for one in ben.pull()] == ["here"]
+    assert tree_of(elsewhere) == before
+    assert not (ben.world / "03_Inbox" / "nova").exists()
+    assert ben.waiting() == []
 
 
 def test_names_of_receipts_say_nothing(alice: Person, ben: Person) -> None:

@@ -16,6 +16,7 @@ from alive_p2p.keys.keyring import Peer
 from alive_p2p.package.signature import Outcome
 from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest, ReceiveResult
+from alive_p2p.receiving.targets import received_before
 from alive_p2p.relay import settling
 from alive_p2p.relay.collecting import MOST_BYTES, Note, TooLarge, Waiting, names_of
 from alive_p2p.relay.fetching import Allowance, fetch
@@ -155,6 +156,8 @@ class _Puller:
             find_signer=self._we.find_signer,
             require_signature=True,
         )
+        if request.target is None:  # it may be here already: received elsewhere, and interrupted before it was removed
+            request = replace(request, target=received_before(note.import_id, self._runtime))
         try:
             result = receive(request, self._runtime, approve=approve, progress=self._how.progress)
             if result.plan.is_noop:
