@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from alive_p2p.cli.relay_adopting import adopt
 from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, grouped
 from alive_p2p.errors import AliveP2PError, RelayError, UsageError
+from alive_p2p.keys.peers import check_name
 from alive_p2p.relay import own_relay, pairing
 from alive_p2p.relay.code import Code, decode
 from alive_p2p.relay.config import change_config, read_config
 from alive_p2p.relay.moving import Belongings
 from alive_p2p.relay.own_relay import SetupResult
-from alive_p2p.relay.reach import folder_address, git_address, is_git_address
+from alive_p2p.relay.reach import address_of, folder_address, git_address
 
 _DEFAULT_REPOSITORY = "alive-relay"
 
@@ -104,11 +106,12 @@ def set_up(
         raise UsageError("usage", "a relay lies in one place: give one of `--github`, `--git` and `--folder`")
     known = read_config(runtime).url or (adopted.url if adopted is not None else None)
     username = username or (adopted.handle if adopted is not None else None)
+    make: Callable[[], None] | None = None
     if git is not None:
         url = git_address(git, runtime)
     elif folder is not None:
         url = folder_address(folder, runtime)
-        own_relay.make_folder(folder, runtime)
+        make = partial(own_relay.make_folder, folder, runtime)
     elif known is not None and not github:
         url = known
     else:
@@ -120,9 +123,10 @@ def set_up(
                 untouched="everything",
                 hint="log in with `gh auth login`, or add `--git URL` or `--folder PATH`",
             )
-        url = known or hosting.create(repo_name or _DEFAULT_REPOSITORY)
         username = username or hosting.login()
-    return own_relay.setup(url, runtime, desk.reach, username=username, ask=desk.ask)
+        own_relay.handle_for(known, runtime, username)
+        url = known or hosting.create(repo_name or _DEFAULT_REPOSITORY)
+    return own_relay.setup(url, runtime, desk.reach, username=username, ask=desk.ask, make=make)
 
 
 def set_up_first(desk: Desk, **where: Any) -> bool:
@@ -144,6 +148,7 @@ def invite(call: Call, /, *, peer: str, login: str | None, **where: Any) -> None
 
     The code is for them alone, and good for one answer. It can go by any channel.
     """
+    check_name(peer)
     desk = Desk(call)
     set_up_first(desk, **where)
     code = pairing.invite(peer, call.runtime, ask_for_key(call))
@@ -178,11 +183,11 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
     """
     desk = Desk(call)
     said = _code(call, code)
-    is_address = not said.startswith("alive1-") and is_git_address(said)
-    invitation = None if is_address else decode(said)
+    address = None if said.startswith("alive1-") else address_of(said, call.runtime)
+    invitation = decode(said) if address is None else None
     set_up_first(desk, **where)
     if invitation is None:
-        invitation = _by_address(desk, said, fingerprint)
+        invitation = _by_address(desk, address or said, fingerprint)
     theirs = desk.hosting(invitation.url)
     if theirs is not None and not theirs.accept(invitation.url):
         raise RelayError(
@@ -203,6 +208,10 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
     screen.say(f"you and {peer.name} are peers; they see your answer with their next look at their relay")
     screen.say(field_line("relay", invitation.url))
     screen.say(field_line("fingerprint", grouped(peer.public.fingerprint)))
+    if address is not None:  # no secret of theirs proves the answer
+        screen.note(f"they confirm you with `alive-p2p relay peers confirm {invitation.inbox}`, once they have run")
+        screen.note(f"`alive-p2p relay invite {invitation.inbox}`; tell them your fingerprint over another channel:")
+        screen.note(field_line("yours", grouped(we.key.public.fingerprint)))
     screen.document(
         {
             "status": "ok",

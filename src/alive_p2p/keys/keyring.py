@@ -17,7 +17,7 @@ from alive_p2p.errors import FileSystemError, UsageError
 from alive_p2p.keys.folder import KeyFolder
 from alive_p2p.keys.index import STATUSES, KeyIndex, Status, default_accepts, read_index
 from alive_p2p.keys.own import OwnPair
-from alive_p2p.keys.peers import Peer, check_name, name_in_the_way, pem_path, read_peers, write_peer_key
+from alive_p2p.keys.peers import Peer, check_name, holds_key, name_in_the_way, pem_path, read_peers, write_peer_key
 from alive_p2p.keys.private import Ask, PrivateKey, generate_private_key
 from alive_p2p.keys.public import KeyProblem, PublicKey, load_public_key
 from alive_p2p.runtime import Runtime
@@ -251,7 +251,7 @@ class Keyring:
             return self.peer(name)
 
     def rename(self, name: str, new: str) -> Peer:
-        """Call a peer by another name; the key and what is known of it stay.
+        """Call a peer by another name; the key and what is known of it stay. Again, it finishes what was interrupted.
 
         Raises:
             UsageError: there is no such peer, or the new name cannot be one.
@@ -261,16 +261,19 @@ class Keyring:
         """
         check_name(new)
         with self._changing():
-            peer = self.peer(name)
-            self.check_rename(name, new)
+            is_done = name not in self._peers and new in self._peers
+            peer = self.peer(new if is_done else name)
             old = pem_path(self._place.peers, name)
-            # First the new file: of two with one key the one counts that the index knows.
-            write_peer_key(self._place.peers, new, peer.public, is_revoked=peer.status == "revoked")
-            self._write_index(lambda index: index.with_entry(peer.public.pubkey_id, {"peer_name": new}))
-            with files.translating("remove", old):
-                files.remove_file(old)
-                files.flush_folder(old.parent)
-            self._write_index(lambda index: index.with_entry(peer.public.pubkey_id, {"peer_name": new}))
+            if not is_done:
+                self.check_rename(name, new)
+                # First the new file: of two with one key the one counts that the index knows.
+                write_peer_key(self._place.peers, new, peer.public, is_revoked=peer.status == "revoked")
+                self._write_index(lambda index: index.with_entry(peer.public.pubkey_id, {"peer_name": new}))
+            if holds_key(self._place.peers, name, peer.public):
+                with files.translating("remove", old):
+                    files.remove_file(old)
+                    files.flush_folder(old.parent)
+                self._write_index(lambda index: index.with_entry(peer.public.pubkey_id, {"peer_name": new}))
             return self.peer(new)
 
     def check_rename(self, name: str, new: str) -> None:

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from alive_p2p.errors import RelayError, UsageError
-from alive_p2p.keys.keyring import Peer
+from alive_p2p.keys.keyring import Keyring, Peer
 from alive_p2p.keys.peers import check_name
 from alive_p2p.keys.public import PublicKey
 from alive_p2p.package.signature import Outcome, Signer
 from alive_p2p.relay import documents, mailbox
 from alive_p2p.relay.code import Code
-from alive_p2p.relay.config import RelayConfig, change_config
+from alive_p2p.relay.config import COPY, UNFINISHED, RelayConfig, change_config, read_config
 from alive_p2p.relay.ourselves import ACCEPTS, Ourselves
 from alive_p2p.relay.own_relay import fetched
 from alive_p2p.relay.reach import refuse_bad_address
+from alive_p2p.relay.state import change_state
 from alive_p2p.relay.transports.base import Listing, Put, Transport
 from alive_p2p.runtime import Runtime
 
@@ -195,16 +196,64 @@ def confirm(answer: Answer, we: Ourselves, relay: Transport, runtime: Runtime) -
 
     Raises:
         KeyProblem: the name is another key's.
-        RelayError: the relay cannot be written to; what was pinned stays, and doing it again does the rest.
+        RelayError: the relay cannot be written to; the two are paired all the same, and the rest is done later.
+    """
+    peer = pin_answer(answer, we, runtime)
+    leave_copies(relay, runtime)
+    return peer
+
+
+def pin_answer(answer: Answer, we: Ourselves, runtime: Runtime) -> Peer:
+    """The same on this machine alone, with what is to be done elsewhere written down.
+
+    Raises:
+        KeyProblem: the name is another key's.
     """
     peer = pin_invited(answer.name, answer.public, answer.handle, answer.accepts, we)
-    fields = {"url": answer.url, "inbox": answer.inbox, "accepted": True, "invitation": None}
+    fields = {
+        "url": answer.url,
+        "inbox": answer.inbox,
+        "accepted": True,
+        "invitation": None,
+        "unfinished": list(UNFINISHED),
+    }
 
     def change(config: RelayConfig) -> RelayConfig:
         since = {} if answer.name in config.peers else {"added_at": runtime.timestamp()}
         return config.with_peer(answer.name, {**fields, **since})
 
-    folder = change_config(runtime, change).peers[answer.name].folder
-    pinned = Put(mailbox.pinned_key(folder), answer.public.pem(), replaces=True)
-    relay.change([pinned], [mailbox.answer(folder)])
+    change_config(runtime, change)
+    change_state(
+        runtime, lambda state: state.with_peer(answer.name, {"answer": None}) if state.peer(answer.name) else state
+    )
     return peer
+
+
+def leave_copies(relay: Transport, runtime: Runtime) -> list[str]:
+    """Leave copies of pinned keys in our relay where that is still to be done, and remove what their owners answered.
+
+    Args:
+        relay: ours.
+        runtime: the surroundings.
+
+    Returns:
+        Whose.
+
+    Raises:
+        RelayError: the relay cannot be written to; it is done later.
+    """
+    config, keyring = read_config(runtime), Keyring.load(runtime)
+    waiting = {name: peer for name, peer in config.peers.items() if COPY in peer.unfinished}
+    if not waiting:
+        return []
+    pinned = {peer.folder: keyring.peers[name] for name, peer in waiting.items() if name in keyring.peers}
+    puts = [Put(mailbox.pinned_key(folder), one.public.pem(), replaces=True) for folder, one in pinned.items()]
+    relay.change(puts, [mailbox.answer(folder) for folder in pinned])
+
+    def change(now: RelayConfig) -> RelayConfig:
+        for name in waiting.keys() & now.peers.keys():
+            now = now.with_unfinished(name, now.peers[name].unfinished - {COPY})
+        return now
+
+    change_config(runtime, change)
+    return list(waiting)
