@@ -71,8 +71,12 @@ class Call:
         """Read the keyring again when it is next needed: something has changed it."""
         self._keyring.clear()
 
-    def approve(self, question: str) -> None:
+    def approve(self, question: str, *, untouched: str = "everything") -> None:
         """Ask whether to go on; `--yes` answers.
+
+        Args:
+            question: what is asked.
+            untouched: what stays as it was, where the answer is no.
 
         Raises:
             AliveP2PError: the answer is no, or there is nobody to ask.
@@ -83,11 +87,11 @@ class Call:
             raise AliveP2PError(
                 "needs-yes",
                 "this has to be confirmed, and there is no terminal to ask on",
-                untouched="everything",
+                untouched=untouched,
                 hint="look at what it would do, then add `--yes`",
             )
         if not self.screen.confirm(question):
-            raise AliveP2PError("declined", "stopped, as you asked", untouched="everything")
+            raise AliveP2PError("declined", "stopped, as you asked", untouched=untouched)
 
     def finish(self, warnings: tuple[str, ...]) -> None:
         """Show warnings; with `--strict` they make the exit code 1."""

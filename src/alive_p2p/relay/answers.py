@@ -29,18 +29,64 @@ from alive_p2p.runtime import Runtime
 ANSWER = "pairing-answer"
 
 
-def make_answer(we: Ourselves, called: str, code: Code, runtime: Runtime) -> bytes:
-    """Our answer: who we are and where our relay is, signed with our key and under the code's secret."""
-    document = {
-        "type": ANSWER,
+@dataclass(frozen=True)
+class Introduction:
+    """Who somebody says they are, signed with the key that they bring.
+
+    Attributes:
+        handle: what they call themselves.
+        url: their relay.
+        public: their key.
+        accepts: the envelopes they read.
+    """
+
+    handle: str
+    url: str
+    public: PublicKey
+    accepts: tuple[str, ...]
+
+
+def introduction(we: Ourselves, kind: str, to: str, runtime: Runtime) -> dict[str, Any]:
+    """A document in which we introduce ourselves, to be signed.
+
+    Args:
+        we: who we are.
+        kind: its type.
+        to: the handle of whom it is for.
+        runtime: for the time.
+    """
+    return {
+        "type": kind,
         "from": we.handle,
-        "to": code.handle,
+        "to": to,
         "relay": we.url,
-        "inbox": called,
         "public_key": documents.key_text(we.key.public),
         "accepts": list(ACCEPTS),
         "at": runtime.timestamp(),
     }
+
+
+def introduced(document: documents.Document) -> Introduction | None:
+    """Who a document introduces; None where it does not, or is not signed with the key that it brings."""
+    public, url = documents.key_in(document), document.get("relay")
+    handle = str(document["from"])
+    if public is None or not isinstance(url, str):
+        return None
+    try:
+        check_name(handle)
+        refuse_bad_address(url)
+    except (UsageError, RelayError):
+        return None
+    if documents.verdict_of(document, lambda _: Signer(handle, handle, public)).outcome is not Outcome.VALID:
+        return None
+    accepts = document.get("accepts")
+    reads = tuple(one for one in accepts if one in ACCEPTS) if isinstance(accepts, list) else ()
+    return Introduction(handle, url, public, reads)
+
+
+def make_answer(we: Ourselves, called: str, code: Code, runtime: Runtime) -> bytes:
+    """Our answer: who we are and where our relay is, signed with our key and under the code's secret."""
+    document = {**introduction(we, ANSWER, code.handle, runtime), "inbox": called}
     signed = json.loads(documents.signed(document, we.key))
     return json.dumps({**signed, "hmac_sha256": _hmac(document, code.secret)}, indent=1, ensure_ascii=False).encode()
 
@@ -52,10 +98,10 @@ def _hmac(document: Mapping[str, Any], secret: bytes) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer that lies in our relay.
+    """An answer that lies in our relay, or was given in a meeting.
 
     Attributes:
-        name: whom we had invited.
+        name: what we call them: whom we had invited.
         handle: what they call themselves.
         url: their relay.
         inbox: our folder there.
@@ -95,25 +141,18 @@ def read_answer(name: str, we: Ourselves, relay: Transport, listing: Listing) ->
         if error.code in {"bad-document", "relay-over-limit", "relay-gone"}:
             return None
         raise
-    public = documents.key_in(document)
-    texts = [document.get(key) for key in ("from", "relay", "inbox")]
-    if public is None or not all(isinstance(text, str) for text in texts) or document["to"] != we.handle:
-        return None
-    handle, url, inbox = map(str, texts)
-    try:
-        check_name(handle)
-        check_name(inbox)
-        refuse_bad_address(url)
-    except (UsageError, RelayError):
-        return None
     said = {key: value for key, value in document.items() if key != "hmac_sha256"}
-    is_signed = documents.verdict_of(said, lambda _: Signer(name, handle, public)).outcome is Outcome.VALID
-    accepts = document.get("accepts")
-    reads = tuple(one for one in accepts if one in ACCEPTS) if isinstance(accepts, list) else ()
+    who, inbox = introduced(said), document.get("inbox")
+    if who is None or not isinstance(inbox, str) or document["to"] != we.handle:
+        return None
+    try:
+        check_name(inbox)
+    except UsageError:
+        return None
     expected = "" if invited.invitation is None else _hmac(document, invited.invitation.secret)
     given = document.get("hmac_sha256")
     is_proven = isinstance(given, str) and bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
-    return Answer(name, handle, url, inbox, public, reads, is_proven) if is_signed else None
+    return Answer(name, who.handle, who.url, inbox, who.public, who.accepts, is_proven)
 
 
 def pin_invited(name: str, public: PublicKey, handle: str, accepts: Sequence[str], we: Ourselves) -> Peer:
@@ -147,7 +186,7 @@ def pin_invited(name: str, public: PublicKey, handle: str, accepts: Sequence[str
 
 
 def confirm(answer: Answer, we: Ourselves, relay: Transport, runtime: Runtime) -> Peer:
-    """Pin the key of somebody who has answered: the two are paired from now on.
+    """Pin the key of somebody who has answered: the two are paired from now on. Doing it again repairs what is missing.
 
     Args:
         answer: proven, or confirmed by a person who has compared its fingerprint.
@@ -178,7 +217,12 @@ def pin_answer(answer: Answer, we: Ourselves, runtime: Runtime) -> Peer:
         "invitation": None,
         "unfinished": list(UNFINISHED),
     }
-    change_config(runtime, lambda config: config.with_peer(answer.name, fields))
+
+    def change(config: RelayConfig) -> RelayConfig:
+        since = {} if answer.name in config.peers else {"added_at": runtime.timestamp()}
+        return config.with_peer(answer.name, {**fields, **since})
+
+    change_config(runtime, change)
     change_state(
         runtime, lambda state: state.with_peer(answer.name, {"answer": None}) if state.peer(answer.name) else state
     )
