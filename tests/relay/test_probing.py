@@ -204,8 +204,10 @@ def processes_about(text: str) -> list[str]:
 
 @pytest.mark.parametrize("protocol", ["http", "ssh"])
 def test_a_peer_that_says_nothing_keeps_nobody(protocol: str, silent: Silent, program: str, tmp_path: Path) -> None:
-    """The command ends while the host still hangs, and so has everything that was started to reach it."""
+    """The command ends while the host still hangs, and everything that was started or made to reach it is gone."""
     alice = Person("alice", tmp_path).set_up()
+    (tmp_path / "scratch").mkdir()
+    alice.runtime.environ["TMPDIR"] = str(tmp_path / "scratch")  # type: ignore[index]
     address = {"http": f"http://127.0.0.1:{silent.port}/x.git", "ssh": f"ssh://me@127.0.0.1:{silent.port}/x.git"}
     know(alice, {"hangs": address[protocol]})
     found = alice.types(program, "relay", "probe", "--timeout", "1", "--json").told
@@ -214,6 +216,7 @@ def test_a_peer_that_says_nothing_keeps_nobody(protocol: str, silent: Silent, pr
     assert silent.is_left()
     assert processes_about(f"127.0.0.1:{silent.port}") == []
     assert processes_about(f"-p {silent.port}") == []
+    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_whoever_leaves_the_interpreter_is_not_kept(silent: Silent, tmp_path: Path) -> None:
