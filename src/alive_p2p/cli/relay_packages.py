@@ -173,6 +173,7 @@ def pull_packages(
         signed_anew = [one for one in waiting(desk.we, followed) if one.deposit.name in again]
         done = [one for one in done if one.waiting.deposit.name not in again]
         done += pulling.pull(signed_anew, how, desk.we, relay, runtime)
+    pulling.note_waiting(listing, done, desk.we, call.runtime)
     for one in done:
         _show(call, one)
     try:
@@ -306,10 +307,12 @@ def decline(call: Call, /, *, deposit: str) -> None:
     desk = Desk(call)
     we = desk.we
     relay: Transport = desk.reach(we.url)
-    (one,) = pulling.chosen(collecting.waiting(we, relay, relay.list()), [deposit])
+    listing = relay.list()
+    (one,) = pulling.chosen(collecting.waiting(we, relay, listing), [deposit])
     call.screen.note(f"this would be removed unread: {_name(one)}", is_asked_about=True)
     call.approve("decline it?")
     pulling.settle(one, "declined", [], we, relay, call.runtime)
+    pulling.note_waiting(listing, [Pulled(one, "declined")], we, call.runtime)
     call.screen.say(f"declined what is from {_name(one)}")
     call.screen.document({"status": "ok", "deposit": one.deposit.name})
     call.finish(())

@@ -34,8 +34,8 @@ class Pulled:
 
     Attributes:
         waiting: what it was.
-        status: `received` (applied), `here` (everything in it is here already), `fetched` (only fetched), `held` (it is
-            not received by itself), or `failed`; the last two are still in the relay.
+        status: `received` (applied), `here` (everything in it is here already), `declined`, `fetched` (only fetched),
+            `held` (it is not received by itself), or `failed`; the last three are still in the relay.
         file: where it lies now, where it was fetched.
         import_id: of what is inside, as far as that is known.
         result: what receiving it did.
@@ -194,6 +194,28 @@ def _put_away(file: Path, inbox: Path) -> Path:
     except OSError:
         return file
     return final
+
+
+def note_waiting(listing: Listing, done: Sequence[Pulled], we: Ourselves, runtime: Runtime) -> None:
+    """Write down how many packages of each peer still wait, so that nobody is told of what was just received.
+
+    Args:
+        listing: what lay in our relay before.
+        done: what came of it.
+        we: who we are.
+        runtime: the surroundings.
+    """
+    gone = {one.waiting.deposit.name for one in done if one.status in {"received", "here", "declined"}}
+
+    def change(state: RelayState) -> RelayState:
+        for name, peer in we.config.peers.items():
+            left = sum(1 for deposit in mailbox.deposits(listing, peer.folder) if deposit.name not in gone)
+            if left != state.peer(name).get("pending_packages"):
+                state = state.with_peer(name, {"pending_packages": left})
+        return state
+
+    with suppress(AliveP2PError):  # the next look at the relay says it as well
+        change_state(runtime, change)
 
 
 def tidy(relay: Transport, listing: Listing, runtime: Runtime) -> None:
