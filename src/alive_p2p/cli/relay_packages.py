@@ -1,6 +1,6 @@
 """`relay push`, `relay pull`, `relay decline`, `relay recall`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alive_p2p.cli.changes import TOLD, change_lines, count_changes
+from alive_p2p.cli.inbox import require_switched_on
 from alive_p2p.cli.options import FOLDER, Call, common, wait_option
 from alive_p2p.cli.receive import hidden_lines, preview_lines, receive_document
 from alive_p2p.cli.relay_rotating import follow
 from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, plural, short
 from alive_p2p.errors import AliveP2PError, RelayError, UsageError
+from alive_p2p.receiving.automatic import Arrival, Way, refuse_without_person
+from alive_p2p.receiving.inbox import inbox_of
 from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest
 from alive_p2p.relay import collecting, compacting, following, outbox, pulling
+from alive_p2p.relay.arrivals import standing
 from alive_p2p.relay.collecting import Waiting
 from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.relay.pulling import Pulled, Pulling
@@ -109,8 +113,19 @@ def pull_packages(
     every: bool,
     world: Path | None,
     only_fetch: bool,
+    auto: bool = False,
 ) -> None:
     """Receive from our relay, with everything that a receive can be asked for.
+
+    Args:
+        call: the call.
+        request: what every receive is asked for; its package is filled in.
+        deposits: only these; all that wait by default.
+        peer: only what is from this peer.
+        every: do not ask which.
+        world: the world to receive into; default: the one around us.
+        only_fetch: only fetch into the inbox, and leave it in the relay.
+        auto: receive what needs no person, without asking, and leave the rest.
 
     Raises:
         AliveP2PError: the relay cannot be read, or there is no world to receive into.
@@ -121,6 +136,8 @@ def pull_packages(
         raise UsageError(
             "no-world", "this is not inside a world, so there is no inbox to receive into", hint="add `--world PATH`"
         )
+    if auto:
+        require_switched_on(place)
     desk = Desk(call)
     desk.confirm()
     desk.deliver()
@@ -152,15 +169,10 @@ def pull_packages(
     elif not (every or deposits or call.yes) and len(found) > 1:
         picked = _choose(call, found)
 
-    def approve(plan: ReceivePlan) -> None:
-        if not call.yes:
-            screen.lines(preview_lines(plan), result=False, is_asked_about=screen.can_ask)
-        call.approve("receive it?")
-
     how = Pulling(
-        pulling.inbox_of(place),
+        inbox_of(place),
         request,
-        approve,
+        _approval(call, auto=auto),
         only_fetch=only_fetch,
         limit=preferences.inbox_bytes or collecting.MOST_BYTES,
         progress=screen.progress("fetching"),
@@ -184,6 +196,22 @@ def pull_packages(
     if any(one.status == "failed" for one in done):
         screen.exit_code = 1
     call.finish(())
+
+
+def _approval(call: Call, *, auto: bool) -> Callable[[ReceivePlan], None]:
+    """What looks at each plan: a person, or the rules for when nobody does."""
+
+    def approve(plan: ReceivePlan) -> None:
+        if not call.yes:
+            call.screen.lines(preview_lines(plan), result=False, is_asked_about=call.screen.can_ask)
+        call.approve("receive it?")
+
+    def without_person(plan: ReceivePlan) -> None:
+        signer = plan.verdict.signer  # that it is who has delivered it, and to us, was looked at before
+        noted = Arrival(Way.DELIVERED, signer, plan.manifest.import_id)
+        refuse_without_person(plan, standing(signer, call.keyring(), read_state(call.runtime)), noted)
+
+    return without_person if auto else approve
 
 
 def _received(one: Pulled) -> int:

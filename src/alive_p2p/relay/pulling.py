@@ -5,13 +5,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.keys.keyring import Peer
 from alive_p2p.package.signature import Outcome
+from alive_p2p.receiving.automatic import NEEDS_A_PERSON
+from alive_p2p.receiving.inbox import put_away
 from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest, ReceiveResult
-from alive_p2p.relay import collecting, mailbox
+from alive_p2p.relay import arrivals, collecting, mailbox
+from alive_p2p.relay.arrivals import DECLINED
 from alive_p2p.relay.collecting import Waiting
 from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.relay.receipts import make_receipt
@@ -19,13 +21,9 @@ from alive_p2p.relay.state import RelayState, change_state, read_state
 from alive_p2p.relay.transports.base import Listing, Progress, Transport
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import one_line
-from alive_p2p.walnut import kernel
 
-_DECLINED = "declined"
 _MOST_DECLINED = 1000
 _MOST_HELD = 200
-RECEIVED_FOLDER = ".received"
-"""Below the inbox: where a file goes that was received."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,8 @@ def _pull(one: Waiting, how: Pulling, we: Ourselves, relay: Transport, runtime: 
         if result.plan.is_noop:
             _refuse_other_package(result.plan, note.import_id, peer)
     except AliveP2PError as error:
-        return Pulled(one, "failed", file, note.import_id, error=_told(error))
+        status = "held" if error.code == NEEDS_A_PERSON else "failed"
+        return Pulled(one, status, file, note.import_id, error=_told(error))
     status = "here" if result.status == "noop" else "received"
     pulled = Pulled(one, status, file, note.import_id, result)
     try:
@@ -119,7 +118,7 @@ def _pull(one: Waiting, how: Pulling, we: Ourselves, relay: Transport, runtime: 
         settle(one, "applied", bundles, we, relay, runtime)
     except AliveP2PError as error:  # it was received; the next pull finds it here, and removes it
         return replace(pulled, error=f"it could not be taken out of the relay: {error.message}")
-    return replace(pulled, file=_put_away(file, how.inbox))
+    return replace(pulled, file=put_away(file, how.inbox))
 
 
 def _told(error: AliveP2PError) -> str:
@@ -165,7 +164,7 @@ def settle(
         )
     if status == "declined" and one.note is not None:
         sha256 = one.note.file_sha256
-        change_state(runtime, lambda state: state.with_field(_DECLINED, [*_declined(state), sha256][-_MOST_DECLINED:]))
+        change_state(runtime, lambda state: state.with_field(DECLINED, [*_declined(state), sha256][-_MOST_DECLINED:]))
     relay.change(puts, [one.deposit.name, mailbox.note_of(one.deposit.name)])
 
 
@@ -179,21 +178,8 @@ def declined(runtime: Runtime) -> frozenset[str]:
 
 
 def _declined(state: RelayState) -> list[str]:
-    known = state.raw.get(_DECLINED)
+    known = state.raw.get(DECLINED)
     return [one for one in known if isinstance(one, str)] if isinstance(known, list) else []
-
-
-def _put_away(file: Path, inbox: Path) -> Path:
-    """Move a file that was received; where that does not work it stays, which is no harm."""
-    folder = inbox / RECEIVED_FOLDER
-    try:
-        if not files.is_folder(folder):
-            files.make_folder(folder)
-        final = folder / file.name
-        files.replace(file, final)
-    except OSError:
-        return file
-    return final
 
 
 def note_waiting(listing: Listing, done: Sequence[Pulled], we: Ourselves, runtime: Runtime) -> None:
@@ -224,11 +210,6 @@ def tidy(relay: Transport, listing: Listing, runtime: Runtime) -> None:
         relay.change(removes=left)
 
 
-def inbox_of(world: Path) -> Path:
-    """Where packages arrive in a world."""
-    return world / kernel.INBOX
-
-
 def _remember(done: Sequence[Pulled], runtime: Runtime) -> None:
     """Keep in `state.json`, by peer, why packages are still in the relay."""
 
@@ -245,7 +226,7 @@ def _remember(done: Sequence[Pulled], runtime: Runtime) -> None:
             }
             if held or before:
                 state = state.with_peer(peer, {"held": dict(list(held.items())[-_MOST_HELD:])})
-        return state
+        return arrivals.with_fetched(state, [one.waiting for one in done if one.file is not None])
 
     with suppress(AliveP2PError):  # it only says what was seen; the receive is told all the same
         change_state(runtime, change)
