@@ -9,6 +9,7 @@ What is printed is read by an agent. It holds nothing that somebody else has wri
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,12 +17,15 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from alive_p2p.errors import AliveP2PError, UsageError
-from alive_p2p.relay.glance import Glance, glance
+from alive_p2p.relay.glance import Glance, glance, plain_file
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import escape
 
 _COMMAND = "alive-p2p hook session-start"
 _MOST_INPUT = 1 << 20
+_SETTING = b"discovery_hints"
+_AS_USUAL = re.compile(rb"^discovery_hints: *(true|false) *(?:#.*)?\r?$", re.MULTILINE)
+"""The setting as nearly everybody writes it: YAML takes longer to load than all the rest."""
 _INPUT_SECONDS = 0.03
 """So long what starts the session has for saying what it is: it writes at once, or was no session at all."""
 
@@ -115,8 +119,12 @@ def _is_hint_wanted(runtime: Runtime, session: dict[str, Any]) -> bool:
         return False
     cwd = session.get("cwd")
     here = runtime.cwd / cwd if isinstance(cwd, str) and "\0" not in cwd else runtime.cwd
-    if not any(_mentions_hints(folder) for folder in (here, *here.parents)):
-        return True  # the default, told without reading YAML
+    around = (here, *here.parents)
+    texts = [_preferences(one) for one in around if os.path.isdir(one / ".alive")]  # noqa: PTH112  (it never raises)
+    if not any(_SETTING in text for text in texts):
+        return True  # the default
+    if texts[0].count(_SETTING) == 1 and (match := _AS_USUAL.search(texts[0])):
+        return match[1] == b"true"
     from alive_p2p.walnut.preferences import load_preferences
     from alive_p2p.walnut.world import find_world
 
@@ -126,10 +134,10 @@ def _is_hint_wanted(runtime: Runtime, session: dict[str, Any]) -> bool:
         return False  # the next command that needs them says what is wrong with them
 
 
-def _mentions_hints(folder: Path) -> bool:
-    with suppress(OSError), open(folder / ".alive" / "preferences.yaml", "rb", buffering=0) as stream:  # noqa: PTH123
-        return b"discovery_hints" in (stream.read(_MOST_INPUT) or b"")
-    return False
+def _preferences(folder: Path) -> bytes:
+    with suppress(OSError):
+        return plain_file(folder / ".alive" / "preferences.yaml", _MOST_INPUT)
+    return b""
 
 
 def _look_later(runtime: Runtime) -> None:

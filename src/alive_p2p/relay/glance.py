@@ -106,16 +106,10 @@ def _document(path: Path, limit: int, code: str, hint: str) -> dict[str, Any] | 
     def refuse(why: str) -> NoReturn:
         raise AliveP2PError(code, f"'{path}' cannot be used: {why}", untouched="everything", hint=hint)
 
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(path, flags)
+        data = plain_file(path, limit)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except OSError as error:
-        refuse((error.strerror or "it cannot be read").lower())
-    try:
-        with os.fdopen(descriptor, "rb") as stream:
-            data = stream.read(limit + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
     except OSError as error:
         refuse((error.strerror or "it cannot be read").lower())
     if len(data) > limit:
@@ -127,6 +121,25 @@ def _document(path: Path, limit: int, code: str, hint: str) -> dict[str, Any] | 
     if not isinstance(document, dict) or not isinstance(document.get("peers", {}), dict):
         refuse("it is not what this program writes")
     return document
+
+
+def plain_file(path: Path, limit: int) -> bytes:
+    """A file's first bytes, at most one more than the limit; none of what is no file, and a pipe is not waited for.
+
+    Raises:
+        OSError: it is not there, is a link, or cannot be read.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    try:
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        parts = []
+        while is_file and limit >= 0 and (part := os.read(descriptor, min(limit + 1, 1 << 20))):
+            parts.append(part)
+            limit -= len(part)
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)
 
 
 def _mapping(value: object) -> dict[str, Any]:
