@@ -6,10 +6,15 @@ import json
 from alive_p2p.keys.peers import check_name
 from alive_p2p.package.signature import Outcome, Signer
 from alive_p2p.relay import code, documents, mailbox
+from alive_p2p.relay.answers import introduced
 from alive_p2p.relay.config import RelayConfig, change_config
+from alive_p2p.relay.meeting import HELLO
 from alive_p2p.relay.reach import refuse_bad_address
+from alive_p2p.relay.rendezvous import Rendezvous
+from alive_p2p.relay.spoken import read_code
 from alive_p2p.relay.state import read_state
 from alive_p2p.relay.transports.base import Entry, Listing, refusal
+from alive_p2p.relay.whisper import MOST_BYTES
 from alive_p2p.walnut import undo_store
 from fuzz.surroundings import Target, certain, folder, placed, private_keys, runtime
 
@@ -29,6 +34,50 @@ def invitation_code(data: bytes) -> None:
         assert "SECRET" not in repr(read)
         assert read.secret.hex() not in repr(read)
         assert code.decode(read.encode()) == read
+
+
+def spoken_code(data: bytes) -> None:
+    """A spoken code that is taken is the same when it is said again, and keeps its words to itself."""
+    read = read_code(data.decode("utf-8", "replace"))
+    with certain("a spoken code cannot be said again"):
+        assert read_code(str(read)) == read
+    assert read.words[0] not in repr(read)
+
+
+class _Saying:
+    """A rendezvous server that says one thing."""
+
+    def __init__(self, data: bytes) -> None:
+        self._said = [data]
+
+    def recv(self, timeout: float) -> bytes:  # noqa: ARG002  (the library's)
+        """Say it, and nothing more."""
+        if not self._said:
+            raise TimeoutError
+        return self._said.pop()
+
+
+def rendezvous_message(data: bytes) -> None:
+    """What a rendezvous server says is a message with a name that can be one and a body that is not large, or none."""
+    message = Rendezvous(_Saying(data), runtime()).receive(60)  # type: ignore[arg-type]
+    if message is not None:
+        assert message.side.isascii()
+        assert message.phase.isprintable()
+        assert len(message.body) <= MOST_BYTES
+
+
+def pairing_hello(data: bytes) -> None:
+    """Whoever introduces themselves has a name and an address that can be used; it is signed here, as they could."""
+    document = documents.read(data, HELLO)
+    key = private_keys()[0]
+    pem = "".join(key.public.pem().decode().splitlines()[1:-1])
+    other = introduced(documents.read(documents.signed({**document, "public_key": pem}, key), HELLO))
+    if other is not None:
+        with certain("somebody is taken who must not be"):
+            check_name(other.handle)
+            refuse_bad_address(other.url)
+        assert other.public == key.public
+        assert set(other.accepts) <= {"age", "rsa"}
 
 
 def relay_document(data: bytes) -> None:
@@ -116,6 +165,16 @@ _WORDS = (
 _NAMES = (b"inbox/ben/", b".walnut", b".note", b"receipts/ben/", b".sealed", b"20260407-101500-a1b2c3d4", b"\n", b"../")
 _ADDRESSES = (b"https://", b"ssh://", b"git@", b"file:///", b"folder:/", b"ext::sh -c", b"--upload-pack=", b"@-", b"\n")
 _CODES = (b'["', b'","', b'"]', b"alive1-", b"age rsa", b"==", b"folder:/x")
+_SPOKEN = (b"7", b"-", b"crossover", b"clockwork", b" ", b"\xc2\xa0")
+_SAID = (
+    b'"type": "message"',
+    b'"side": "',
+    b'"phase": "',
+    b'"body": "',
+    b'"type": "error"',
+    b'"error": ',
+    b'"\\ud800"',
+)
 _CONFIG = (b'"peers": {', b'"relay": {', b'"url": "', b'"invitation": {"secret": "', b'"accepted": true', b'"inbox": ')
 _RECORD = (
     b'"version": 1',
@@ -130,6 +189,9 @@ _RECORD = (
 
 TARGETS = (
     Target("invitation-code", invitation_code, _CODES),
+    Target("spoken-code", spoken_code, _SPOKEN),
+    Target("rendezvous-message", rendezvous_message, _SAID),
+    Target("pairing-hello", pairing_hello, (*_WORDS, *_ADDRESSES, b'"accepts": ["age"]')),
     Target("relay-document", relay_document, _WORDS),
     Target("relay-address", relay_address, _ADDRESSES),
     Target("relay-names", relay_names, _NAMES),

@@ -3,6 +3,9 @@
 Their keys are made once for a test session: making one takes a second.
 """
 
+import json
+import os
+import subprocess
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -144,3 +147,33 @@ class Person:
 
     def probe(self, **options: Any) -> Probe:
         return probe.probe(self.we, self.runtime, self.reach, **options)
+
+    def types(self, program: str, *arguments: str, code: int | None = 0, data: str = "") -> "Typed":
+        """Run the installed program as this person, in their world; it has to end with `code`, None lets it."""
+        done = subprocess.run(
+            [program, *arguments],
+            cwd=self.world,
+            env={"PATH": os.environ["PATH"], **self.runtime.environ},
+            input=data.encode(),
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        typed = Typed(done.returncode, done.stdout.decode(), done.stderr.decode())
+        assert "Traceback" not in typed.err
+        assert code in (None, typed.code), f"{arguments} ended with {typed.code}: {typed.err}{typed.out}"
+        return typed
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What became of a command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def told(self) -> Any:
+        """What it printed with `--json`."""
+        return json.loads(self.out)

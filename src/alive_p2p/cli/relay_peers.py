@@ -9,9 +9,10 @@ from alive_p2p.cli.screen import field_line, grouped
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.keys.public import PublicKey
 from alive_p2p.relay import peers as by_hand
-from alive_p2p.relay.answers import confirm as pin
+from alive_p2p.relay.answers import pin_answer
 from alive_p2p.relay.config import read_config
 from alive_p2p.relay.pairing import require_fingerprint
+from alive_p2p.relay.renaming import rename as call_otherwise
 from alive_p2p.relay.status import status
 
 
@@ -54,7 +55,9 @@ def list_(call: Call, /) -> None:
 def confirm(call: Call, /, *, name: str, fingerprint: str | None) -> None:
     """Confirm somebody who has answered your invitation, and whose answer does not prove itself."""
     desk = Desk(call)
-    if any(one.peer.name == name for one in desk.confirm()):
+    known = desk.we.config.peers.get(name)
+    was_begun = known is not None and bool(known.unfinished)
+    if any(one.peer.name == name for one in desk.confirm()) or was_begun:
         call.screen.say(f"you and {name} are paired")
         call.screen.document({"status": "ok", "peer": name})
         call.finish(())
@@ -64,8 +67,9 @@ def confirm(call: Call, /, *, name: str, fingerprint: str | None) -> None:
     call.screen.note(f"somebody who calls themselves '{answer.handle}' has answered as '{name}'", is_asked_about=True)
     call.screen.note(field_line("relay", answer.url), is_asked_about=True)
     _compare(call, answer.public, fingerprint, may_be_typed=True)
-    pin(answer, desk.we, relay, call.runtime)
-    desk.let_in(answer.url, name)
+    pin_answer(answer, desk.we, call.runtime)
+    desk.anew()
+    desk.confirm()  # does the rest of it
     call.screen.say(f"you and {name} are paired")
     call.screen.document({"status": "ok", "peer": name, "pubkey_id": answer.public.pubkey_id})
     call.finish(())
@@ -80,7 +84,7 @@ def trust(call: Call, /, *, name: str, fingerprint: str | None) -> None:
 
     Only at a terminal: nobody's agent can make a stranger a peer.
     """
-    config, keyring = read_config(call.runtime), call.keyring()
+    keyring, config = call.keyring(), read_config(call.runtime)
     pinned = keyring.peers.get(name)
     public: PublicKey
     if pinned is not None and (name not in config.peers or config.peers[name].url is None):
@@ -151,7 +155,7 @@ def _ask_a_person(call: Call, question: str, instead: str | None = None) -> None
 @common
 def rename(call: Call, /, *, name: str, new: str) -> None:
     """Call a peer by another name; nothing changes for them."""
-    by_hand.rename(name, new, call.runtime)
+    call_otherwise(name, new, call.runtime)
     call.screen.say(f"'{name}' is called '{new}' from now on")
     call.screen.document({"status": "ok", "peer": new})
     call.finish(())
@@ -163,8 +167,8 @@ def rename(call: Call, /, *, name: str, new: str) -> None:
 @common
 def remove(call: Call, /, *, name: str, login: str | None) -> None:
     """Part with a peer: they are let in no longer, and what their key signs is refused."""
-    config = read_config(call.runtime)
-    if name not in call.keyring().peers:
+    keyring, config = call.keyring(), read_config(call.runtime)
+    if name not in keyring.peers:
         config.peer(name)  # says who is known
     call.screen.note(
         f"'{name}' would be let in no longer, and what they have left in your relay would go", is_asked_about=True

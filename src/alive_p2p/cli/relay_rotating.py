@@ -11,11 +11,11 @@ from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, grouped, plural
 from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.relay import following, mailbox, outbox, own_relay, rotating
+from alive_p2p.relay.answers import leave_copies
 from alive_p2p.relay.config import read_config
 from alive_p2p.relay.following import Successor
 from alive_p2p.relay.own_relay import SetupResult
 from alive_p2p.relay.state import change_state, read_state
-from alive_p2p.relay.transports.base import Put
 
 
 @click.command(epilog="\b\nExample:\n  alive-p2p relay rotate --yes")
@@ -182,12 +182,9 @@ def successor_of(desk: Desk, name: str) -> Successor | None:
 
 def take(desk: Desk, found: Successor) -> None:
     """Pin it, here and (where that works now) in our relay. Raises `AliveP2PError`."""
-    runtime = desk.call.runtime
-    peer = following.follow(found, runtime)
+    following.follow(found, desk.call.runtime)
     desk.call.forget_keyring()
-    we = desk.anew()
-    pinned = Put(mailbox.pinned_key(we.config.peers[found.name].folder), peer.public.pem(), replaces=True)
     try:
-        desk.reach(we.url).change([pinned])
+        leave_copies(desk.reach(desk.anew().url), desk.call.runtime)
     except AliveP2PError as error:
         desk.call.remember(f"your relay still shows the old key of '{found.name}': {error.message}")

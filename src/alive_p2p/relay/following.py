@@ -8,7 +8,7 @@ from alive_p2p.errors import RelayError
 from alive_p2p.keys.keyring import Keyring, Peer
 from alive_p2p.keys.public import PublicKey
 from alive_p2p.relay import documents, rotation
-from alive_p2p.relay.config import change_config
+from alive_p2p.relay.config import COPY, RelayConfig, change_config
 from alive_p2p.relay.own_relay import fetched
 from alive_p2p.relay.rotation import Succession
 from alive_p2p.relay.state import RelayState, change_state
@@ -110,6 +110,8 @@ def note_refusal(one: Successor, runtime: Runtime) -> None:
 def follow(one: Successor, runtime: Runtime) -> Peer:
     """Pin a successor in the place of the key that leads to it, after a person's yes.
 
+    The copy in our relay is for `answers.leave_copies`.
+
     Raises:
         RelayError: `key-changed`: another key is pinned by now.
         KeyProblem: the key is somebody else's.
@@ -127,14 +129,15 @@ def follow(one: Successor, runtime: Runtime) -> Peer:
         accepts=peer.accepts,
         replace=True,
     )
-    change_config(
-        runtime,
-        lambda config: (
-            config.with_peer(one.name, {"former_keys": [*config.peers[one.name].former_keys, *one.former]})
-            if one.name in config.peers
-            else config
-        ),
-    )
+
+    def change(config: RelayConfig) -> RelayConfig:
+        known = config.peers.get(one.name)
+        if known is None:
+            return config
+        followed = config.with_peer(one.name, {"former_keys": [*known.former_keys, *one.former]})
+        return followed.with_unfinished(one.name, known.unfinished | {COPY})
+
+    change_config(runtime, change)
     forget(one.name, runtime)
     return after
 
@@ -146,6 +149,7 @@ def forget(name: str, runtime: Runtime) -> None:
         AliveP2PError: `state.json` cannot be used.
     """
     nothing: dict[str, Any] = {
+        "seen_there": None,
         "key_version": None,
         "other_key": None,
         "successor": None,

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from alive_p2p.relay.transports.base import Entry, Listing
 from alive_p2p.runtime import Runtime
 
-INFO = ".alive-relay/relay.json"
-OWNER = ".alive-relay/owner.json"
+ABOUT = ".alive-relay"
+"""Where a relay says what it is, and what its owner's keys are."""
+INFO = f"{ABOUT}/relay.json"
+OWNER = f"{ABOUT}/owner.json"
 """Where the owner says, signed, that the relay is theirs."""
 _PACKAGE = re.compile(r"inbox/(?P<folder>[^/]+)/(?P<stem>[^/]+)\.walnut")
 _OURS = re.compile(r"(?P<day>\d{8})-(?P<time>\d{6})-[0-9a-f]{8}")

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from alive_p2p.keys.private import Ask, PrivateKey
 from alive_p2p.keys.public import MAX_KEY_BYTES, PublicKey, load_public_key
 from alive_p2p.package.signature import Outcome, Signer
 from alive_p2p.relay import documents, mailbox, rotation
-from alive_p2p.relay.config import change_config, own_handle, read_config
+from alive_p2p.relay.config import RelayConfig, change_config, own_handle, read_config
 from alive_p2p.relay.ourselves import ACCEPTS
 from alive_p2p.relay.reach import Reach
 from alive_p2p.relay.rotating import Past, past_of
@@ -65,22 +65,18 @@ class SetupResult:
     has_told_key: bool = False
 
 
-def setup(
-    url: str, runtime: Runtime, reach: Reach, *, username: str | None = None, ask: Ask | None = None
-) -> SetupResult:
-    """Make a relay ours, or repair what is missing of it; whatever is right stays as it is.
+def handle_for(url: str | None, runtime: Runtime, username: str | None = None) -> str:
+    """What we are called in a relay that is to be set up, if nothing here speaks against it. Nothing is changed.
 
     Args:
-        url: where it is; it exists and can be written to.
+        url: where it is to be; None where it has still to be made.
         runtime: the surroundings.
-        reach: gives access to relays.
         username: what we call ourselves; by default what the surroundings say.
-        ask: asks for the passphrase of our key, where it has one.
 
     Raises:
-        UsageError: nobody says what we are called, or it cannot be a name.
-        RelayError: it cannot be reached, or is somebody else's; or we have another one.
-        KeyProblem: our key cannot be used.
+        UsageError: nobody says what we are called, it cannot be a name, or our peers know us by another.
+        RelayError: we have another relay.
+        AliveP2PError: `relay.json` cannot be used.
     """
     config = read_config(runtime)
     if config.url not in {None, url}:
@@ -96,10 +92,42 @@ def setup(
     if config.username not in {None, handle}:
         raise UsageError("other-username", f"your peers know you as '{config.username}'", untouched="everything")
     check_name(handle)
-    relay = reach(url)
-    listing = relay.list()
+    return handle
+
+
+def setup(
+    url: str,
+    runtime: Runtime,
+    reach: Reach,
+    *,
+    username: str | None = None,
+    ask: Ask | None = None,
+    make: Callable[[], None] | None = None,
+) -> SetupResult:
+    """Make a relay ours, or repair what is missing of it; whatever is right stays as it is.
+
+    Args:
+        url: where it is; it exists by the time `make` is done, and can be written to.
+        runtime: the surroundings.
+        reach: gives access to relays.
+        username: what we call ourselves; by default what the surroundings say.
+        ask: asks for the passphrase of our key, where it has one.
+        make: makes the place, where it has to be made, once nothing on this machine speaks against it.
+
+    Raises:
+        UsageError: nobody says what we are called, or it cannot be a name.
+        RelayError: it cannot be reached, or is somebody else's; or we have another one.
+        KeyProblem: our key cannot be used.
+        AliveP2PError: what `make` raises.
+    """
+    handle = handle_for(url, runtime, username)
+    config = read_config(runtime)
     keyring = Keyring.load(runtime)
     key = keyring.own(ask)
+    if make is not None:
+        make()
+    relay = reach(url)
+    listing = relay.list()
     past = Past({}, frozenset(), 0) if key is None else past_of(key.public, runtime)
     if config.url is None or key is None:  # else it is known to be ours, whatever somebody has written there
         _refuse_other_owner(relay, listing, handle, key.public if key is not None else None, past)
@@ -114,6 +142,7 @@ def setup(
         raise RelayError("no-key", "your private key is not there any more", untouched="everything")
     public = key.public
     puts, warnings = _missing(relay, listing, handle, public, past, runtime)
+    puts += _copies(relay, listing, config, keyring)
     if not is_stated(relay, listing, handle, url, public):
         puts.append(Put(mailbox.OWNER, statement(handle, url, key, runtime.timestamp()), replaces=True))
     if puts:
@@ -150,6 +179,17 @@ def _missing(
         if at is None or _small(relay, at) != data:
             puts.append(Put(name, data, replaces=True))
     return puts, warnings
+
+
+def _copies(relay: Transport, listing: Listing, config: RelayConfig, keyring: Keyring) -> Iterator[Put]:
+    """The copies of our peers' pinned keys that are missing, or are others."""
+    for name, peer in config.peers.items():
+        pinned = keyring.peers.get(name)
+        if not peer.is_accepted or pinned is None or pinned.status == "revoked":
+            continue
+        entry = listing.entries.get(mailbox.pinned_key(peer.folder))
+        if entry is None or key_at(relay, entry) != pinned.public:
+            yield Put(mailbox.pinned_key(peer.folder), pinned.public.pem(), replaces=True)
 
 
 def _small(relay: Transport, entry: Entry) -> bytes | None:

@@ -41,6 +41,41 @@ def refuse_folder(name: str, config: RelayConfig) -> None:
             )
 
 
+def refuse_name(name: str, public: PublicKey, we: Ourselves) -> None:
+    """Refuse a name for somebody whose key we are about to pin, before anything is changed.
+
+    Args:
+        name: what they are to be called.
+        public: their key.
+        we: who we are.
+
+    Raises:
+        UsageError: the name cannot be one.
+        RelayError, KeyProblem: it is another's, or their key has a name that is a peer's here already.
+    """
+    check_name(name)
+    refuse_folder(name, we.config)
+    known = we.keyring.find(public.pubkey_id)
+    if known is not None and known.name != name and known.name not in we.config.peers:
+        we.keyring.check_rename(known.name, name)
+    else:
+        we.keyring.check_import(name, public, replace=known is not None and known.status == "revoked")
+
+
+def proposed_name(handle: str, public: PublicKey, we: Ourselves) -> str:
+    """What we would call somebody: by the name their key has here already, else as they call themselves.
+
+    Args:
+        handle: what they call themselves.
+        public: their key.
+        we: who we are.
+    """
+    known = we.keyring.find(public.pubkey_id)
+    if known is None or (known.status == "revoked" and known.name not in we.config.peers):
+        return handle
+    return known.name
+
+
 def invite(name: str, runtime: Runtime, ask: Ask | None = None) -> Code:
     """Invite somebody; inviting again gives the same code, until it is answered.
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from alive_p2p import files
 from alive_p2p.errors import RelayError, UsageError
 from alive_p2p.relay.transports.base import Transport
 from alive_p2p.relay.transports.folder import SCHEME as FOLDER
@@ -87,6 +88,38 @@ def git_address(text: str, runtime: Runtime) -> str:
     if "://" not in text and place.is_dir():
         return place.as_uri()
     raise UsageError("bad-address", f"'{text}' is neither the address of a git repository nor a folder")
+
+
+def address_of(text: str, runtime: Runtime) -> str | None:
+    """The address of somebody's relay, as a person has typed it: as it stands in a code, or the path to it.
+
+    Returns:
+        None for what is neither an address nor a path.
+
+    Raises:
+        RelayError: `bad-address`: it is an address, and of nothing that we carry.
+        UsageError: `no-such-path`: it can only be a path, and nothing is there.
+    """
+    if text.startswith(FOLDER):
+        path = text.removeprefix(FOLDER)
+        refuse_bad_address(folder_address(Path(path), runtime) if path else text)
+        return folder_address(Path(path), runtime)
+    if "://" in text or is_git_address(text):
+        refuse_bad_address(text)
+        return text
+    place = runtime.cwd / text
+    if files.is_folder(place):
+        return place.resolve().as_uri() if _is_bare(place) else folder_address(place, runtime)
+    if "/" in text or "\\" in text:
+        raise UsageError(
+            "no-such-path", f"there is no relay at '{text}'", untouched="everything", hint="check the path"
+        )
+    return None
+
+
+def _is_bare(place: Path) -> bool:
+    """Whether a folder is a git repository without a working copy, by what git itself looks for."""
+    return files.is_file(place / "HEAD") and all(files.is_folder(place / name) for name in ("objects", "refs"))
 
 
 def folder_address(path: Path, runtime: Runtime) -> str:
