@@ -90,7 +90,7 @@ def test_the_inbox_is_listed_and_nothing_is_received_without_a_yes(alice: Alice)
     assert "3 packages in" in done.stderr
     assert "ben (" in done.stderr
     assert "it is not signed, so this is only a claim" in done.stderr
-    assert "here since    today" in done.stderr
+    assert "lies here     since today" in done.stderr
     assert "problem       " in done.stderr
     assert "receive one by its name" in done.stderr
     document = alice.told("receive", "--inbox", code=1)

@@ -132,7 +132,7 @@ class Inbox:
         if item.info is not None:
             lines += info_lines(item.info, addressee_names(self._call, item.info.addressees))[1:]
         if (age := self._age(item)) is not None:
-            lines.append(field_line("here since", age))
+            lines.append(field_line("lies here", age))
         if item.error is not None:
             lines.append(field_line("problem", item.error.message))
         return lines
@@ -142,7 +142,7 @@ class Inbox:
             seconds = self._call.runtime.now().timestamp() - item.file.stat().st_mtime
         except OSError:
             return None
-        return "today" if seconds < _DAY else plural(int(seconds // _DAY), "day")
+        return "since today" if seconds < _DAY else f"for {plural(int(seconds // _DAY), 'day')}"
 
     # -- receiving ---------------------------------------------------------------------------------------------
 

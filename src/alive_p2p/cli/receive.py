@@ -76,8 +76,8 @@ def receive(
     Everything is checked before the first byte is written. A full package or a snapshot becomes a new walnut, by
     default in the world's inbox; bundles are added to the walnut they come from.
     """
-    if diff and not dry_run:
-        raise UsageError("diff-without-dry-run", "`--diff` goes with `--dry-run`")
+    if diff and (not dry_run or inbox):
+        raise UsageError("diff-without-dry-run", "`--diff` goes with `--dry-run`, and with one package")
     sources = (package is not None, inbox, from_relay)
     if sum(sources) > 1:
         raise UsageError("usage", "a package, `--inbox` and `--from-relay` do not go together")
