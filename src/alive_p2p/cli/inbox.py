@@ -9,8 +9,8 @@ from alive_p2p.cli.credentials import PassphraseFrom
 from alive_p2p.cli.look import info_document, info_lines
 from alive_p2p.cli.opening import addressee_names, credentials, find_signer
 from alive_p2p.cli.options import Call
-from alive_p2p.cli.receive import ask_about, receive_document, show_received
-from alive_p2p.cli.screen import field_line, plural, short
+from alive_p2p.cli.receive import ask_about, receive_document, sender_text, show_received
+from alive_p2p.cli.screen import field_line, human_size, plural, short
 from alive_p2p.errors import AliveP2PError, PackageError, UsageError, WalnutError
 from alive_p2p.receiving import inspection
 from alive_p2p.receiving.automatic import NEEDS_A_PERSON, refuse_without_person
@@ -129,7 +129,16 @@ class Inbox:
 
     def _lines(self, item: Item) -> list[str]:
         lines = [item.name]
-        if item.info is not None:
+        if item.info is not None and item.info.manifest is not None:
+            manifest = item.info.manifest
+            bundles = f": {short(', '.join(manifest.bundles))}" if manifest.scope == "bundle" else ""
+            lines += [
+                field_line("walnut", short(manifest.walnut, 120)),
+                field_line("from", sender_text(manifest, item.info.verdict)),
+                field_line("scope", f"{manifest.scope}{bundles}"),
+                field_line("size", f"{plural(len(manifest.files), 'file')}, {human_size(manifest.total_size)}"),
+            ]
+        elif item.info is not None:
             lines += info_lines(item.info, addressee_names(self._call, item.info.addressees))[1:]
         if (age := self._age(item)) is not None:
             lines.append(field_line("lies here", age))
@@ -162,7 +171,7 @@ class Inbox:
             item.status, item.error = "failed", error
             screen.note(f"not received: '{item.name}' stays: {_told(error)}", is_asked_about=True)
             return
-        self._received(item)
+        self._received(item, was_seen=not self._call.yes)
 
     def _without_person(self, item: Item, *, dry_run: bool) -> None:
         """Receive a package that needs nobody; of any other say what it needs."""
@@ -190,12 +199,12 @@ class Inbox:
         if item.error is not None:
             self._call.remember(f"'{item.name}' stays: {_told(item.error)}")
             return
-        self._received(item)
+        self._received(item, was_seen=False)
 
-    def _received(self, item: Item) -> None:
+    def _received(self, item: Item, *, was_seen: bool) -> None:
         if item.result is None:
             return
-        show_received(self._call, item.result)
+        show_received(self._call, item.result, was_seen=was_seen)
         item.status = "here" if item.result.status == "noop" else "received"
         item.file = put_away(item.file, self._place)
 

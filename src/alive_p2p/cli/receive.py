@@ -123,7 +123,7 @@ def receive(
         call.finish(plan.warnings)
         return
     result = run_receive(request, call.runtime, approve=ask_about(call), progress=progress)
-    show_received(call, result)
+    show_received(call, result, was_seen=not call.yes)
     screen.document(receive_document(result.plan, result))
     call.finish(result.warnings)
 
@@ -156,8 +156,8 @@ def ask_about(call: Call) -> Callable[[ReceivePlan], None]:
     return approve
 
 
-def show_received(call: Call, result: ReceiveResult) -> None:
-    """Say what was received, for a person."""
+def show_received(call: Call, result: ReceiveResult, *, was_seen: bool) -> None:
+    """Say what was received, for a person; `was_seen` is whether there was a preview of it."""
     plan, screen = result.plan, call.screen
     if result.status == "noop":
         what = "these bundles are" if plan.manifest.scope == "bundle" else "this package is"
@@ -176,7 +176,7 @@ def show_received(call: Call, result: ReceiveResult) -> None:
         for path in plan.installation.renamed_agent_files:
             screen.note(f"  kept inert: '{path}' (an agent would obey it under its own name)")
         screen.lines(hidden_lines(plan.hidden), result=False)
-    if call.yes:  # else it was in the preview
+    if not was_seen:
         screen.lines(migration_lines(plan.migration), result=False)
 
 
