@@ -156,7 +156,7 @@ def test_a_hook_s_words_are_cleaned(relay: HttpRelay) -> None:
     hook.chmod(0o755)
     error = refusal_of(lambda: deposit(relay))
     assert error.code == "relay-rejected"
-    assert error.details[0].startswith("not")
+    assert ": not" in error.message  # what the host says is the only reason that is known, so it comes first
     assert "error: twice" in error.details
     assert is_told_well(error)
 
@@ -346,7 +346,7 @@ def test_words_of_a_host_that_refuses_a_change(reason: str, said: str, code: str
     error = git_errors.refused(reason, said, git_address.parse("git@h:r.git"), untouched="everything")
     assert error.code == code
     assert is_told_well(error)
-    assert error.details
+    assert error.details or error.message.endswith(" no")
 
 
 def test_a_host_does_not_speak_for_ssh() -> None:

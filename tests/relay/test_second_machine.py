@@ -25,6 +25,7 @@ def alice(tmp_path: Path) -> Person:
 def ben(tmp_path: Path, alice: Person) -> Person:
     person = Person("ben", tmp_path).set_up()
     person.pair(alice)
+    own_relay.setup(alice.url, alice.runtime, alice.reach)  # puts a copy of Ben's key there
     return person
 
 

@@ -14,7 +14,7 @@ from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, grouped
 from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.keys.peers import check_name
-from alive_p2p.relay import answers, rendezvous, whisper
+from alive_p2p.relay import answers, mailbox, rendezvous, whisper
 from alive_p2p.relay.answers import Introduction
 from alive_p2p.relay.meeting import Meeting, as_answer
 from alive_p2p.relay.ourselves import Ourselves
@@ -206,12 +206,11 @@ def _become_peers(desk: Desk, meeting: Meeting, how: _How) -> None:
     folder = we.config.peers[name].folder if name in we.config.peers else name
     screen.note("waiting until they have said yes as well")
     consent = meeting.consent(folder, _own_login(desk, other.url), seconds=how.wait)
-    relay = desk.reach(we.url)
+    peer = answers.pin_answer(as_answer(name, other, consent), we, call.runtime)
     try:
-        peer = answers.confirm(as_answer(name, other, consent), we, relay, call.runtime)
+        answers.leave_copies(desk.reach(we.url), call.runtime)
     except RelayError as error:
-        error.untouched = f"your relay; '{name}' is pinned here, and running it together once more does the rest"
-        raise
+        call.remember(f"their key could not be put into your relay; the next command does it ({error.message})")
     lets_in = _let_them_in(desk, name, how.login or consent.login)
     screen.note("waiting until they have finished as well")
     try:
@@ -310,7 +309,7 @@ def _look_at_theirs(desk: Desk, other: Introduction) -> None:
     """Tell at once where their relay cannot be reached, or is not what they say; what was pinned counts anyway."""
     try:
         relay = desk.reach(other.url)
-        if not is_stated(relay, relay.list(), other.handle, other.url, other.public):
+        if not is_stated(relay, relay.list(mailbox.ABOUT), other.handle, other.url, other.public):
             desk.call.remember(
                 f"nothing in {other.url} shows that it is theirs; ask them to run `relay setup` once more"
             )

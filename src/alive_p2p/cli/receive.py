@@ -90,7 +90,7 @@ def receive(
     if from_relay:
         if dry_run or is_opened_with:
             raise UsageError("usage", "`--from-relay` goes without a dry run, or something to open one with")
-        from alive_p2p.cli.relay_packages import pull_packages
+        from alive_p2p.cli.relay_pull import pull_packages
 
         request = ReceiveRequest(Path(), wait_seconds=wait, **options)
         pull_packages(call, request, (), peer=None, every=True, world=None, only_fetch=False, auto=auto)

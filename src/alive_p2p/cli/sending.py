@@ -94,12 +94,13 @@ class Sending:
         desk.try_to_confirm()
         we = desk.we
         queued = [outbox.queue(result.path, we.keyring.peer(name), we, self.call.runtime) for name in self.names]
-        found = {one.outgoing.id: one for one in desk.deliver()}
+        found = {one.outgoing.id: one for one in desk.deliver(first=self.names)}
         documents = []
         for one in queued:
             done = found.get(one.id)
             is_queued = done is None or done.error is not None
-            documents.append({"peer": one.peer, "deposit": one.deposit, "queued": is_queued})
+            error = None if done is None or done.error is None else done.error.message
+            documents.append({"peer": one.peer, "deposit": one.deposit, "queued": is_queued, "error": error})
         return documents
 
     def __enter__(self) -> Self:

@@ -13,10 +13,9 @@ from alive_p2p.keys.keyring import Keyring
 from alive_p2p.receiving.automatic import Arrival, Standing, Way
 from alive_p2p.relay import following
 from alive_p2p.relay.collecting import Waiting
+from alive_p2p.relay.settling import was_declined
 from alive_p2p.relay.state import RelayState
 
-DECLINED = "declined"
-"""The field of `state.json` with the hashes of the files that were declined."""
 _FETCHED = "fetched"
 _MOST_FETCHED = 1000
 _OURSELVES = "you"
@@ -45,7 +44,7 @@ def arrival(file: Path, inbox: Path, state: RelayState) -> Arrival:
     """
     with files.translating("read", file):
         sha256, _ = files.hash_file(file)
-    if sha256 in _list(state, DECLINED):
+    if was_declined(sha256, state):
         return Arrival(Way.DECLINED)
     for one in reversed(_list(state, _FETCHED)):
         if isinstance(one, dict) and one.get("sha256") == sha256:

@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, TypeVar
 
 from alive_p2p import files
@@ -113,9 +113,11 @@ class GitTransport:
         """
         return self._tried(lambda at: self._find_branch(at.host)[1])
 
-    def list(self, folder: str = "") -> Listing:
-        """What lies below a folder, or everywhere."""
-        return self.look([folder], {})
+    def list(self, *folders: str) -> Listing:
+        """What lies below these folders, or everywhere."""
+        found = self.look(folders or [""], {})
+        files = found.entries.keys() & {folder.strip("/") for folder in folders}  # below a file nothing lies
+        return replace(found, entries={name: one for name, one in found.entries.items() if name not in files})
 
     def look(self, places: Sequence[str], known: Mapping[str, str]) -> Listing:
         """What lies at some places, and is not known already, in two exchanges with the host."""
