@@ -40,6 +40,7 @@ class Pulled:
         import_id: of what is inside, as far as that is known.
         result: what receiving it did.
         error: why not.
+        failure: the same as the error that it was, where it was one.
     """
 
     waiting: Waiting
@@ -48,6 +49,7 @@ class Pulled:
     import_id: str | None = None
     result: ReceiveResult | None = None
     error: str | None = None
+    failure: AliveP2PError | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _pull(one: Waiting, how: Pulling, we: Ourselves, relay: Transport, runtime: 
     try:
         file = collecting.fetch(one, relay, folder, runtime, limit=how.limit, progress=how.progress)
     except AliveP2PError as error:
-        return Pulled(one, "failed", error=error.message)
+        return Pulled(one, "failed", error=error.message, failure=error)
     if how.only_fetch or one.note is None or one.peer is None:
         return Pulled(one, "fetched", file, one.note.import_id if one.note is not None else None, error=one.problem)
     note, peer = one.note, one.peer
@@ -111,7 +113,7 @@ def _pull(one: Waiting, how: Pulling, we: Ourselves, relay: Transport, runtime: 
         if result.plan.is_noop:
             _refuse_other_package(result.plan, note.import_id, peer)
     except AliveP2PError as error:
-        return Pulled(one, "failed", file, note.import_id, error=_told(error))
+        return Pulled(one, "failed", file, note.import_id, error=_told(error), failure=error)
     status = "here" if result.status == "noop" else "received"
     pulled = Pulled(one, status, file, note.import_id, result)
     try:
@@ -119,7 +121,7 @@ def _pull(one: Waiting, how: Pulling, we: Ourselves, relay: Transport, runtime: 
         settle(one, "applied", bundles, we, relay, runtime)
     except AliveP2PError as error:  # it was received; the next pull finds it here, and removes it
         return replace(pulled, error=f"it could not be taken out of the relay: {error.message}")
-    return replace(pulled, file=_put_away(file, how.inbox))
+    return replace(pulled, file=put_away(file, how.inbox))
 
 
 def _told(error: AliveP2PError) -> str:
@@ -183,13 +185,16 @@ def _declined(state: RelayState) -> list[str]:
     return [one for one in known if isinstance(one, str)] if isinstance(known, list) else []
 
 
-def _put_away(file: Path, inbox: Path) -> Path:
-    """Move a file that was received; where that does not work it stays, which is no harm."""
+def put_away(file: Path, inbox: Path) -> Path:
+    """Move a file that was received below the inbox; where that does not work it stays, which is no harm."""
     folder = inbox / RECEIVED_FOLDER
     try:
         if not files.is_folder(folder):
             files.make_folder(folder)
-        final = folder / file.name
+        final, number = folder / file.name, 1
+        while files.is_taken(final):
+            number += 1
+            final = folder / f"{file.stem}-{number}{file.suffix}"
         files.replace(file, final)
     except OSError:
         return file
