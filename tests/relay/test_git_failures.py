@@ -148,6 +148,7 @@ def test_a_pack_under_two_names_counts_once(tmp_path: Path) -> None:
     (tmp_path / "pack-1.idx").write_bytes(b"x" * 10)
     assert git_command.size_below(tmp_path) == 1010
 
+
 def test_a_hook_s_words_are_cleaned(relay: HttpRelay) -> None:
     """A host may say anything; it does not get to the terminal."""
     hook = relay.repository.path / "hooks" / "pre-receive"
