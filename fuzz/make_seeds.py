@@ -364,6 +364,7 @@ def _relays() -> dict[str, Seeds]:
                 "file": "file:///srv/relay.git",
                 "folder": "folder:/srv/relay",
                 "ext": "ext::sh -c true",
+                "bucket": "s3://bucket/ada?endpoint=https://s3.example.org:8443&region=eu-west-1",
             }.items()
         },
         "relay-names": {

@@ -13,6 +13,7 @@ from alive_p2p.relay.reach import refuse_bad_address
 from alive_p2p.relay.rendezvous import Rendezvous
 from alive_p2p.relay.spoken import read_code
 from alive_p2p.relay.state import read_state
+from alive_p2p.relay.transports import s3_address
 from alive_p2p.relay.transports.base import Entry, Listing, refusal
 from alive_p2p.relay.whisper import MOST_BYTES
 from alive_p2p.walnut import undo_store
@@ -100,6 +101,11 @@ def relay_address(data: bytes) -> None:
     assert text.isprintable()
     assert not text.startswith("-")
     assert "::" not in text.partition("/")[0]
+    if text.startswith("s3:"):
+        with certain("an address of a bucket has two forms, or a login"):
+            assert s3_address.parse(text).url == text
+            assert "@" not in text
+            assert "%" not in text
 
 
 def relay_names(data: bytes) -> None:
@@ -163,7 +169,10 @@ _WORDS = (
     b"[" * 64, b"null", b"true", b'"\\n"', b'"a": 1, "a": 2',
 )  # fmt: skip
 _NAMES = (b"inbox/ben/", b".walnut", b".note", b"receipts/ben/", b".sealed", b"20260407-101500-a1b2c3d4", b"\n", b"../")
-_ADDRESSES = (b"https://", b"ssh://", b"git@", b"file:///", b"folder:/", b"ext::sh -c", b"--upload-pack=", b"@-", b"\n")
+_ADDRESSES = (
+    *(b"https://", b"ssh://", b"git@", b"file:///", b"folder:/", b"ext::sh -c", b"--upload-pack=", b"@-", b"\n"),
+    *(b"s3://bucket/", b"?endpoint=https://", b"&region=", b"169.254.169.254", b"%40", b"http://127.0.0.1:9"),
+)
 _CODES = (b'["', b'","', b'"]', b"alive1-", b"age rsa", b"==", b"folder:/x")
 _SPOKEN = (b"7", b"-", b"crossover", b"clockwork", b" ", b"\xc2\xa0")
 _SAID = (

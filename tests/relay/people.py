@@ -43,17 +43,22 @@ def key_of(_name: str) -> PrivateKey:
 
 @dataclass
 class Person:
-    """Somebody, and what they can do with relays; `reach` may be replaced to disturb them."""
+    """Somebody, and what they can do with relays; `reach` may be replaced to disturb them.
+
+    Their relay lies in a folder, or at `place`; `environ` is what they have set besides.
+    """
 
     name: str
     base: Path
     clock: Clock = field(default_factory=Clock)
+    place: str | None = None
+    environ: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         home = self.base / self.name
         is_new = not home.exists()
         home.mkdir(parents=True, exist_ok=True)
-        environ = {"HOME": str(home), "GH_USER": self.name}
+        environ = {"HOME": str(home), "GH_USER": self.name, **self.environ}
         self.world = make_world(home / "world") if is_new else home / "world"
         self.runtime = Runtime(environ=environ, cwd=self.world, clock=self.clock)
         self.relay_folder = self.base / f"relay-of-{self.name}"
@@ -68,7 +73,7 @@ class Person:
 
     @property
     def url(self) -> str:
-        return folder_address(self.relay_folder, self.runtime)
+        return self.place or folder_address(self.relay_folder, self.runtime)
 
     @property
     def we(self) -> Ourselves:
@@ -79,7 +84,8 @@ class Person:
         return self.reach(self.url)
 
     def set_up(self) -> "Person":
-        self.relay_folder.mkdir(exist_ok=True)
+        if self.place is None:
+            self.relay_folder.mkdir(exist_ok=True)
         setup(self.url, self.runtime, self.reach)
         return self
 

@@ -16,7 +16,9 @@ from alive_p2p.relay.transports.base import Entry, Put, Transport
 from alive_p2p.relay.transports.folder import FolderTransport
 from alive_p2p.relay.transports.git import GitTransport
 from alive_p2p.relay.transports.memory import MemoryTransport, Store
+from alive_p2p.relay.transports.s3 import S3Transport
 from alive_p2p.runtime import Runtime
+from relay import bucket
 from relay.github import GitHub
 from relay.strict import StrictHost, require_sshd
 
@@ -68,12 +70,20 @@ def _git_ssh(base: Path) -> Iterator[Relay]:
         yield Relay(lambda: GitTransport(host.url, runtime))
 
 
+def _bucket(base: Path) -> Iterator[Relay]:
+    store, prefix = bucket.store(), bucket.fresh()
+    environ = {"HOME": str(base), "AWS_ENDPOINT_URL_S3": store.url, **bucket.ADMIN.environ}
+    runtime = Runtime(environ=environ, cwd=base)
+    yield Relay(lambda: S3Transport(bucket.address(prefix, store.url), runtime))
+
+
 KINDS: dict[str, Callable[[Path], Iterator[Relay]]] = {
     "memory": _memory,
     "folder": _folder,
     "git on a path": _git_path,
     "git over HTTP": _git_http,
     "git over ssh": _git_ssh,
+    "bucket": _bucket,
 }
 
 
@@ -120,6 +130,8 @@ def test_what_one_puts_there_the_other_finds(relay: Relay, tmp_path: Path) -> No
     assert [one.name for one in listing.below("keys")] == ["keys/žofie é.pem"]
     assert list(yours.list("inbox/ben").entries) == sorted(put.name for put in puts[:2])
     assert list(yours.list("inbox/be").entries) == []
+    assert list(yours.list("inbox/ben", "keys").entries) == sorted(put.name for put in puts)
+    assert list(yours.list("keys", "receipts/ben").entries) == [puts[2].name]
 
 
 def test_some_places_can_be_looked_at_alone(relay: Relay) -> None:

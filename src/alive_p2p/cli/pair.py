@@ -14,7 +14,7 @@ from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, grouped
 from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.keys.peers import check_name
-from alive_p2p.relay import answers, rendezvous, whisper
+from alive_p2p.relay import answers, mailbox, rendezvous, whisper
 from alive_p2p.relay.answers import Introduction
 from alive_p2p.relay.meeting import Meeting, as_answer
 from alive_p2p.relay.ourselves import Ourselves
@@ -310,7 +310,7 @@ def _look_at_theirs(desk: Desk, other: Introduction) -> None:
     """Tell at once where their relay cannot be reached, or is not what they say; what was pinned counts anyway."""
     try:
         relay = desk.reach(other.url)
-        if not is_stated(relay, relay.list(), other.handle, other.url, other.public):
+        if not is_stated(relay, relay.list(mailbox.ABOUT), other.handle, other.url, other.public):
             desk.call.remember(
                 f"nothing in {other.url} shows that it is theirs; ask them to run `relay setup` once more"
             )

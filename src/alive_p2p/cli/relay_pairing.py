@@ -18,9 +18,10 @@ from alive_p2p.keys.peers import check_name
 from alive_p2p.relay import own_relay, pairing
 from alive_p2p.relay.code import Code, decode
 from alive_p2p.relay.config import change_config, read_config
+from alive_p2p.relay.granting import grant_for
 from alive_p2p.relay.moving import Belongings
 from alive_p2p.relay.own_relay import SetupResult
-from alive_p2p.relay.reach import address_of, folder_address, git_address
+from alive_p2p.relay.reach import address_of, bucket_address, folder_address, git_address
 
 _DEFAULT_REPOSITORY = "alive-relay"
 
@@ -30,6 +31,7 @@ def where_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--username", metavar="NAME", help="What your peers will know you as; default: your login."),
         click.option("--folder", type=FOLDER, metavar="PATH", help="A folder that something else carries."),
+        click.option("--s3", metavar="URL", help="A bucket: s3://bucket/prefix?endpoint=https://host&region=name."),
         click.option("--git", metavar="URL", help="A git repository, by its address or its path."),
         click.option("--repo-name", metavar="NAME", help=f"Its name at GitHub; default: {_DEFAULT_REPOSITORY}."),
         click.option("--github", is_flag=True, help="A private repository at GitHub, made if it is not there."),
@@ -60,8 +62,8 @@ def setup(
 ) -> None:
     """Make a mailbox of your own, or repair what is missing of it.
 
-    It lies in a private git repository (at GitHub with everything done for you), or in a folder. Run again, it changes
-    nothing that is right.
+    It lies in a private git repository (at GitHub with everything done for you), in a folder, or in a bucket. Run
+    again, it changes nothing that is right.
     """
     desk = Desk(call)
     adopted = None
@@ -92,6 +94,7 @@ def set_up(
     github: bool,
     repo_name: str | None,
     git: str | None,
+    s3: str | None,
     folder: Path | None,
     username: str | None,
     adopted: Belongings | None = None,
@@ -102,13 +105,15 @@ def set_up(
         AliveP2PError: it could not be done.
     """
     runtime = desk.call.runtime
-    if sum((github or repo_name is not None, git is not None, folder is not None)) > 1:
-        raise UsageError("usage", "a relay lies in one place: give one of `--github`, `--git` and `--folder`")
+    if sum((github or repo_name is not None, git is not None, s3 is not None, folder is not None)) > 1:
+        raise UsageError("usage", "a relay lies in one place: give one of `--github`, `--git`, `--s3` and `--folder`")
     known = read_config(runtime).url or (adopted.url if adopted is not None else None)
     username = username or (adopted.handle if adopted is not None else None)
     make: Callable[[], None] | None = None
     if git is not None:
         url = git_address(git, runtime)
+    elif s3 is not None:
+        url = bucket_address(s3, runtime)
     elif folder is not None:
         url = folder_address(folder, runtime)
         make = partial(own_relay.make_folder, folder, runtime)
@@ -121,12 +126,12 @@ def set_up(
                 "no-place",
                 "it is not said where your relay is to be, and there is no login at GitHub to make one with",
                 untouched="everything",
-                hint="log in with `gh auth login`, or add `--git URL` or `--folder PATH`",
+                hint="log in with `gh auth login`, or add `--git URL`, `--s3 URL` or `--folder PATH`",
             )
         username = username or hosting.login()
         own_relay.handle_for(known, runtime, username)
         url = known or hosting.create(repo_name or _DEFAULT_REPOSITORY)
-    return own_relay.setup(url, runtime, desk.reach, username=username, ask=desk.ask, make=make)
+    return own_relay.setup(url, runtime, desk.reach_ours, username=username, ask=desk.ask, make=make)
 
 
 def set_up_first(desk: Desk, **where: Any) -> bool:
@@ -164,7 +169,8 @@ def invite(call: Call, /, *, peer: str, login: str | None, **where: Any) -> None
     screen.note("`alive-p2p relay accept`, and paste it there:")
     screen.note()
     screen.say(word)
-    screen.document({"status": "ok", "code": word, "peer": peer})
+    grant = grant_for(code.url, peer)
+    screen.document({"status": "ok", "code": word, "peer": peer, **({} if grant is None else {"policy": grant.policy})})
     call.finish(())
 
 
@@ -224,8 +230,18 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
 
 
 def remember_to_grant(call: Call, name: str, url: str) -> None:
-    """What is left to the person, where no host does it for them."""
-    call.remember(f"'{name}' needs to be able to write to {url}; that is for you to grant, where it lies")
+    """Say what is left to the person, where no host does it for them."""
+    known = read_config(call.runtime).peers.get(name)
+    grant = grant_for(url, name if known is None else known.folder)
+    if grant is None:
+        call.remember(f"'{name}' needs to be able to write to {url}; that is for you to grant, where it lies")
+        return
+    screen = call.screen
+    screen.note(f"'{name}' needs a login of their own at {grant.place}; grant it this in the bucket '{grant.bucket}':")
+    screen.note(field_line("list, read", "  ".join(grant.read)))
+    screen.note(field_line("write, delete", grant.write))
+    screen.note("docs/relay.md has it as a policy, and so has `policy` in `relay invite --json`")
+    screen.note()
 
 
 def remember_login(call: Call, name: str, login: str) -> None:

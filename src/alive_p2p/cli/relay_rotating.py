@@ -174,7 +174,7 @@ def successor_of(desk: Desk, name: str) -> Successor | None:
         return None
     relay = desk.reach(peer.url)
     state = read_state(runtime)
-    found = following.look(pinned, state, relay, relay.list(mailbox.INFO.partition("/")[0]))
+    found = following.look(pinned, state, relay, relay.list(mailbox.ABOUT))
     change_state(runtime, lambda now: now.with_peer(name, following.seen(found, now.peer(name))))
     following.refuse_disputed(name, read_state(runtime))
     return following.successor(pinned, found)

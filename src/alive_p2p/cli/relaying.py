@@ -55,6 +55,10 @@ class Desk:
         """Access to a relay. Raises `RelayError`."""
         return reach(url, self.call.runtime, timeout_seconds=self.timeout_seconds)
 
+    def reach_ours(self, url: str) -> Transport:
+        """Access to where our relay is to be, as we have just said ourselves. Raises `RelayError`."""
+        return reach(url, self.call.runtime, timeout_seconds=self.timeout_seconds, is_ours=True)
+
     def hosting(self, url: str | None = None) -> Hosting | None:
         """The host of a relay at this address (or of a new one), where it has an API that we speak."""
         return choose_hosting(self.call.runtime, url)

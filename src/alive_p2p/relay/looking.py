@@ -84,13 +84,11 @@ def look(
 
 
 def _listed(relay: Transport, folders: Sequence[str], files: Sequence[str]) -> Listing:
-    """The same from a relay that can only be listed: as few listings as can be, and none of what is not asked for."""
+    """The same from a relay that can only be listed: as few folders as can be, and none of what is not asked for."""
     parents = Counter(folder.rpartition("/")[0] for folder in folders)
     asked = {parent if parents[parent := folder.rpartition("/")[0]] > 1 and parent else folder for folder in folders}
     asked |= {file.rpartition("/")[0] for file in files}
-    found = [relay.list(folder) for folder in sorted(asked)]
+    found = relay.list(*sorted(asked))
     within = tuple(f"{folder}/" for folder in folders)
-    entries = {name: one for listing in found for name, one in listing.entries.items()}
-    entries = {name: one for name, one in entries.items() if name.startswith(within) or name in files}
-    odd = tuple(dict.fromkeys(text for listing in found for text in listing.oddities))
-    return Listing(dict(sorted(entries.items())), odd)
+    entries = {name: one for name, one in found.entries.items() if name.startswith(within) or name in files}
+    return Listing(entries, found.oddities)

@@ -142,7 +142,7 @@ def accept(code: Code, runtime: Runtime, reach: Reach, *, name: str | None = Non
     if code.fingerprint == we.key.public.fingerprint:
         raise RelayError("own-code", "this is your own invitation", untouched="everything", hint="send it to your peer")
     relay = reach(code.url)
-    listing = relay.list()
+    listing = relay.list(mailbox.ABOUT, mailbox.KEYS)
     entry = listing.entries.get(mailbox.owner_key(code.handle))
     public = None if entry is None else key_at(relay, entry)
     if public is None or public.fingerprint != code.fingerprint:
@@ -208,7 +208,7 @@ def look_at(url: str, we: Ourselves, reach: Reach) -> Found:
         RelayError: it cannot be reached, or `not-a-relay`: it does not say whose it is.
     """
     relay = reach(url)
-    listing = relay.list()
+    listing = relay.list(mailbox.ABOUT, mailbox.KEYS)
     said = info_of(relay, listing)
     owner = said.get("owner") if said is not None else None
     entry = listing.entries.get(mailbox.owner_key(owner)) if isinstance(owner, str) else None

@@ -111,8 +111,8 @@ class Transport(Protocol):
     def sizes(self) -> SizeLimits:
         """What the host takes."""
 
-    def list(self, folder: str = "") -> Listing:
-        """What lies below a folder, or everywhere. An empty relay is one with nothing in it."""
+    def list(self, *folders: str) -> Listing:
+        """What lies below these folders; where none is named, everywhere. An empty relay is one with nothing in it."""
 
     def read(self, entry: Entry, output: BinaryIO, *, limit: int, progress: Progress | None = None) -> None:
         """Fetch the content that `list` has told of.

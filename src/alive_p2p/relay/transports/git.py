@@ -113,9 +113,9 @@ class GitTransport:
         """
         return self._tried(lambda at: self._find_branch(at.host)[1])
 
-    def list(self, folder: str = "") -> Listing:
-        """What lies below a folder, or everywhere."""
-        return self.look([folder], {})
+    def list(self, *folders: str) -> Listing:
+        """What lies below these folders, or everywhere."""
+        return self.look(folders or [""], {})
 
     def look(self, places: Sequence[str], known: Mapping[str, str]) -> Listing:
         """What lies at some places, and is not known already, in two exchanges with the host."""
