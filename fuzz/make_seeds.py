@@ -331,6 +331,29 @@ def _relays() -> dict[str, Seeds]:
             "payload": _json([*said, base64.b64encode(b"s" * 16).decode()]),
             "folder": _json(["folder:/x", *said[1:], base64.b64encode(b"s" * 16).decode()]),
         },
+        "spoken-code": {
+            "plain": b"7-crossover-clockwork",
+            "typed": b" 7 Crossover  CLOCKWORK\n",
+            "slip": b"7-crosover-x",
+        },
+        "rendezvous-message": {
+            "said": _json({"type": "message", "side": "0a1b", "phase": "pake", "body": "7b7d", "id": "x"}),
+            "error": _json({"type": "error", "error": "crowded", "orig": {}}),
+            "welcome": _json({"type": "welcome", "welcome": {"motd": "hello"}}),
+        },
+        "pairing-hello": {
+            "one": _json(
+                {
+                    "type": "pairing-hello",
+                    "from": "ben",
+                    "to": "*",
+                    "relay": said[0],
+                    "accepts": ["age", "rsa"],
+                    "session": "0" * 64,
+                    "at": "2026-04-07T10:15:00Z",
+                }
+            )
+        },
         "relay-document": {"plain": _json(receipt), "signed": _json({**receipt, "signature": block})},
         "relay-address": {
             name: text.encode()
@@ -341,6 +364,7 @@ def _relays() -> dict[str, Seeds]:
                 "file": "file:///srv/relay.git",
                 "folder": "folder:/srv/relay",
                 "ext": "ext::sh -c true",
+                "bucket": "s3://bucket/ada?endpoint=https://s3.example.org:8443&region=eu-west-1",
             }.items()
         },
         "relay-names": {
@@ -349,7 +373,10 @@ def _relays() -> dict[str, Seeds]:
         },
         "relay-changes": {"peers": _json({"relay": {"url": "file:///a"}, "peers": peers, "new": [1]}), "empty": b"{}"},
         "relay-state": {"peers": _json({"last_probe": "x", "peers": {"ben": {"error": None}, "cy": 1}})},
-        "undo-record": {"two": _json({"version": 1, "files": touched}), "other": _json({"version": 2})},
+        "undo-record": {
+            "two": _json({"version": 1, "files": touched, "folders": ["review/raw"]}),
+            "other": _json({"version": 2}),
+        },
     }
 
 

@@ -72,6 +72,7 @@ class RelayError(AliveP2PError):
     (the host refused what was sent, such as a file over its limit), `relay-gone` (it was there and is not any more),
     `relay-taken` (the name is in use), `relay-over-limit` (it is larger than we want to fetch), `relay-hostile` (what
     lies there is not what a relay holds), `relay-host-unknown` and `relay-host-changed` (ssh cannot tell whether it is
-    the right host), `git-missing` and `git-too-old`, and those of pairing and delivery. Those of hosts with an API
+    the right host), `git-missing` and `git-too-old`, `s3-missing` (the library), `s3-no-login`, `s3-other-login` (it
+    is for another store) and `s3-settings`, and those of pairing and delivery. Those of hosts with an API
     begin with `host-` and stand in `relay.hosting.github_refusals` and `relay.hosting.github`.
     """

@@ -1,22 +1,11 @@
 """People whose agents are let loose."""
 
-import functools
 import shutil
 from pathlib import Path
 
 import pytest
 
-from alive_p2p.keys import own, private
 from relay.people import Person
-
-_read_once = functools.cache(private.load_private_key)
-"""Reading a private key takes a quarter of a second, and gives the same every time."""
-
-
-@pytest.fixture(autouse=True)
-def _keys_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process; the installed program reads them as it does."""
-    monkeypatch.setattr(own, "load_private_key", _read_once)
 
 
 @pytest.fixture

@@ -362,3 +362,22 @@ def test_a_key_that_takes_for_ever_to_unlock_is_refused(rounds: int) -> None:
     block = b"-----BEGIN OPENSSH PRIVATE KEY-----\n" + base64.encodebytes(blob) + b"-----END OPENSSH PRIVATE KEY-----\n"
     with pytest.raises(AliveP2PError, match="rounds to check"):
         load_private_key(block, label="slow", ask=lambda _: pytest.fail("asked"))
+
+
+@pytest.mark.parametrize("name", ["d", "dmp1", "dmq1", "iqmp", "e"])
+def test_numbers_that_do_not_belong_together_are_no_key(name: str) -> None:
+    """A key that is damaged in one of its numbers signs what can give the others away, so it is never used."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers, RSAPublicNumbers, generate_private_key
+
+    said = generate_private_key(65537, 2048).private_numbers()
+    parts = {one: getattr(said, one) for one in ("p", "q", "d", "dmp1", "dmq1", "iqmp")}
+    public = {"n": said.public_numbers.n, "e": said.public_numbers.e}
+    (parts if name in parts else public)[name] += 2
+    bent = RSAPrivateNumbers(**parts, public_numbers=RSAPublicNumbers(**public))
+    key = bent.private_key(unsafe_skip_rsa_key_validation=True)
+    form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    pem = key.private_bytes(serialization.Encoding.PEM, form, plain)
+    with pytest.raises(KeyProblem) as refused:
+        load_private_key(pem, label="bent.pem")
+    assert "damaged" in refused.value.message

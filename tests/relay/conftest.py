@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from relay import bucket
 from relay.github import GitHub
 from relay.strict import StrictHost, require_sshd
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stores() -> Iterator[None]:
+    """A store that was started for a test ends with the session."""
+    yield
+    bucket.stop()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
-"""Kills a push, or a pull, at every durable operation, and then does what the next command does; prints what is wrong.
+"""Kills a push, a pull, a rotation or pairing at every durable operation, and then does what the next command does.
 
-A process of its own with a single thread, so that it can fork: `python killed.py push|pull FOLDER`.
+Prints what is wrong. A process of its own with a single thread, so that it can fork: `python killed.py
+push|pull|rotate|pair FOLDER`.
 """
 
 import json
@@ -14,11 +15,15 @@ from functools import partial
 from pathlib import Path
 
 from alive_p2p import files
-from alive_p2p.relay import outbox
+from alive_p2p.keys.keyring import Keyring
+from alive_p2p.relay import answers, outbox, own_relay, rotating
+from alive_p2p.relay.config import read_config
+from alive_p2p.relay.meeting import Consent, as_answer
+from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.sharing.sent import SentRegister
 from alive_p2p.transactions.recovery import settle
-from relay.people import Person
-from worlds import Clock, ledger_of
+from relay.people import Person, key_of
+from worlds import Clock, ledger_of, tree_of
 
 MOST = 400
 LONG = 40_000
@@ -95,13 +100,58 @@ def after_pull(alice: Person, ben: Person) -> None:
     expect(f"left over: {left}", holds=left == [])
 
 
+def after_rotate(alice: Person, ben: Person) -> None:
+    """Setting up finishes what was begun: either the old key counts, or the new one does and the peer is led to it."""
+    known = ben.we.keyring.peer("alice").public
+    own_relay.setup(alice.url, alice.runtime, alice.reach)
+    has_rotated = alice.we.key.public != known
+    expect("the peer is led elsewhere", holds=ben.follow("alice") == has_rotated)
+    expect("the peer has another key", holds=ben.we.keyring.peer("alice").public == alice.we.key.public)
+    expect("it is not finished", holds=not own_relay.setup(alice.url, alice.runtime, alice.reach).made)
+    problems = [one.problem for one in alice.waiting()]
+    expect(f"what was under way: {problems}", holds=problems == [None])
+    alice.push("ben")
+    problems = [one.problem for one in ben.waiting()]
+    expect(f"what the key that counts has signed: {problems}", holds=problems == [None])
+
+
+def pin(alice: Person, ben: Person) -> None:
+    """What pairing does on one side once both have said yes."""
+    config = read_config(alice.runtime)
+    we = Ourselves("alice", key_of("alice"), Keyring.load(alice.runtime), config, alice.url)
+    other = answers.Introduction("ben", ben.url, key_of("ben").public, ("age", "rsa"))
+    answers.confirm(as_answer("ben", other, Consent("alice", None)), we, alice.relay, alice.runtime)
+
+
+def after_pair(alice: Person, ben: Person) -> None:
+    """Doing it again makes what was never interrupted makes, and once more changes nothing."""
+    pin(alice, ben)
+    peer, known = Keyring.load(alice.runtime).peers["ben"], read_config(alice.runtime).peers["ben"]
+    expect("the key is not pinned", holds=(peer.public, peer.status) == (key_of("ben").public, "paired"))
+    expect("they are not paired", holds=(known.is_accepted, known.url, known.inbox) == (True, ben.url, "alice"))
+    expect("it has no date", holds=bool(known.added_at))
+    copy = alice.relay_folder / "keys" / "peers" / "ben.pem"
+    expect("the relay does not have the key", holds=copy.read_bytes() == peer.public.pem())
+    before = tree_of(alice.base)
+    pin(alice, ben)
+    expect("doing it again changes something", holds=tree_of(alice.base) == before)
+
+
+AFTER = {"push": after_push, "pull": after_pull, "rotate": after_rotate, "pair": after_pair}
+
+
 def main(what: str, folder: Path) -> dict[str, object]:
     base = folder / "beginning"
     first, second = (Person(name, base, Clock()).set_up() for name in ("alice", "ben"))
-    first.pair(second)
     package = first.packed()
+    if what != "pair":
+        first.pair(second)
     if what == "pull":
         first.push("ben", package)
+    if what == "rotate":
+        second.push("alice")
+        new = key_of("new")
+        rotating.generate_private_key = lambda: new
     failures = []
     points = 0
     for number in range(1, MOST):
@@ -111,12 +161,17 @@ def main(what: str, folder: Path) -> dict[str, object]:
         for path in run.rglob("relay.json"):
             path.write_bytes(path.read_bytes().replace(os.fsencode(base), os.fsencode(run)))
         alice, ben = (Person.at(name, run) for name in ("alice", "ben"))
-        act = partial(alice.push, "ben", run / package.name) if what == "push" else ben.pull
-        if not killed_at(number, act):
+        acts = {
+            "push": partial(alice.push, "ben", run / package.name),
+            "pull": ben.pull,
+            "rotate": alice.rotate,
+            "pair": partial(pin, alice, ben),
+        }
+        if not killed_at(number, acts[what]):
             break
         points += 1
         try:
-            (after_push if what == "push" else after_pull)(alice, ben)
+            AFTER[what](alice, ben)
         except Exception as error:  # noqa: BLE001  (told by the test)
             failures.append(f"at operation {number}: {type(error).__name__}: {error}")
     else:

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import socketserver
+import ssl
 import subprocess
 import sys
 import threading
@@ -75,8 +76,12 @@ class Server(socketserver.ThreadingTCPServer):
     request_queue_size = 128  # twenty senders at once, with several connections each
     site: Site
 
-    def __init__(self, address: Any, site: Site) -> None:
+    def __init__(self, address: Any, site: Site, certificate: Path | None = None) -> None:
         super().__init__(address, Handler)
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.site = site
         self.open: set[socket.socket] = set()
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02})
@@ -163,7 +168,7 @@ class Handler(BaseHTTPRequestHandler):
         finally:
             wire.end(exchange)
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  (http.server calls them that)
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  (http.server calls them that)
 
     def _answer(self, wire: Wire) -> None:
         self._faults = wire.faults_of(self.command, self.place, self.query)
@@ -248,7 +253,8 @@ class Handler(BaseHTTPRequestHandler):
         if status != 204:
             self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self._write(data)
+        if self.command != "HEAD":
+            self._write(data)
 
     def _write(self, data: bytes, frame: Callable[[bytes], bytes] = bytes) -> None:
         """Send a piece of the body: as far as it is to come, and when."""

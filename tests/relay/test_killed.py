@@ -1,4 +1,4 @@
-"""Killed at any durable operation, a push or a pull is done once by whatever command comes next (relay.md §6)."""
+"""Killed anywhere, a push, pull, rotation or pairing is done once by whatever is done next (relay.md §5, §6)."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="children are made by fork, which this system lacks")
-@pytest.mark.parametrize("what", ["push", "pull"])
+@pytest.mark.parametrize("what", ["push", "pull", "rotate", "pair"])
 def test_killed_anywhere_it_is_done_once(what: str, tmp_path: Path) -> None:
     """Nothing is lost and nothing comes twice; the sender is told what happened."""
     here = Path(__file__).resolve().parent

@@ -24,6 +24,7 @@ from alive_p2p.relay import peers as by_hand
 from alive_p2p.relay.answers import read_answer
 from alive_p2p.relay.code import Code, decode
 from alive_p2p.relay.pulling import chosen, settle
+from alive_p2p.relay.renaming import rename
 from alive_p2p.relay.status import status
 from alive_p2p.relay.transports.base import Put
 from alive_p2p.sharing.sent import SentRegister
@@ -516,14 +517,14 @@ def test_a_key_that_is_known_by_another_name_gets_the_name_of_the_invitation(ali
 
 def test_a_peer_by_another_name_goes_on_as_before(alice: Person, ben: Person) -> None:
     """Only here it is called something else; its folder in our relay stays."""
-    by_hand.rename("ben", "benjamin", alice.runtime)
+    rename("ben", "benjamin", alice.runtime)
     ben.push("alice")
     assert [one.status for one in alice.pull()] == ["received"]
     alice.push("benjamin")
     assert [one.status for one in ben.pull()] == ["received"]
     assert [one["status"] for one in alice.probe().advanced] == ["applied"]
     with pytest.raises(RelayError, match="called 'benjamin' already"):
-        by_hand.rename("mallory", "benjamin", alice.runtime)
+        rename("mallory", "benjamin", alice.runtime)
 
 
 def test_trust_pins_another_key_on_purpose(alice: Person, ben: Person, mallory: Person) -> None:
@@ -575,13 +576,13 @@ def test_a_new_name_reaches_what_waits_and_what_was_sent(alice: Person, ben: Per
     alice.push("ben")
     we = alice.we
     outbox.queue(alice.packed("second.walnut"), we.keyring.peer("ben"), we, alice.runtime)
-    by_hand.rename("ben", "benjamin", alice.runtime)
+    rename("ben", "benjamin", alice.runtime)
     assert [one.error for one in outbox.deliver(alice.we, alice.runtime, alice.reach)] == [None]
     assert {one.status for one in ben.pull()} <= {"received", "here"}
     assert [one["status"] for one in alice.probe().advanced] == ["applied", "applied"]
     assert code_of(lambda: alice.invite("ben")) == "name-taken"
-    assert code_of(lambda: by_hand.rename("mallory", "ben", alice.runtime)) == "name-taken"
-    assert code_of(lambda: by_hand.rename("mallory", "Mallory", alice.runtime)) == "same-name"
+    assert code_of(lambda: rename("mallory", "ben", alice.runtime)) == "name-taken"
+    assert code_of(lambda: rename("mallory", "Mallory", alice.runtime)) == "same-name"
 
 
 def test_accepting_again_after_a_new_name_keeps_the_folder(alice: Person, tmp_path: Path) -> None:
@@ -589,7 +590,7 @@ def test_accepting_again_after_a_new_name_keeps_the_folder(alice: Person, tmp_pa
     carol = Person("carol", tmp_path).set_up()
     code = alice.invite("carol")
     carol.accept(code)
-    by_hand.rename("alice", "ali", carol.runtime)
+    rename("alice", "ali", carol.runtime)
     carol.accept(code)
     alice.confirm()
     alice.push("carol")

@@ -1,13 +1,18 @@
 """The whole story with the installed program at a GitHub of our own: real git, and real `gh` or none."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from alive_p2p.keys.keyring import Keyring
+from alive_p2p.runtime import Runtime
 from relay.github import GitHub
+from relay.people import key_of
 from relay.persons import Done, Person, require_gh
+from relay.rendezvous_server import real_server
 from worlds import NOVA, make_world, plant
 
 
@@ -112,3 +117,31 @@ def test_a_login_that_nobody_has(two: tuple[At, At]) -> None:
     ada, _ = two
     ada("relay", "setup", "--github")
     assert ada.told("relay", "invite", "nobody-of-that-name", code=1)["error"]["code"] == "no-such-login"
+
+
+def test_a_spoken_code_lets_both_in(github: GitHub, tmp_path: Path, program: str) -> None:
+    """From nothing: two repositories are made, each lets the other in, and both accept, in one command on each side."""
+    pytest.importorskip("spake2", reason="the extra [pair] is not installed")
+    ada, ben = (At(github, login, tmp_path, program, has_gh=False) for login in ("ada", "ben"))
+    for at, key in ((ada, key_of("alice")), (ben, key_of("ben"))):
+        Keyring.load(Runtime(environ=at.person.environ, cwd=at.world)).install(key)
+    with real_server() as server:
+        options = ("--github", "--via", server, "--yes")
+        command, pipe = [program, "pair", *options], subprocess.PIPE
+        with subprocess.Popen(
+            command, cwd=ada.world, env=ada.person.environ, stdout=pipe, stderr=pipe, text=True
+        ) as hers:
+            assert hers.stdout is not None
+            his = ben("pair", "-", *options, data=hers.stdout.readline())
+            said, beside = hers.communicate(timeout=120)
+    assert (hers.returncode, "you and ben are paired" in said) == (0, True)
+    assert "warning" not in beside + his.err
+    for owner, other in (("ada", "ben"), ("ben", "ada")):
+        assert [user.login for user in github.repository(f"{owner}/alive-relay").collaborators.values()] == [other]
+    assert ada.told("relay", "status")["peers"]["ben"]["state"] == "mutual"
+    relay_json = json.loads((ada.person.home / ".alive" / "relay" / "relay.json").read_text("utf-8"))
+    assert relay_json["peers"]["ben"]["login"] == "ben"
+    plant(ada.world / "04_Ventures" / "nova", NOVA)
+    shared = ada.told("share", "--walnut", "04_Ventures/nova", "--scope", "full", "--to", "ben", "--yes")
+    assert [one["queued"] for one in shared["deliveries"]] == [False]
+    assert [one["status"] for one in ben.told("relay", "pull", "--yes")["packages"]] == ["received"]

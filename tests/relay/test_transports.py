@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from alive_p2p.errors import AliveP2PError, RelayError
+from alive_p2p.relay.looking import Sight, look
 from alive_p2p.relay.transports.base import Entry, Put, Transport
 from alive_p2p.relay.transports.folder import FolderTransport
 from alive_p2p.relay.transports.git import GitTransport
 from alive_p2p.relay.transports.memory import MemoryTransport, Store
+from alive_p2p.relay.transports.s3 import S3Transport
 from alive_p2p.runtime import Runtime
+from relay import bucket
 from relay.github import GitHub
 from relay.strict import StrictHost, require_sshd
 
@@ -67,12 +70,20 @@ def _git_ssh(base: Path) -> Iterator[Relay]:
         yield Relay(lambda: GitTransport(host.url, runtime))
 
 
+def _bucket(base: Path) -> Iterator[Relay]:
+    store, prefix = bucket.store(), bucket.fresh()
+    environ = {"HOME": str(base), "AWS_ENDPOINT_URL_S3": store.url, **bucket.ADMIN.environ}
+    runtime = Runtime(environ=environ, cwd=base)
+    yield Relay(lambda: S3Transport(bucket.address(prefix, store.url), runtime))
+
+
 KINDS: dict[str, Callable[[Path], Iterator[Relay]]] = {
     "memory": _memory,
     "folder": _folder,
     "git on a path": _git_path,
     "git over HTTP": _git_http,
     "git over ssh": _git_ssh,
+    "bucket": _bucket,
 }
 
 
@@ -119,6 +130,30 @@ def test_what_one_puts_there_the_other_finds(relay: Relay, tmp_path: Path) -> No
     assert [one.name for one in listing.below("keys")] == ["keys/žofie é.pem"]
     assert list(yours.list("inbox/ben").entries) == sorted(put.name for put in puts[:2])
     assert list(yours.list("inbox/be").entries) == []
+    assert list(yours.list("inbox/ben", "keys").entries) == sorted(put.name for put in puts)
+    assert list(yours.list("keys", "receipts/ben").entries) == [puts[2].name]
+
+
+def test_some_places_can_be_looked_at_alone(relay: Relay) -> None:
+    """What lies there is what a whole listing has; what has not changed since need not be told again."""
+    relay.reach().change(
+        [Put(name, b"1") for name in ("a/b/1", "a/b/2", "a/c/d/3", "a/4", "e/f.pem", "e/g/h.pem", "i")]
+    )
+    whole = relay.reach().list()
+    folders, files = ["a/b", "a/c", "no", "a/none"], ["e/f.pem", "a/b2", "i"]
+    looked = look(relay.reach(), Sight("x"), folders, files)
+    expected = ["a/b/1", "a/b/2", "a/c/d/3", "e/f.pem", "i"]
+    assert looked.listing.entries == {name: whole.entries[name] for name in expected}
+    assert looked.unchanged == frozenset()
+    again = look(relay.reach(), looked.sight, folders, files)
+    assert again.unchanged in (frozenset(), frozenset([*folders, *files]))
+    relay.reach().change([Put("a/c/d/5", b"1"), Put("x/y/z", b"1")], ["a/none"])
+    after = look(relay.reach(), looked.sight, folders, files, always=["no"])
+    assert after.listing.entries["a/c/d/5"] == relay.reach().list().entries["a/c/d/5"]
+    assert after.unchanged in (frozenset(), {"a/b", "a/none", "a/b2"})
+    assert {"a/b/1", "a/b/2"} & after.listing.entries.keys() == (set() if after.unchanged else {"a/b/1", "a/b/2"})
+    assert {"e/f.pem", "i"} < after.listing.entries.keys()
+    assert look(relay.reach(), Sight("x"), []).listing.entries == {}
 
 
 def test_a_name_in_use_is_refused(relay: Relay) -> None:

@@ -1,7 +1,7 @@
 """Our relay and those of our peers, for programs (relay.md §6; cli.md, "Python").
 
 What needs a person is not here: setting up, pairing, and changing whom or which key we trust. Nobody's answer to an
-invitation is taken on the way, and nothing but what was asked for is sent.
+invitation is taken on the way, nobody is followed to a new key, and nothing but what was asked for is sent.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -17,7 +17,7 @@ from alive_p2p.keys.keyring import Keyring, Peer
 from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.receiving.inspection import inspect
 from alive_p2p.receiving.plan import ReceiveRequest, ReceiveResult
-from alive_p2p.relay import collecting, compacting, outbox, pulling
+from alive_p2p.relay import collecting, compacting, following, outbox, pulling
 from alive_p2p.relay import probe as probing
 from alive_p2p.relay.collecting import Waiting
 from alive_p2p.relay.config import read_config
@@ -26,6 +26,7 @@ from alive_p2p.relay.outbox import Delivered
 from alive_p2p.relay.probe import Probe
 from alive_p2p.relay.pulling import Pulled, Pulling
 from alive_p2p.relay.reach import reach
+from alive_p2p.relay.state import read_state
 from alive_p2p.relay.status import Status
 from alive_p2p.relay.status import status as gather
 from alive_p2p.relay.transports.base import Progress, Transport
@@ -304,12 +305,14 @@ class Relay:
             peers=peers,
             most=most or collecting.MOST_FILES,
             declined=pulling.declined(self.runtime),
+            disputed=following.disputed(read_state(self.runtime), we.config.peers),
         )
 
-    @staticmethod
-    def _paired(name: str, we: Ourselves) -> Peer:
+    def _paired(self, name: str, we: Ourselves) -> Peer:
+        """A peer to whom something may be sent; one whose new key nobody has followed yet is sent to as before."""
         we.config.peer(name)
         outbox.inbox_at(name, we)
+        following.refuse_disputed(name, read_state(self.runtime))
         pinned = we.keyring.peer(name)
         if pinned.status != "paired":
             raise RelayError(

@@ -18,6 +18,7 @@ from alive_p2p.cli.screen import field_line, grouped
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.keys.peers import Peer
 from alive_p2p.keys.public import PublicKey
+from alive_p2p.relay import moving
 
 
 @click.group(epilog="\b\nExample:\n  alive-p2p keys show", context_settings={"help_option_names": ["-h", "--help"]})
@@ -100,12 +101,17 @@ def import_(call: Call, /, *, file: Path, name: str, replace: bool) -> None:
 
 @keys.command(epilog="\b\nExample:\n  alive-p2p keys export")
 @click.option(
-    "--private", is_flag=True, help="Your private key, sealed with a passphrase, for another machine of yours."
+    "--private",
+    is_flag=True,
+    help="Your private key and your peers, sealed with a passphrase, for another machine of yours.",
 )
 @passphrase_options
 @common
 def export(call: Call, /, *, private: bool, passphrase_env: str | None, passphrase_file: Path | None) -> None:
-    """Print your public key, to give to a peer."""
+    """Print your public key, to give to a peer.
+
+    With `--private`: what another machine of yours needs, your peers included; `relay setup --adopt` takes it there.
+    """
     keyring = call.keyring()
     own = keyring.own_public(ask_for_key(call))
     if own is None:
@@ -116,7 +122,8 @@ def export(call: Call, /, *, private: bool, passphrase_env: str | None, passphra
         if key is None:
             raise AliveP2PError("no-key", "your private key is not on this machine")
         source = PassphraseFrom(passphrase_env, passphrase_file)
-        text = key.pkcs8_pem(source.read(call) if source.is_given() else new_passphrase(call, "your key"))
+        passphrase = source.read(call) if source.is_given() else new_passphrase(call, "your key")
+        text = moving.pack(key, passphrase, keyring, call.runtime)
     for line in text.decode("ascii").splitlines():
         call.screen.say(line)
     call.screen.document({"status": "ok", "private": private, "pem": text.decode("ascii"), **(_key(own) or {})})

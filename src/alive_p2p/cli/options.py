@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -13,6 +14,7 @@ from alive_p2p import files
 from alive_p2p.cli.screen import Screen
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.keys.keyring import Keyring
+from alive_p2p.relay.config import read_config
 from alive_p2p.runtime import Runtime
 
 FOLDER = click.Path(path_type=Path)
@@ -53,15 +55,28 @@ class Call:
     def keyring(self) -> Keyring:
         """The keyring, read when it is first needed; from then on `finish` tells what is wrong with it."""
         if not self._keyring:
+            self._finish_renaming()
             self._keyring.append(Keyring.load(self.runtime))
         return self._keyring[0]
+
+    def _finish_renaming(self) -> None:
+        """Before names are looked up: a peer that is half renamed gets its one name, where that can be done now."""
+        with suppress(AliveP2PError):
+            if read_config(self.runtime).renaming is not None:
+                from alive_p2p.relay.renaming import finish_renaming
+
+                finish_renaming(self.runtime)
 
     def forget_keyring(self) -> None:
         """Read the keyring again when it is next needed: something has changed it."""
         self._keyring.clear()
 
-    def approve(self, question: str) -> None:
+    def approve(self, question: str, *, untouched: str = "everything") -> None:
         """Ask whether to go on; `--yes` answers.
+
+        Args:
+            question: what is asked.
+            untouched: what stays as it was, where the answer is no.
 
         Raises:
             AliveP2PError: the answer is no, or there is nobody to ask.
@@ -72,11 +87,11 @@ class Call:
             raise AliveP2PError(
                 "needs-yes",
                 "this has to be confirmed, and there is no terminal to ask on",
-                untouched="everything",
+                untouched=untouched,
                 hint="look at what it would do, then add `--yes`",
             )
         if not self.screen.confirm(question):
-            raise AliveP2PError("declined", "stopped, as you asked", untouched="everything")
+            raise AliveP2PError("declined", "stopped, as you asked", untouched=untouched)
 
     def finish(self, warnings: tuple[str, ...]) -> None:
         """Show warnings; with `--strict` they make the exit code 1."""

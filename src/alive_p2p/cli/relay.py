@@ -6,6 +6,7 @@ from alive_p2p.cli.relay_looking import probe, status
 from alive_p2p.cli.relay_packages import compact, decline, pull, push, recall
 from alive_p2p.cli.relay_pairing import accept, invite, setup
 from alive_p2p.cli.relay_peers import peers
+from alive_p2p.cli.relay_rotating import rotate
 
 
 @click.group(
@@ -20,5 +21,5 @@ def relay() -> None:
     """
 
 
-for command in (setup, invite, accept, push, pull, probe, status, decline, recall, compact, peers):
+for command in (setup, invite, accept, push, pull, probe, status, decline, recall, compact, rotate, peers):
     relay.add_command(command)

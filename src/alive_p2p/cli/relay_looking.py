@@ -114,6 +114,16 @@ def _seen(fields: Mapping[str, Any]) -> str:
 
 
 def _warn_of_key(call: Call, name: str, fields: Mapping[str, Any]) -> None:
+    if fields.get("rivals"):
+        call.remember(
+            f"TWO KEYS claim to follow that of '{name}'; nothing is exchanged with them. Ask them over another channel;"
+            f" `alive-p2p relay peers trust {name}` decides"
+        )
+        return
+    if fields.get("successor"):
+        call.remember(
+            f"'{name}' has a new key, named by the one that you know; the next pull asks whether to follow it"
+        )
     other = fields.get("other_key")
     if other:
         call.remember(
@@ -123,8 +133,8 @@ def _warn_of_key(call: Call, name: str, fields: Mapping[str, Any]) -> None:
 
 
 def _document(fields: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("reachable", "last_probe", "pending_packages", "undelivered", "error", "answer", "other_key")
-    return {name: fields.get(name) for name in names}
+    seen = ("reachable", "last_probe", "pending_packages", "undelivered", "error", "answer")
+    return {name: fields.get(name) for name in (*seen, "other_key", "successor", "rivals")}
 
 
 @click.command(epilog="\b\nExample:\n  alive-p2p relay status")

@@ -1,6 +1,6 @@
 """`relay push`, `relay pull`, `relay decline`, `relay recall`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,14 +10,17 @@ import click
 from alive_p2p.cli.changes import TOLD, change_lines, count_changes
 from alive_p2p.cli.options import FOLDER, Call, common, wait_option
 from alive_p2p.cli.receive import hidden_lines, preview_lines, receive_document
+from alive_p2p.cli.relay_rotating import follow
 from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, plural, short
 from alive_p2p.errors import AliveP2PError, RelayError, UsageError
 from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest
-from alive_p2p.relay import collecting, compacting, outbox, pulling
+from alive_p2p.relay import collecting, compacting, following, outbox, pulling
 from alive_p2p.relay.collecting import Waiting
+from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.relay.pulling import Pulled, Pulling
 from alive_p2p.relay.recalling import recall as take_back
+from alive_p2p.relay.state import read_state
 from alive_p2p.runtime import Runtime
 from alive_p2p.walnut.preferences import load_preferences
 from alive_p2p.walnut.world import find_world
@@ -130,14 +133,19 @@ def pull_packages(
     pulling.tidy(relay, listing, call.runtime)
     for odd in listing.oddities[:_ODD_SHOWN]:
         call.remember(f"passed over in your relay: {odd}")
-    found = collecting.waiting(
-        we,
-        relay,
-        listing,
-        peers=None if peer is None else [peer],
-        most=preferences.inbox_files or collecting.MOST_FILES,
-        declined=pulling.declined(call.runtime),
-    )
+
+    def waiting(we: Ourselves, peers: Collection[str] | None) -> list[Waiting]:
+        return collecting.waiting(
+            we,
+            relay,
+            listing,
+            peers=peers,
+            most=preferences.inbox_files or collecting.MOST_FILES,
+            declined=pulling.declined(call.runtime),
+            disputed=following.disputed(read_state(call.runtime), we.config.peers),
+        )
+
+    found = waiting(we, None if peer is None else [peer])
     picked = pulling.chosen(found, deposits) if deposits else found
     if not found:
         screen.say("nothing waits in your relay")
@@ -159,6 +167,12 @@ def pull_packages(
     )
     runtime = call.runtime if world is None else _at(call, place)
     done = pulling.pull(picked, how, we, relay, runtime)
+    # Only now, so that what the old key has signed was received while it counted.
+    followed = follow(desk, [one.waiting.peer.name for one in done if one.waiting.has_unknown_key and one.waiting.peer])
+    if again := [one.deposit.name for one in picked if one.has_unknown_key and one.peer and one.peer.name in followed]:
+        signed_anew = [one for one in waiting(desk.we, followed) if one.deposit.name in again]
+        done = [one for one in done if one.waiting.deposit.name not in again]
+        done += pulling.pull(signed_anew, how, desk.we, relay, runtime)
     for one in done:
         _show(call, one)
     try:

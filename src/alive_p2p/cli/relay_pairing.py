@@ -2,21 +2,26 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from alive_p2p.cli.credentials import ask, ask_for_key
+from alive_p2p.cli.credentials import PassphraseFrom, ask, ask_for_key, passphrase_options
 from alive_p2p.cli.options import FOLDER, Call, common
+from alive_p2p.cli.relay_adopting import adopt
 from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, grouped
 from alive_p2p.errors import AliveP2PError, RelayError, UsageError
+from alive_p2p.keys.peers import check_name
 from alive_p2p.relay import own_relay, pairing
 from alive_p2p.relay.code import Code, decode
 from alive_p2p.relay.config import change_config, read_config
+from alive_p2p.relay.granting import grant_for
+from alive_p2p.relay.moving import Belongings
 from alive_p2p.relay.own_relay import SetupResult
-from alive_p2p.relay.reach import folder_address, git_address, is_git_address
+from alive_p2p.relay.reach import address_of, bucket_address, folder_address, git_address
 
 _DEFAULT_REPOSITORY = "alive-relay"
 
@@ -26,6 +31,7 @@ def where_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--username", metavar="NAME", help="What your peers will know you as; default: your login."),
         click.option("--folder", type=FOLDER, metavar="PATH", help="A folder that something else carries."),
+        click.option("--s3", metavar="URL", help="A bucket: s3://bucket/prefix?endpoint=https://host&region=name."),
         click.option("--git", metavar="URL", help="A git repository, by its address or its path."),
         click.option("--repo-name", metavar="NAME", help=f"Its name at GitHub; default: {_DEFAULT_REPOSITORY}."),
         click.option("--github", is_flag=True, help="A private repository at GitHub, made if it is not there."),
@@ -35,16 +41,35 @@ def where_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command(epilog="\b\nExample:\n  alive-p2p relay setup --folder mailbox --username alice")
+@click.option(
+    "--adopt",
+    "belongings",
+    type=FOLDER,
+    metavar="FILE",
+    help="Be who you are on another machine: what `keys export --private` has printed there.",
+)
+@passphrase_options
 @where_options
 @common
-def setup(call: Call, /, **where: Any) -> None:
+def setup(
+    call: Call,
+    /,
+    *,
+    belongings: Path | None,
+    passphrase_env: str | None,
+    passphrase_file: Path | None,
+    **where: Any,
+) -> None:
     """Make a mailbox of your own, or repair what is missing of it.
 
-    It lies in a private git repository (at GitHub with everything done for you), or in a folder. Run again, it changes
-    nothing that is right.
+    It lies in a private git repository (at GitHub with everything done for you), in a folder, or in a bucket. Run
+    again, it changes nothing that is right.
     """
     desk = Desk(call)
-    result = set_up(desk, **where)
+    adopted = None
+    if belongings is not None:
+        adopted = adopt(desk, belongings, PassphraseFrom(passphrase_env, passphrase_file))
+    result = set_up(desk, **where, adopted=adopted)
     screen = call.screen
     screen.say(f"your relay is {'ready' if result.made else 'as it should be'}: {result.url}")
     screen.say(field_line("you are", result.handle))
@@ -64,22 +89,34 @@ def setup(call: Call, /, **where: Any) -> None:
 
 
 def set_up(
-    desk: Desk, *, github: bool, repo_name: str | None, git: str | None, folder: Path | None, username: str | None
+    desk: Desk,
+    *,
+    github: bool,
+    repo_name: str | None,
+    git: str | None,
+    s3: str | None,
+    folder: Path | None,
+    username: str | None,
+    adopted: Belongings | None = None,
 ) -> SetupResult:
-    """Set up a relay where the options say, or where one is already.
+    """Set up a relay where the options say, or where one is already: here, or by what was brought along.
 
     Raises:
         AliveP2PError: it could not be done.
     """
     runtime = desk.call.runtime
-    if sum((github or repo_name is not None, git is not None, folder is not None)) > 1:
-        raise UsageError("usage", "a relay lies in one place: give one of `--github`, `--git` and `--folder`")
-    known = read_config(runtime).url
+    if sum((github or repo_name is not None, git is not None, s3 is not None, folder is not None)) > 1:
+        raise UsageError("usage", "a relay lies in one place: give one of `--github`, `--git`, `--s3` and `--folder`")
+    known = read_config(runtime).url or (adopted.url if adopted is not None else None)
+    username = username or (adopted.handle if adopted is not None else None)
+    make: Callable[[], None] | None = None
     if git is not None:
         url = git_address(git, runtime)
+    elif s3 is not None:
+        url = bucket_address(s3, runtime)
     elif folder is not None:
         url = folder_address(folder, runtime)
-        own_relay.make_folder(folder, runtime)
+        make = partial(own_relay.make_folder, folder, runtime)
     elif known is not None and not github:
         url = known
     else:
@@ -89,18 +126,21 @@ def set_up(
                 "no-place",
                 "it is not said where your relay is to be, and there is no login at GitHub to make one with",
                 untouched="everything",
-                hint="log in with `gh auth login`, or add `--git URL` or `--folder PATH`",
+                hint="log in with `gh auth login`, or add `--git URL`, `--s3 URL` or `--folder PATH`",
             )
-        url = known or hosting.create(repo_name or _DEFAULT_REPOSITORY)
         username = username or hosting.login()
-    return own_relay.setup(url, runtime, desk.reach, username=username, ask=ask_for_key(desk.call))
+        own_relay.handle_for(known, runtime, username)
+        url = known or hosting.create(repo_name or _DEFAULT_REPOSITORY)
+    return own_relay.setup(url, runtime, desk.reach_ours, username=username, ask=desk.ask, make=make)
 
 
-def _set_up_first(desk: Desk, **where: Any) -> None:
-    """Where there is no relay yet, it is made in the same command."""
-    if read_config(desk.call.runtime).url is None:
-        result = set_up(desk, **where)
-        desk.call.screen.note(f"made your relay first: {result.url}")
+def set_up_first(desk: Desk, **where: Any) -> bool:
+    """Where there is no relay yet, it is made in the same command; whether it was."""
+    if read_config(desk.call.runtime).url is not None:
+        return False
+    result = set_up(desk, **where)
+    desk.call.screen.note(f"made your relay first: {result.url}")
+    return True
 
 
 @click.command(epilog="\b\nExample:\n  alive-p2p relay invite ben")
@@ -113,22 +153,24 @@ def invite(call: Call, /, *, peer: str, login: str | None, **where: Any) -> None
 
     The code is for them alone, and good for one answer. It can go by any channel.
     """
+    check_name(peer)
     desk = Desk(call)
-    _set_up_first(desk, **where)
+    set_up_first(desk, **where)
     code = pairing.invite(peer, call.runtime, ask_for_key(call))
     screen = call.screen
     hosting = desk.hosting(code.url)
     if hosting is not None:
         hosting.grant(code.url, login or peer)
-        _remember_login(call, peer, login or peer)
+        remember_login(call, peer, login or peer)
     else:
-        call.remember(f"'{peer}' needs to be able to write to {code.url}; that is for you to grant, where it lies")
+        remember_to_grant(call, peer, code.url)
     word = code.encode()
     screen.note(f"send this to {peer}, and keep it between the two of you until it is used; they run")
     screen.note("`alive-p2p relay accept`, and paste it there:")
     screen.note()
     screen.say(word)
-    screen.document({"status": "ok", "code": word, "peer": peer})
+    grant = grant_for(code.url, peer)
+    screen.document({"status": "ok", "code": word, "peer": peer, **({} if grant is None else {"policy": grant.policy})})
     call.finish(())
 
 
@@ -146,11 +188,11 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
     """
     desk = Desk(call)
     said = _code(call, code)
-    is_address = not said.startswith("alive1-") and is_git_address(said)
-    invitation = None if is_address else decode(said)
-    _set_up_first(desk, **where)
+    address = None if said.startswith("alive1-") else address_of(said, call.runtime)
+    invitation = decode(said) if address is None else None
+    set_up_first(desk, **where)
     if invitation is None:
-        invitation = _by_address(desk, said, fingerprint)
+        invitation = _by_address(desk, address or said, fingerprint)
     theirs = desk.hosting(invitation.url)
     if theirs is not None and not theirs.accept(invitation.url):
         raise RelayError(
@@ -164,13 +206,17 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
     hosting, login = desk.hosting(we.url), _login_in(invitation.url) if theirs is not None else None
     if hosting is not None and login is not None and hosting.covers(invitation.url):
         hosting.grant(we.url, login)
-        _remember_login(call, peer.name, login)
+        remember_login(call, peer.name, login)
     else:
-        call.remember(f"'{peer.name}' needs to be able to write to {we.url}; that is for you to grant, where it lies")
+        remember_to_grant(call, peer.name, we.url)
     screen = call.screen
     screen.say(f"you and {peer.name} are peers; they see your answer with their next look at their relay")
     screen.say(field_line("relay", invitation.url))
     screen.say(field_line("fingerprint", grouped(peer.public.fingerprint)))
+    if address is not None:  # no secret of theirs proves the answer
+        screen.note(f"they confirm you with `alive-p2p relay peers confirm {invitation.inbox}`, once they have run")
+        screen.note(f"`alive-p2p relay invite {invitation.inbox}`; tell them your fingerprint over another channel:")
+        screen.note(field_line("yours", grouped(we.key.public.fingerprint)))
     screen.document(
         {
             "status": "ok",
@@ -183,7 +229,22 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
     call.finish(())
 
 
-def _remember_login(call: Call, name: str, login: str) -> None:
+def remember_to_grant(call: Call, name: str, url: str) -> None:
+    """Say what is left to the person, where no host does it for them."""
+    known = read_config(call.runtime).peers.get(name)
+    grant = grant_for(url, name if known is None else known.folder)
+    if grant is None:
+        call.remember(f"'{name}' needs to be able to write to {url}; that is for you to grant, where it lies")
+        return
+    screen = call.screen
+    screen.note(f"'{name}' needs a login of their own at {grant.place}; grant it this in the bucket '{grant.bucket}':")
+    screen.note(field_line("list, read", "  ".join(grant.read)))
+    screen.note(field_line("write, delete", grant.write))
+    screen.note("docs/relay.md has it as a policy, and so has `policy` in `relay invite --json`")
+    screen.note()
+
+
+def remember_login(call: Call, name: str, login: str) -> None:
     """Who was let in at the host, so that it is them who are not let in any more one day."""
     change_config(call.runtime, lambda config: config.with_peer(name, {"login": login}))
 

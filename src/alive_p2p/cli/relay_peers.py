@@ -3,14 +3,16 @@
 import click
 
 from alive_p2p.cli.options import Call, common
+from alive_p2p.cli.relay_rotating import show_successor, successor_of, take
 from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, grouped
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.keys.public import PublicKey
 from alive_p2p.relay import peers as by_hand
-from alive_p2p.relay.answers import confirm as pin
+from alive_p2p.relay.answers import pin_answer
 from alive_p2p.relay.config import read_config
 from alive_p2p.relay.pairing import require_fingerprint
+from alive_p2p.relay.renaming import rename as call_otherwise
 from alive_p2p.relay.status import status
 
 
@@ -53,7 +55,9 @@ def list_(call: Call, /) -> None:
 def confirm(call: Call, /, *, name: str, fingerprint: str | None) -> None:
     """Confirm somebody who has answered your invitation, and whose answer does not prove itself."""
     desk = Desk(call)
-    if any(one.peer.name == name for one in desk.confirm()):
+    known = desk.we.config.peers.get(name)
+    was_begun = known is not None and bool(known.unfinished)
+    if any(one.peer.name == name for one in desk.confirm()) or was_begun:
         call.screen.say(f"you and {name} are paired")
         call.screen.document({"status": "ok", "peer": name})
         call.finish(())
@@ -63,8 +67,9 @@ def confirm(call: Call, /, *, name: str, fingerprint: str | None) -> None:
     call.screen.note(f"somebody who calls themselves '{answer.handle}' has answered as '{name}'", is_asked_about=True)
     call.screen.note(field_line("relay", answer.url), is_asked_about=True)
     _compare(call, answer.public, fingerprint, may_be_typed=True)
-    pin(answer, desk.we, relay, call.runtime)
-    desk.let_in(answer.url, name)
+    pin_answer(answer, desk.we, call.runtime)
+    desk.anew()
+    desk.confirm()  # does the rest of it
     call.screen.say(f"you and {name} are paired")
     call.screen.document({"status": "ok", "peer": name, "pubkey_id": answer.public.pubkey_id})
     call.finish(())
@@ -79,7 +84,7 @@ def trust(call: Call, /, *, name: str, fingerprint: str | None) -> None:
 
     Only at a terminal: nobody's agent can make a stranger a peer.
     """
-    config, keyring = read_config(call.runtime), call.keyring()
+    keyring, config = call.keyring(), read_config(call.runtime)
     pinned = keyring.peers.get(name)
     public: PublicKey
     if pinned is not None and (name not in config.peers or config.peers[name].url is None):
@@ -87,6 +92,8 @@ def trust(call: Call, /, *, name: str, fingerprint: str | None) -> None:
     else:
         desk = Desk(call)
         public = by_hand.other_key(name, desk.we, desk.reach)
+        if fingerprint is None and pinned is not None and _follow(desk, name):
+            return
     if pinned is not None and pinned.public != public:
         call.screen.note(f"this key would take the place of {pinned.public.pubkey_id}", is_asked_about=True)
     _compare(call, public, fingerprint, may_be_typed=False)
@@ -94,6 +101,21 @@ def trust(call: Call, /, *, name: str, fingerprint: str | None) -> None:
     call.screen.say(f"the key {peer.public.pubkey_id} counts as the key of {name}")
     call.screen.document({"status": "ok", "peer": name, "pubkey_id": peer.public.pubkey_id})
     call.finish(())
+
+
+def _follow(desk: Desk, name: str) -> bool:
+    """Where the pinned key has named its successor, ask about that; whether there was one to ask about."""
+    found = successor_of(desk, name)
+    if found is None:
+        return False
+    call = desk.call
+    show_successor(call, found)
+    _ask_a_person(call, "follow it?")
+    take(desk, found)
+    call.screen.say(f"the key {found.public.pubkey_id} counts as the key of {name}")
+    call.screen.document({"status": "ok", "peer": name, "pubkey_id": found.public.pubkey_id})
+    call.finish(())
+    return True
 
 
 def _compare(call: Call, public: PublicKey, fingerprint: str | None, *, may_be_typed: bool) -> None:
@@ -110,14 +132,20 @@ def _compare(call: Call, public: PublicKey, fingerprint: str | None, *, may_be_t
         if may_be_typed:
             return
     call.screen.note(field_line("fingerprint", grouped(public.fingerprint)), is_asked_about=True)
+    instead = "compare it with them, and add `--fingerprint`" if may_be_typed else None
+    _ask_a_person(call, "have you compared it with them, over another channel?", instead)
+
+
+def _ask_a_person(call: Call, question: str, instead: str | None = None) -> None:
+    """Ask what `--yes` does not answer. Raises `AliveP2PError`."""
     if not call.screen.can_ask:
         raise AliveP2PError(
             "needs-terminal",
             "whose key that is has to be confirmed by a person, and there is no terminal to ask on",
             untouched="everything",
-            hint="compare it with them, and add `--fingerprint`" if may_be_typed else "run it in a terminal",
+            hint=instead or "run it in a terminal",
         )
-    if not call.screen.confirm("have you compared it with them, over another channel?"):
+    if not call.screen.confirm(question):
         raise AliveP2PError("declined", "stopped, as you asked", untouched="everything")
 
 
@@ -127,7 +155,7 @@ def _compare(call: Call, public: PublicKey, fingerprint: str | None, *, may_be_t
 @common
 def rename(call: Call, /, *, name: str, new: str) -> None:
     """Call a peer by another name; nothing changes for them."""
-    by_hand.rename(name, new, call.runtime)
+    call_otherwise(name, new, call.runtime)
     call.screen.say(f"'{name}' is called '{new}' from now on")
     call.screen.document({"status": "ok", "peer": new})
     call.finish(())
@@ -139,8 +167,8 @@ def rename(call: Call, /, *, name: str, new: str) -> None:
 @common
 def remove(call: Call, /, *, name: str, login: str | None) -> None:
     """Part with a peer: they are let in no longer, and what their key signs is refused."""
-    config = read_config(call.runtime)
-    if name not in call.keyring().peers:
+    keyring, config = call.keyring(), read_config(call.runtime)
+    if name not in keyring.peers:
         config.peer(name)  # says who is known
     call.screen.note(
         f"'{name}' would be let in no longer, and what they have left in your relay would go", is_asked_about=True

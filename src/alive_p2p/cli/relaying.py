@@ -8,13 +8,15 @@ from alive_p2p.cli.options import Call
 from alive_p2p.cli.screen import field_line, grouped, human_size
 from alive_p2p.errors import AliveP2PError, BusyError
 from alive_p2p.relay import outbox
+from alive_p2p.relay.config import COPY, HOST, RelayConfig, change_config
 from alive_p2p.relay.hosting.base import Hosting
 from alive_p2p.relay.hosting.choose import choose_hosting
+from alive_p2p.relay.looking import Sight, look
 from alive_p2p.relay.ourselves import Ourselves, ourselves
 from alive_p2p.relay.outbox import Delivered
 from alive_p2p.relay.peers import Confirmed, confirm_proven
 from alive_p2p.relay.reach import reach
-from alive_p2p.relay.transports.base import Transport
+from alive_p2p.relay.transports.base import Listing, Transport
 
 
 @dataclass
@@ -29,12 +31,19 @@ class Desk:
     call: Call
     timeout_seconds: float | None = None
     _we: list[Ourselves] = field(default_factory=list)
+    _said: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    def ask(self, prompt: str) -> bytes:
+        """Ask for the passphrase of a key of ours, once in a command. Raises `AliveP2PError`."""
+        if prompt not in self._said:
+            self._said[prompt] = ask_for_key(self.call)(prompt)
+        return self._said[prompt]
 
     @property
     def we(self) -> Ourselves:
         """Who we are. Raises `AliveP2PError`."""
         if not self._we:
-            self._we.append(ourselves(self.call.runtime, ask_for_key(self.call)))
+            self._we.append(ourselves(self.call.runtime, self.ask))
         return self._we[0]
 
     def anew(self) -> Ourselves:
@@ -46,6 +55,10 @@ class Desk:
         """Access to a relay. Raises `RelayError`."""
         return reach(url, self.call.runtime, timeout_seconds=self.timeout_seconds)
 
+    def reach_ours(self, url: str) -> Transport:
+        """Access to where our relay is to be, as we have just said ourselves. Raises `RelayError`."""
+        return reach(url, self.call.runtime, timeout_seconds=self.timeout_seconds, is_ours=True)
+
     def hosting(self, url: str | None = None) -> Hosting | None:
         """The host of a relay at this address (or of a new one), where it has an API that we speak."""
         return choose_hosting(self.call.runtime, url)
@@ -53,30 +66,54 @@ class Desk:
     # -- done on the way ---------------------------------------------------------------------------------------
 
     def confirm(self) -> list[Confirmed]:
-        """Pin everybody whose answer is proven, and say so. Raises `AliveP2PError`."""
+        """Pin everybody whose answer is proven, say so, and do what of earlier pairings is left. `AliveP2PError`."""
         we = self.we
-        if not any(peer.invitation is not None for peer in we.config.peers.values()):
-            return []
-        relay = self.reach(we.url)
-        confirmed, problems = confirm_proven(we, relay, relay.list(), self.call.runtime)
+        unfinished = [peer for peer in we.config.peers.values() if peer.unfinished]
+        invited = [f"inbox/{peer.folder}" for peer in we.config.peers.values() if peer.invitation is not None]
+        confirmed: list[Confirmed] = []
+        problems: list[str] = []
+        if invited or any(COPY in peer.unfinished for peer in unfinished):
+            relay = self.reach(we.url)
+            listing = look(relay, Sight(we.url), invited).listing if invited else Listing()
+            confirmed, problems = confirm_proven(we, relay, listing, self.call.runtime)
         for problem in problems:
             self.call.remember(problem)
         for one in confirmed:
             self.let_in(one.url, one.peer.name)
             self.call.screen.note(f"'{one.peer.name}' has answered: you are paired")
             self.call.screen.note(field_line("fingerprint", grouped(one.peer.public.fingerprint)))
-        if confirmed:
+        for peer in unfinished:
+            if HOST in peer.unfinished and peer.url is not None:
+                self.let_in(peer.url, peer.name)
+        if confirmed or unfinished:
             self.anew()
         return confirmed
 
     def let_in(self, url: str, name: str) -> None:
-        """Accept the host's invitation to a peer's relay; where that has to wait it is only told."""
+        """Accept the host's invitation to a peer's relay; where that has to wait, the next command looks for it."""
         hosting = self.hosting(url)
         try:
             if hosting is not None and not hosting.accept(url):
                 self.call.remember(f"the invitation to the relay of '{name}' has not come yet; it is looked for again")
+                return
         except AliveP2PError as error:
             self.call.remember(f"the invitation to the relay of '{name}' could not be accepted: {error.message}")
+            if not self._can_read(url):
+                return
+
+        def change(config: RelayConfig) -> RelayConfig:
+            known = config.peers.get(name)
+            return config if known is None else config.with_unfinished(name, known.unfinished - {HOST})
+
+        change_config(self.call.runtime, change)
+
+    def _can_read(self, url: str) -> bool:
+        """Whether somebody's relay is open to us already, so that no invitation is needed."""
+        try:
+            self.reach(url).list("keys")
+        except AliveP2PError:
+            return False
+        return True
 
     def deliver(self) -> list[Delivered]:
         """Send what is in the outbox, and say what became of it. Raises `AliveP2PError`."""

@@ -106,6 +106,10 @@ class Screen:
             else:
                 self.note(line, is_asked_about=is_asked_about)
 
+    def tell(self, text: str) -> None:
+        """One line that has to be seen while the command goes on, on standard error, whatever the switches."""
+        self._print(_line(text), self.err)
+
     def warn(self, warnings: Iterable[str]) -> None:
         """Warnings, on standard error, each of them once: a preview has shown what the end would say again."""
         for warning in warnings:
@@ -164,18 +168,22 @@ class Screen:
 
     # -- questions ---------------------------------------------------------------------------------------------
 
-    def confirm(self, question: str) -> bool:
-        """Ask a yes-or-no question on the terminal; no is the default."""
+    def ask(self, question: str) -> str:
+        """Ask for a line of text on the terminal; without the blanks around it, and empty where nothing was typed."""
         if self._bar is not None:
             self._bar.clear()
         self.err.flush()
+        try:
+            answer = click.prompt(_line(question), default="", show_default=False, err=True)
+        except click.Abort:
+            self._print("", self.err)  # what follows does not stand behind the question
+            raise
+        return str(answer).strip()
+
+    def confirm(self, question: str) -> bool:
+        """Ask a yes-or-no question on the terminal; no is the default."""
         while True:
-            try:
-                answer = click.prompt(f"{_line(question)} [y/N]", default="", show_default=False, err=True)
-            except click.Abort:
-                self._print("", self.err)  # what follows does not stand behind the question
-                raise
-            word = str(answer).strip().lower()
+            word = self.ask(f"{question} [y/N]").lower()
             if word in {"y", "yes"}:
                 return True
             if word in {"", "n", "no"}:

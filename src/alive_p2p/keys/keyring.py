@@ -17,7 +17,7 @@ from alive_p2p.errors import FileSystemError, UsageError
 from alive_p2p.keys.folder import KeyFolder
 from alive_p2p.keys.index import STATUSES, KeyIndex, Status, default_accepts, read_index
 from alive_p2p.keys.own import OwnPair
-from alive_p2p.keys.peers import Peer, check_name, name_in_the_way, pem_path, read_peers, write_peer_key
+from alive_p2p.keys.peers import Peer, check_name, holds_key, name_in_the_way, pem_path, read_peers, write_peer_key
 from alive_p2p.keys.private import Ask, PrivateKey, generate_private_key
 from alive_p2p.keys.public import KeyProblem, PublicKey, load_public_key
 from alive_p2p.runtime import Runtime
@@ -97,6 +97,14 @@ class Keyring:
             FileSystemError: neither can be read.
         """
         return self._pair.public(ask)
+
+    def own_has_passphrase(self) -> bool:
+        """Whether our private key lies on the disk under a passphrase.
+
+        Raises:
+            FileSystemError: it cannot be read.
+        """
+        return self._pair.has_passphrase()
 
     def retired(self, ask: Ask | None = None) -> list[PrivateKey]:
         """The private keys that were ours before, for packages that are still under way to them (relay.md §6, rotate).
@@ -206,7 +214,7 @@ class Keyring:
         if public.kind == "x25519":
             raise KeyProblem("bad-key", "an age recipient cannot sign, so it cannot be a peer's key")
         with self._changing():
-            old = self._check_import(name, public, replace=replace)
+            old = self.check_import(name, public, replace=replace)
             is_known = old is not None and old.public == public and not replace
             fields: dict[str, Any] = {"peer_name": name}
             if not is_known:
@@ -243,7 +251,7 @@ class Keyring:
             return self.peer(name)
 
     def rename(self, name: str, new: str) -> Peer:
-        """Call a peer by another name; the key and what is known of it stay.
+        """Call a peer by another name; the key and what is known of it stay. Again, it finishes what was interrupted.
 
         Raises:
             UsageError: there is no such peer, or the new name cannot be one.
@@ -253,19 +261,30 @@ class Keyring:
         """
         check_name(new)
         with self._changing():
-            peer = self.peer(name)
-            taken = name_in_the_way(self._place.peers, new)
-            if new in self._peers or taken not in {None, pem_path(self._place.peers, name).name}:
-                raise KeyProblem("name-taken", f"somebody is called '{new}' already", untouched="everything")
+            is_done = name not in self._peers and new in self._peers
+            peer = self.peer(new if is_done else name)
             old = pem_path(self._place.peers, name)
-            # First the new file: of two with one key the one counts that the index knows.
-            write_peer_key(self._place.peers, new, peer.public, is_revoked=peer.status == "revoked")
-            self._write_index(lambda index: index.with_entry(peer.public.pubkey_id, {"peer_name": new}))
-            with files.translating("remove", old):
-                files.remove_file(old)
-                files.flush_folder(old.parent)
-            self._write_index(lambda index: index.with_entry(peer.public.pubkey_id, {"peer_name": new}))
+            if not is_done:
+                self.check_rename(name, new)
+                # First the new file: of two with one key the one counts that the index knows.
+                write_peer_key(self._place.peers, new, peer.public, is_revoked=peer.status == "revoked")
+                self._write_index(lambda index: index.with_entry(peer.public.pubkey_id, {"peer_name": new}))
+            if holds_key(self._place.peers, name, peer.public):
+                with files.translating("remove", old):
+                    files.remove_file(old)
+                    files.flush_folder(old.parent)
+                self._write_index(lambda index: index.with_entry(peer.public.pubkey_id, {"peer_name": new}))
             return self.peer(new)
+
+    def check_rename(self, name: str, new: str) -> None:
+        """Refuse a new name for a peer that is in use.
+
+        Raises:
+            KeyProblem: `name-taken`.
+        """
+        taken = name_in_the_way(self._place.peers, new)
+        if new in self._peers or taken not in {None, pem_path(self._place.peers, name).name}:
+            raise KeyProblem("name-taken", f"somebody is called '{new}' already", untouched="everything")
 
     def remove(self, name: str) -> None:
         """Forget a peer and its key; its signatures count as unknown afterwards.
@@ -284,17 +303,12 @@ class Keyring:
                 files.flush_folder(path.parent)
             self._write_index(lambda index: index.without(pubkey_id))
 
-    def _retire(self, old: Peer) -> str | None:
-        """Make way for a peer's new key; the id of the old one, where its entry is to go."""
-        pubkey_id = old.public.pubkey_id
-        if old.status != "revoked":
-            return pubkey_id
-        # Kept under a name of its own, so that what the revoked key signed stays refused.
-        write_peer_key(self._place.peers, f"{old.name[:40]}.revoked-{pubkey_id[:8]}", old.public, is_revoked=True)
-        return None
+    def check_import(self, name: str, public: PublicKey, *, replace: bool = False) -> Peer | None:
+        """The peer of this name as it is now; refuses what `import_peer` must not do silently.
 
-    def _check_import(self, name: str, public: PublicKey, *, replace: bool) -> Peer | None:
-        """The peer of this name as it is now; refuses what must not be done silently."""
+        Raises:
+            KeyProblem: as `import_peer` does.
+        """
         known = self.find(public.pubkey_id)
         if known is not None and known.name != name:
             raise KeyProblem(
@@ -330,6 +344,15 @@ class Keyring:
         if (self._index.status(public.pubkey_id) if old is None else old.status) == "revoked":
             raise KeyProblem("key-revoked", f"this key ({public.fingerprint}) was revoked", untouched="everything")
         return old
+
+    def _retire(self, old: Peer) -> str | None:
+        """Make way for a peer's new key; the id of the old one, where its entry is to go."""
+        pubkey_id = old.public.pubkey_id
+        if old.status != "revoked":
+            return pubkey_id
+        # Kept under a name of its own, so that what the revoked key signed stays refused.
+        write_peer_key(self._place.peers, f"{old.name[:40]}.revoked-{pubkey_id[:8]}", old.public, is_revoked=True)
+        return None
 
     # --- reading and writing the folder -----------------------------------------------------------------------
 

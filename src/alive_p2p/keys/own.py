@@ -58,6 +58,17 @@ class OwnPair:
             raise problem
         return private.public if private is not None else None
 
+    def has_passphrase(self) -> bool:
+        """Whether the private key is under a passphrase (see `Keyring.own_has_passphrase`)."""
+        data = read_if_present(self._private_path, MAX_KEY_BYTES)
+        if data is None:
+            return False
+        try:
+            load_private_key(data, label=str(self._private_path))
+        except KeyProblem as problem:
+            return problem.code == "key-locked"
+        return False
+
     def retired(self, ask: Ask | None = None) -> list[PrivateKey]:
         """The private keys that were replaced (see `Keyring.retired`)."""
         found: dict[str, PrivateKey] = {}

@@ -105,6 +105,12 @@ def write_peer_key(folder: Path, name: str, public: PublicKey, *, is_revoked: bo
     files.replace_file(pem_path(folder, name), (_REVOKED + b"\n" if is_revoked else b"") + public.pem())
 
 
+def holds_key(folder: Path, name: str, public: PublicKey) -> bool:
+    """Whether the file of a name is there and holds this key."""
+    found = _read_peer(folder, name, KeyIndex(), lambda _: None)
+    return found is not None and found.public == public
+
+
 def read_peers(folder: Path, index: KeyIndex, warn: Warn) -> dict[str, Peer]:
     """Read all peers' keys, sorted by name; what cannot be used is passed over and told to `warn`."""
     found: dict[str, Peer] = {}

@@ -165,6 +165,8 @@ def _peer(one: PeerStatus) -> dict[str, Any]:
         "undelivered": seen.get("undelivered"),
         "problem": outside(seen["error"]) if seen.get("error") else None,
         "has_another_key": bool(seen.get("other_key")),
+        "has_new_key": bool(seen.get("successor")),
+        "is_disputed": bool(seen.get("rivals")),
         "held": [outside(f"{key}: {why}") for key, why in list(held.items())[:20]] if isinstance(held, dict) else [],
         "last_delivery": _delivery(last) if last is not None else None,
     }
@@ -174,7 +176,10 @@ def _next(url: str | None, peers: tuple[PeerStatus, ...]) -> list[str]:
     """What only the person can do now, in a terminal."""
     if url is None:
         return ["alive-p2p relay setup"]
-    return [f"alive-p2p relay peers confirm {outside(one.name)}" for one in peers if one.state == "to-confirm"]
+    found = [f"alive-p2p relay peers confirm {outside(one.name)}" for one in peers if one.state == "to-confirm"]
+    found += [f"alive-p2p relay peers trust {outside(one.name)}" for one in peers if one.seen.get("rivals")]
+    follows = [one for one in peers if one.seen.get("successor") and not one.seen.get("rivals")]
+    return [*found, *(f"alive-p2p relay pull --peer {outside(one.name)}" for one in follows)]
 
 
 async def list_receipts(call: Call, options: dict[str, Any]) -> dict[str, Any]:

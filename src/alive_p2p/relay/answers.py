@@ -4,8 +4,6 @@ It lies as `inbox/<peer>/answer.json` in the relay of whoever invited: signed wi
 under the code's secret. Whoever can write there can leave one; only who got the code can leave one that is proven.
 """
 
-import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -13,36 +11,82 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alive_p2p.errors import AliveP2PError, RelayError, UsageError
-from alive_p2p.keys.keyring import Peer
+from alive_p2p.errors import RelayError, UsageError
+from alive_p2p.keys.keyring import Keyring, Peer
 from alive_p2p.keys.peers import check_name
-from alive_p2p.keys.public import PublicKey, load_public_key
+from alive_p2p.keys.public import PublicKey
 from alive_p2p.package.signature import Outcome, Signer
 from alive_p2p.relay import documents, mailbox
 from alive_p2p.relay.code import Code
-from alive_p2p.relay.config import change_config
+from alive_p2p.relay.config import COPY, UNFINISHED, RelayConfig, change_config, read_config
 from alive_p2p.relay.ourselves import ACCEPTS, Ourselves
 from alive_p2p.relay.own_relay import fetched
 from alive_p2p.relay.reach import refuse_bad_address
+from alive_p2p.relay.state import change_state
 from alive_p2p.relay.transports.base import Listing, Put, Transport
 from alive_p2p.runtime import Runtime
 
 ANSWER = "pairing-answer"
 
 
-def make_answer(we: Ourselves, called: str, code: Code, runtime: Runtime) -> bytes:
-    """Our answer: who we are and where our relay is, signed with our key and under the code's secret."""
-    pem = "".join(line for line in we.key.public.pem().decode().splitlines() if not line.startswith("-----"))
-    document = {
-        "type": ANSWER,
+@dataclass(frozen=True)
+class Introduction:
+    """Who somebody says they are, signed with the key that they bring.
+
+    Attributes:
+        handle: what they call themselves.
+        url: their relay.
+        public: their key.
+        accepts: the envelopes they read.
+    """
+
+    handle: str
+    url: str
+    public: PublicKey
+    accepts: tuple[str, ...]
+
+
+def introduction(we: Ourselves, kind: str, to: str, runtime: Runtime) -> dict[str, Any]:
+    """A document in which we introduce ourselves, to be signed.
+
+    Args:
+        we: who we are.
+        kind: its type.
+        to: the handle of whom it is for.
+        runtime: for the time.
+    """
+    return {
+        "type": kind,
         "from": we.handle,
-        "to": code.handle,
+        "to": to,
         "relay": we.url,
-        "inbox": called,
-        "public_key": pem,
+        "public_key": documents.key_text(we.key.public),
         "accepts": list(ACCEPTS),
         "at": runtime.timestamp(),
     }
+
+
+def introduced(document: documents.Document) -> Introduction | None:
+    """Who a document introduces; None where it does not, or is not signed with the key that it brings."""
+    public, url = documents.key_in(document), document.get("relay")
+    handle = str(document["from"])
+    if public is None or not isinstance(url, str):
+        return None
+    try:
+        check_name(handle)
+        refuse_bad_address(url)
+    except (UsageError, RelayError):
+        return None
+    if documents.verdict_of(document, lambda _: Signer(handle, handle, public)).outcome is not Outcome.VALID:
+        return None
+    accepts = document.get("accepts")
+    reads = tuple(one for one in accepts if one in ACCEPTS) if isinstance(accepts, list) else ()
+    return Introduction(handle, url, public, reads)
+
+
+def make_answer(we: Ourselves, called: str, code: Code, runtime: Runtime) -> bytes:
+    """Our answer: who we are and where our relay is, signed with our key and under the code's secret."""
+    document = {**introduction(we, ANSWER, code.handle, runtime), "inbox": called}
     signed = json.loads(documents.signed(document, we.key))
     return json.dumps({**signed, "hmac_sha256": _hmac(document, code.secret)}, indent=1, ensure_ascii=False).encode()
 
@@ -54,10 +98,10 @@ def _hmac(document: Mapping[str, Any], secret: bytes) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer that lies in our relay.
+    """An answer that lies in our relay, or was given in a meeting.
 
     Attributes:
-        name: whom we had invited.
+        name: what we call them: whom we had invited.
         handle: what they call themselves.
         url: their relay.
         inbox: our folder there.
@@ -97,37 +141,18 @@ def read_answer(name: str, we: Ourselves, relay: Transport, listing: Listing) ->
         if error.code in {"bad-document", "relay-over-limit", "relay-gone"}:
             return None
         raise
-    public = _public_key(document)
-    texts = [document.get(key) for key in ("from", "relay", "inbox")]
-    if public is None or not all(isinstance(text, str) for text in texts) or document["to"] != we.handle:
-        return None
-    handle, url, inbox = map(str, texts)
-    try:
-        check_name(handle)
-        check_name(inbox)
-        refuse_bad_address(url)
-    except (UsageError, RelayError):
-        return None
     said = {key: value for key, value in document.items() if key != "hmac_sha256"}
-    is_signed = documents.verdict_of(said, lambda _: Signer(name, handle, public)).outcome is Outcome.VALID
-    accepts = document.get("accepts")
-    reads = tuple(one for one in accepts if one in ACCEPTS) if isinstance(accepts, list) else ()
+    who, inbox = introduced(said), document.get("inbox")
+    if who is None or not isinstance(inbox, str) or document["to"] != we.handle:
+        return None
+    try:
+        check_name(inbox)
+    except UsageError:
+        return None
     expected = "" if invited.invitation is None else _hmac(document, invited.invitation.secret)
     given = document.get("hmac_sha256")
     is_proven = isinstance(given, str) and bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
-    return Answer(name, handle, url, inbox, public, reads, is_proven) if is_signed else None
-
-
-def _public_key(document: Mapping[str, Any]) -> PublicKey | None:
-    text = document.get("public_key")
-    if not isinstance(text, str):
-        return None
-    try:
-        base64.b64decode(text, validate=True)
-        pem = f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n".encode("ascii")
-        return load_public_key(pem)
-    except (binascii.Error, ValueError, AliveP2PError):
-        return None
+    return Answer(name, who.handle, who.url, inbox, who.public, who.accepts, is_proven)
 
 
 def pin_invited(name: str, public: PublicKey, handle: str, accepts: Sequence[str], we: Ourselves) -> Peer:
@@ -161,7 +186,7 @@ def pin_invited(name: str, public: PublicKey, handle: str, accepts: Sequence[str
 
 
 def confirm(answer: Answer, we: Ourselves, relay: Transport, runtime: Runtime) -> Peer:
-    """Pin the key of somebody who has answered: the two are paired from now on.
+    """Pin the key of somebody who has answered: the two are paired from now on. Doing it again repairs what is missing.
 
     Args:
         answer: proven, or confirmed by a person who has compared its fingerprint.
@@ -171,11 +196,64 @@ def confirm(answer: Answer, we: Ourselves, relay: Transport, runtime: Runtime) -
 
     Raises:
         KeyProblem: the name is another key's.
-        RelayError: the relay cannot be written to; what was pinned stays, and doing it again does the rest.
+        RelayError: the relay cannot be written to; the two are paired all the same, and the rest is done later.
+    """
+    peer = pin_answer(answer, we, runtime)
+    leave_copies(relay, runtime)
+    return peer
+
+
+def pin_answer(answer: Answer, we: Ourselves, runtime: Runtime) -> Peer:
+    """The same on this machine alone, with what is to be done elsewhere written down.
+
+    Raises:
+        KeyProblem: the name is another key's.
     """
     peer = pin_invited(answer.name, answer.public, answer.handle, answer.accepts, we)
-    fields = {"url": answer.url, "inbox": answer.inbox, "accepted": True, "invitation": None}
-    change_config(runtime, lambda config: config.with_peer(answer.name, fields))
-    pinned = Put(mailbox.pinned_key(answer.name), answer.public.pem(), replaces=True)
-    relay.change([pinned], [mailbox.answer(answer.name)])
+    fields = {
+        "url": answer.url,
+        "inbox": answer.inbox,
+        "accepted": True,
+        "invitation": None,
+        "unfinished": list(UNFINISHED),
+    }
+
+    def change(config: RelayConfig) -> RelayConfig:
+        since = {} if answer.name in config.peers else {"added_at": runtime.timestamp()}
+        return config.with_peer(answer.name, {**fields, **since})
+
+    change_config(runtime, change)
+    change_state(
+        runtime, lambda state: state.with_peer(answer.name, {"answer": None}) if state.peer(answer.name) else state
+    )
     return peer
+
+
+def leave_copies(relay: Transport, runtime: Runtime) -> list[str]:
+    """Leave copies of pinned keys in our relay where that is still to be done, and remove what their owners answered.
+
+    Args:
+        relay: ours.
+        runtime: the surroundings.
+
+    Returns:
+        Whose.
+
+    Raises:
+        RelayError: the relay cannot be written to; it is done later.
+    """
+    config, keyring = read_config(runtime), Keyring.load(runtime)
+    waiting = {name: peer for name, peer in config.peers.items() if COPY in peer.unfinished}
+    if not waiting:
+        return []
+    pinned = {peer.folder: keyring.peers[name] for name, peer in waiting.items() if name in keyring.peers}
+    puts = [Put(mailbox.pinned_key(folder), one.public.pem(), replaces=True) for folder, one in pinned.items()]
+    relay.change(puts, [mailbox.answer(folder) for folder in pinned])
+
+    def change(now: RelayConfig) -> RelayConfig:
+        for name in waiting.keys() & now.peers.keys():
+            now = now.with_unfinished(name, now.peers[name].unfinished - {COPY})
+        return now
+
+    change_config(runtime, change)
+    return list(waiting)

@@ -66,12 +66,14 @@ class Waiting:
         peer: who signed its note; where there is none that counts, whose folder it lies in, and None for nobody's.
         note: what its note says, where it counts.
         problem: why it is not received by itself; None where it may be.
+        has_unknown_key: its note is signed with a key that nobody has, which may be the peer's new one.
     """
 
     deposit: Deposit
     peer: Peer | None
     note: Note | None
     problem: str | None = None
+    has_unknown_key: bool = False
 
 
 def waiting(
@@ -82,6 +84,7 @@ def waiting(
     peers: Collection[str] | None = None,
     most: int = MOST_FILES,
     declined: Collection[str] = (),
+    disputed: Collection[str] = (),
 ) -> list[Waiting]:
     """Look at what waits in our relay, and read the notes.
 
@@ -92,6 +95,7 @@ def waiting(
         peers: only what is of these.
         most: how many of one folder are looked at.
         declined: the hashes of files that were declined before.
+        disputed: the peers of whose keys two claim to be the one that counts.
 
     Raises:
         RelayError: the relay cannot be read.
@@ -111,6 +115,8 @@ def waiting(
             looked = _look(deposit, peer, we, relay)
             if looked.note is not None and looked.note.file_sha256 in declined:
                 looked = replace(looked, problem="you have declined it before, and somebody has put it back")
+            if looked.problem is None and owner in disputed:
+                looked = replace(looked, problem=f"two keys claim to follow that of '{owner}'; see `relay peers trust`")
             found.append(looked)
     return found
 
@@ -130,6 +136,11 @@ def _look(deposit: Deposit, peer: Peer | None, we: Ourselves, relay: Transport) 
     except AliveP2PError:
         return Waiting(deposit, peer, None, "its delivery note is not sealed for you")
     verdict = documents.verdict_of(document, we.find_signer)
+    if verdict.pubkey_id is not None and verdict.pubkey_id in we.config.peers[peer.name].former_keys:
+        return Waiting(deposit, peer, None, f"it is signed with a key that was '{peer.name}'s before")
+    if verdict.outcome is Outcome.UNKNOWN:
+        why = f"its delivery note is signed with a key that is not known, and not with the one of '{peer.name}'"
+        return Waiting(deposit, peer, None, why, has_unknown_key=True)
     if verdict.outcome is not Outcome.VALID:
         return Waiting(
             deposit, peer, None, f"its delivery note is not signed by '{peer.name}' ({verdict.outcome.value})"

@@ -2,7 +2,7 @@
 
 from typing import Protocol, runtime_checkable
 
-from alive_p2p.relay.state import change_state, read_state
+from alive_p2p.relay.state import RelayState, change_state, read_state
 from alive_p2p.relay.transports.base import Transport
 from alive_p2p.runtime import Runtime
 
@@ -34,9 +34,10 @@ def compact(relay: Transport, runtime: Runtime) -> bool | None:
     """
     if not isinstance(relay, Compacting):
         return None
+    before = _counted(read_state(runtime))
     done = relay.compact()
-    if done:
-        change_state(runtime, lambda state: state.with_field(_COUNTED, 0))
+    if done:  # what another has counted meanwhile may have come too late to be folded
+        change_state(runtime, lambda state: state.with_field(_COUNTED, max(0, _counted(state) - before)))
     return done
 
 
@@ -53,8 +54,11 @@ def count(received: int, relay: Transport, runtime: Runtime) -> None:
     """
     if received <= 0 or not isinstance(relay, Compacting):
         return
-    before = read_state(runtime).raw.get(_COUNTED)
-    total = received + (before if isinstance(before, int) else 0)
-    change_state(runtime, lambda state: state.with_field(_COUNTED, total))
-    if total > AFTER_BYTES:
+    after = change_state(runtime, lambda state: state.with_field(_COUNTED, _counted(state) + received))
+    if _counted(after) > AFTER_BYTES:
         compact(relay, runtime)
+
+
+def _counted(state: RelayState) -> int:
+    known = state.raw.get(_COUNTED)
+    return known if isinstance(known, int) else 0

@@ -20,6 +20,12 @@ _GH_SECONDS = 5
 _WAIT_SECONDS = 10.0
 _VERSION = 1
 
+COPY = "copy"
+"""A copy of the peer's pinned key is still to be left in our relay, and its answer to be removed there."""
+HOST = "host"
+"""The host's invitation to the peer's relay is still to be accepted."""
+UNFINISHED = (COPY, HOST)
+
 
 @dataclass(frozen=True)
 class Invitation:
@@ -40,6 +46,7 @@ class Peer:
         inbox: our folder in its relay; None until then.
         added_at: when it was invited, or when we accepted its invitation.
         is_accepted: the two are paired.
+        unfinished: what of the pairing is still to be done: `COPY`, `HOST`.
         invitation: what we have invited it with, until it has answered.
     """
 
@@ -49,6 +56,7 @@ class Peer:
     inbox: str | None = None
     added_at: str = ""
     is_accepted: bool = False
+    unfinished: frozenset[str] = frozenset()
     invitation: Invitation | None = field(default=None, repr=False)
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -56,6 +64,12 @@ class Peer:
     def folder(self) -> str:
         """Its folder in our relay: the name it was invited by, whatever it is called now."""
         return _text(self.raw.get("folder")) or self.name
+
+    @property
+    def former_keys(self) -> tuple[str, ...]:
+        """The ids of the keys that were its before, the oldest first."""
+        found = self.raw.get("former_keys")
+        return tuple(one for one in found if isinstance(one, str)) if isinstance(found, list) else ()
 
 
 @dataclass(frozen=True)
@@ -98,10 +112,34 @@ class RelayConfig:
         kept = {key: value for key, value in entry.items() if value is not None or key == "url"}
         return _read(self.path, {**self.raw, "peers": {**peers, name: kept}})
 
+    def with_unfinished(self, name: str, unfinished: Iterable[str]) -> "RelayConfig":
+        """The same with what of the pairing with a peer is still to be done; nobody of that name needs nothing."""
+        return self.with_peer(name, {"unfinished": sorted(unfinished) or None}) if name in self.peers else self
+
     def without_peer(self, name: str) -> "RelayConfig":
         """The same without a peer."""
         peers = {key: entry for key, entry in _mapping(self.raw.get("peers")).items() if key != name}
         return _read(self.path, {**self.raw, "peers": peers})
+
+    @property
+    def renaming(self) -> tuple[str, str] | None:
+        """A peer that is getting another name at this moment, and that name; until it has, it is here under both."""
+        entry = _mapping(self.raw.get("renaming"))
+        name, new = _text(entry.get("from")), _text(entry.get("to"))
+        return None if name is None or new is None else (name, new)
+
+    def with_renaming(self, name: str, new: str) -> "RelayConfig":
+        """The same with a peer under another name besides; in our relay its folder stays where it is."""
+        peers = _mapping(self.raw.get("peers"))
+        both = {**peers, new: {"folder": name, **peers[name]}} if name in peers else peers
+        return _read(self.path, {**self.raw, "peers": both, "renaming": {"from": name, "to": new}})
+
+    def without_renaming(self, *, keeps: str) -> "RelayConfig":
+        """The same with that peer under one of the two names."""
+        gone = {*(self.renaming or ())} - {keeps}
+        peers = {key: entry for key, entry in _mapping(self.raw.get("peers")).items() if key not in gone}
+        raw = {key: value for key, value in self.raw.items() if key != "renaming"}
+        return _read(self.path, {**raw, "peers": peers})
 
     def serialise(self) -> bytes:
         """The file."""
@@ -175,6 +213,7 @@ def _peer(path: Path, name: str, raw: object) -> Peer:
         inbox=_text(entry.get("inbox")),
         added_at=_text(entry.get("added_at")) or "",
         is_accepted=entry.get("accepted") is True,
+        unfinished=frozenset(one for one in _list(entry.get("unfinished")) if one in UNFINISHED),
         invitation=Invitation(secret, _text(invitation.get("at")) or "") if secret else None,
         raw=entry,
     )
@@ -182,6 +221,10 @@ def _peer(path: Path, name: str, raw: object) -> Peer:
 
 def _mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: object) -> str | None:

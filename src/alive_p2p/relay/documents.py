@@ -4,6 +4,8 @@ A document is a JSON object with `type`, `from`, `to` and its content, and the s
 What travels through a relay is sealed for its reader besides: everybody who may write to a relay may read in it.
 """
 
+import base64
+import binascii
 import gzip
 import io
 import json
@@ -13,6 +15,7 @@ from typing import Any, Final
 from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.keys.keyring import Peer
 from alive_p2p.keys.private import PrivateKey
+from alive_p2p.keys.public import PublicKey, load_public_key
 from alive_p2p.package.compression import GzipSource
 from alive_p2p.package.envelopes.base import HEAD_BYTES, Credentials, Envelope, recognise
 from alive_p2p.package.envelopes.opening import open_envelope
@@ -40,21 +43,26 @@ def canonical_bytes(document: Document) -> bytes:
 
 def signed(document: Document, key: PrivateKey) -> bytes:
     """A document with our signature, as it is stored."""
-    block = signature_block(canonical_bytes(document), key, SIGNED_BYTES)
-    return json.dumps({**document, "signature": block}, ensure_ascii=False, indent=1).encode() + b"\n"
+    return stored({**document, "signature": signature_block(canonical_bytes(document), key, SIGNED_BYTES)})
 
 
-def read(data: bytes, kind: str) -> Document:
+def stored(document: Document) -> bytes:
+    """A document as it is stored."""
+    return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def read(data: bytes, kind: str, most: int = MOST_BYTES) -> Document:
     """Read a document; its signature is not looked at.
 
     Args:
         data: as it was stored.
         kind: the `type` it has to have.
+        most: how many bytes it may have.
 
     Raises:
         RelayError: `bad-document`: it is not one, of another type, or says something that no document says.
     """
-    if len(data) > MOST_BYTES:
+    if len(data) > most:
         raise _bad(kind, "it is too long")
     try:
         document = json.loads(data.decode("utf-8"), object_pairs_hook=_without_doubles, parse_constant=_no_constant)
@@ -79,15 +87,37 @@ def verdict_of(document: Document, find: Callable[[str], Signer | None]) -> Verd
     return judge(document.get("signature"), canonical_bytes(document), SIGNED_BYTES, document.get("from"), find)
 
 
+def key_text(public: PublicKey) -> str:
+    """A public key as it stands in a document: its DER form in base64."""
+    return "".join(line for line in public.pem().decode().splitlines() if not line.startswith("-----"))
+
+
+def key_in(document: Document) -> PublicKey | None:
+    """The `public_key` of a document; None where there is none that can be used."""
+    text = document.get("public_key")
+    if not isinstance(text, str):
+        return None
+    try:
+        base64.b64decode(text, validate=True)
+        pem = f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n".encode("ascii")
+        return load_public_key(pem)
+    except (binascii.Error, ValueError, AliveP2PError):
+        return None
+
+
 def sealed_for(data: bytes, peer: Peer) -> bytes:
     """Seal a document for a peer: age where the peer reads it, RSA otherwise (relay.md §4).
 
     Raises:
         KeyProblem: the peer's key cannot be used.
     """
-    envelope = envelope_for_peer(peer)
+    return sealed_by(data, Seal(envelope_for_peer(peer), public_keys=(peer.public,)))
+
+
+def sealed_by(data: bytes, seal: Seal) -> bytes:
+    """Seal a document. Raises what its seal raises."""
     output = io.BytesIO()
-    with sealed(output, Seal(envelope, public_keys=(peer.public,)), mtime=0) as stream:
+    with sealed(output, seal, mtime=0) as stream:
         stream.write(gzip.compress(data, mtime=0))
     return output.getvalue()
 
@@ -97,8 +127,8 @@ def envelope_for_peer(peer: Peer) -> Envelope:
     return Envelope.AGE if "age" in peer.accepts or peer.public.kind != "rsa" else Envelope.RSA
 
 
-def opened(data: bytes, credentials: Credentials, kind: str) -> bytes:
-    """Open a sealed document.
+def opened(data: bytes, credentials: Credentials, kind: str, most: int = MOST_BYTES) -> bytes:
+    """Open a sealed document of up to `most` bytes.
 
     Raises:
         RelayError: `bad-document`: it is not sealed, or too long.
@@ -113,9 +143,9 @@ def opened(data: bytes, credentials: Credentials, kind: str) -> bytes:
         raise _bad(kind, "it is not sealed for a key")
     envelope_opened = open_envelope(stream, envelope, None, Limits(), credentials)
     try:
-        source = GzipSource(envelope_opened.plaintext(), MOST_BYTES)
+        source = GzipSource(envelope_opened.plaintext(), most)
         pieces = []
-        while piece := source.read(MOST_BYTES):
+        while piece := source.read(most):
             pieces.append(piece)
         return b"".join(pieces)
     finally:

@@ -7,37 +7,55 @@ from dataclasses import dataclass
 from alive_p2p.relay.transports.base import Entry, Listing
 from alive_p2p.runtime import Runtime
 
-INFO = ".alive-relay/relay.json"
-OWNER = ".alive-relay/owner.json"
+ABOUT = ".alive-relay"
+"""Where a relay says what it is, and what its owner's keys are."""
+KEYS = "keys"
+INFO = f"{ABOUT}/relay.json"
+OWNER = f"{ABOUT}/owner.json"
 """Where the owner says, signed, that the relay is theirs."""
 _PACKAGE = re.compile(r"inbox/(?P<folder>[^/]+)/(?P<stem>[^/]+)\.walnut")
 _OURS = re.compile(r"(?P<day>\d{8})-(?P<time>\d{6})-[0-9a-f]{8}")
 NOTE = ".note"
 
 
+def inbox(folder: str) -> str:
+    """Where a peer leaves what it sends: nothing else has to be open to its writing."""
+    return f"inbox/{folder}"
+
+
+def receipts_for(folder: str) -> str:
+    """Where the owner leaves what became of a peer's packages."""
+    return f"receipts/{folder}"
+
+
+def open_to(folder: str) -> tuple[str, ...]:
+    """What a peer looks at in somebody's relay: nothing else has to be open to their reading."""
+    return (ABOUT, KEYS, inbox(folder), receipts_for(folder))
+
+
 def owner_key(owner: str) -> str:
     """Where the owner's public key lies."""
-    return f"keys/{owner}.pem"
+    return f"{KEYS}/{owner}.pem"
 
 
 def pinned_key(peer: str) -> str:
     """Where a peer's public key lies, as the owner pinned it."""
-    return f"keys/peers/{peer}.pem"
+    return f"{KEYS}/peers/{peer}.pem"
 
 
 def answer(folder: str) -> str:
     """Where a peer leaves its answer to an invitation."""
-    return f"inbox/{folder}/answer.json"
+    return f"{inbox(folder)}/answer.json"
 
 
 def new_receipt(folder: str, runtime: Runtime) -> str:
     """A fresh name for a receipt."""
-    return f"receipts/{folder}/{runtime.random_hex(8)}.sealed"
+    return f"{receipts_for(folder)}/{runtime.random_hex(8)}.sealed"
 
 
 def new_deposit(folder: str, runtime: Runtime) -> str:
     """A fresh name for a package: when and by chance, and nothing of what it is."""
-    return f"inbox/{folder}/{runtime.now():%Y%m%d-%H%M%S}-{runtime.random_hex(8)}.walnut"
+    return f"{inbox(folder)}/{runtime.now():%Y%m%d-%H%M%S}-{runtime.random_hex(8)}.walnut"
 
 
 def note_of(deposit: str) -> str:
@@ -81,4 +99,4 @@ def deposits(listing: Listing, folder: str | None = None) -> Iterator[Deposit]:
 
 def receipts(listing: Listing, folder: str) -> list[Entry]:
     """The receipts that the owner has left for a peer."""
-    return [entry for entry in listing.below(f"receipts/{folder}") if entry.name.endswith(".sealed")]
+    return [entry for entry in listing.below(receipts_for(folder)) if entry.name.endswith(".sealed")]

@@ -61,6 +61,11 @@ def ourselves(runtime: Runtime, ask: Ask | None = None) -> Ourselves:
         AliveP2PError: `relay.json` or the key cannot be used.
     """
     config = read_config(runtime)
+    if config.renaming is not None:
+        from alive_p2p.relay.renaming import finish_renaming  # needs this module itself, and is hardly ever needed
+
+        finish_renaming(runtime)
+        config = read_config(runtime)
     if config.url is None:
         raise RelayError(
             "no-relay", "you have no relay yet", untouched="everything", hint="make one with `alive-p2p relay setup`"

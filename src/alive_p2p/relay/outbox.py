@@ -16,9 +16,10 @@ from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.keys.keyring import Peer
 from alive_p2p.locks import walnut_lock
-from alive_p2p.relay import documents, mailbox
+from alive_p2p.relay import documents, following, mailbox
 from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.relay.reach import Reach
+from alive_p2p.relay.state import read_state
 from alive_p2p.relay.transports.base import Progress, Put, Transport
 from alive_p2p.relay.wrapping import wrap
 from alive_p2p.runtime import Runtime
@@ -176,6 +177,7 @@ def _deliver(one: Outgoing, we: Ourselves, runtime: Runtime, reach: Reach, progr
         SentRegister.read(runtime)  # what is delivered has to be written down
         if we.keyring.peer(one.peer).status == "revoked":
             raise RelayError("revoked-peer", f"the key of '{one.peer}' was revoked", untouched="everything")
+        following.refuse_disputed(one.peer, read_state(runtime))
         relay = reach(str(we.config.peers[one.peer].url))
         refuse_too_large(one.size, relay, one.peer)
         note = files.read_bytes(place.with_suffix(".note"), limit=documents.SEALED_BYTES)

@@ -41,6 +41,41 @@ def refuse_folder(name: str, config: RelayConfig) -> None:
             )
 
 
+def refuse_name(name: str, public: PublicKey, we: Ourselves) -> None:
+    """Refuse a name for somebody whose key we are about to pin, before anything is changed.
+
+    Args:
+        name: what they are to be called.
+        public: their key.
+        we: who we are.
+
+    Raises:
+        UsageError: the name cannot be one.
+        RelayError, KeyProblem: it is another's, or their key has a name that is a peer's here already.
+    """
+    check_name(name)
+    refuse_folder(name, we.config)
+    known = we.keyring.find(public.pubkey_id)
+    if known is not None and known.name != name and known.name not in we.config.peers:
+        we.keyring.check_rename(known.name, name)
+    else:
+        we.keyring.check_import(name, public, replace=known is not None and known.status == "revoked")
+
+
+def proposed_name(handle: str, public: PublicKey, we: Ourselves) -> str:
+    """What we would call somebody: by the name their key has here already, else as they call themselves.
+
+    Args:
+        handle: what they call themselves.
+        public: their key.
+        we: who we are.
+    """
+    known = we.keyring.find(public.pubkey_id)
+    if known is None or (known.status == "revoked" and known.name not in we.config.peers):
+        return handle
+    return known.name
+
+
 def invite(name: str, runtime: Runtime, ask: Ask | None = None) -> Code:
     """Invite somebody; inviting again gives the same code, until it is answered.
 
@@ -107,7 +142,7 @@ def accept(code: Code, runtime: Runtime, reach: Reach, *, name: str | None = Non
     if code.fingerprint == we.key.public.fingerprint:
         raise RelayError("own-code", "this is your own invitation", untouched="everything", hint="send it to your peer")
     relay = reach(code.url)
-    listing = relay.list()
+    listing = relay.list(mailbox.ABOUT, mailbox.KEYS)
     entry = listing.entries.get(mailbox.owner_key(code.handle))
     public = None if entry is None else key_at(relay, entry)
     if public is None or public.fingerprint != code.fingerprint:
@@ -173,7 +208,7 @@ def look_at(url: str, we: Ourselves, reach: Reach) -> Found:
         RelayError: it cannot be reached, or `not-a-relay`: it does not say whose it is.
     """
     relay = reach(url)
-    listing = relay.list()
+    listing = relay.list(mailbox.ABOUT, mailbox.KEYS)
     said = info_of(relay, listing)
     owner = said.get("owner") if said is not None else None
     entry = listing.entries.get(mailbox.owner_key(owner)) if isinstance(owner, str) else None

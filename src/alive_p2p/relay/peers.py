@@ -1,24 +1,22 @@
-"""Peers by hand: confirming an answer, trusting another key, another name, and parting (relay.md §4 to §6)."""
+"""Peers by hand: confirming an answer, trusting another key, and parting (relay.md §4 to §6)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from alive_p2p.errors import AliveP2PError, RelayError, UsageError
+from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.keys.keyring import Keyring, Peer
-from alive_p2p.keys.peers import check_name
 from alive_p2p.keys.public import KeyProblem, PublicKey
-from alive_p2p.relay import mailbox, outbox
-from alive_p2p.relay.answers import Answer, confirm, read_answer
+from alive_p2p.relay import mailbox
+from alive_p2p.relay.answers import Answer, leave_copies, pin_answer, read_answer
 from alive_p2p.relay.config import change_config, read_config
+from alive_p2p.relay.following import forget
 from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.relay.own_relay import key_at
-from alive_p2p.relay.pairing import refuse_folder
 from alive_p2p.relay.reach import Reach
+from alive_p2p.relay.renaming import finish_renaming
 from alive_p2p.relay.state import change_state
 from alive_p2p.relay.transports.base import Listing, Transport
 from alive_p2p.runtime import Runtime
-from alive_p2p.sharing.sent import SentRegister, change_register
-from alive_p2p.text import fold
 
 
 @dataclass(frozen=True)
@@ -43,10 +41,10 @@ def confirm_proven(
         runtime: the surroundings.
 
     Returns:
-        Who was pinned, and why somebody could not be.
+        Who was pinned, and why somebody could not be, or what of it has to wait.
 
     Raises:
-        RelayError: our relay cannot be read or written to.
+        RelayError: our relay cannot be read.
     """
     found, problems = [], []
     for name, entry in we.config.peers.items():
@@ -56,11 +54,13 @@ def confirm_proven(
         if answer is None or not answer.is_proven:
             continue
         try:
-            found.append(Confirmed(confirm(answer, we, relay, runtime), answer.url))
+            found.append(Confirmed(pin_answer(answer, we, runtime), answer.url))
         except KeyProblem as problem:
             problems.append(f"'{name}' has answered, and cannot be paired: {_told(problem)}")
-            continue
-        change_state(runtime, lambda state, name=name: state.with_peer(name, {"answer": None}))  # type: ignore[misc]
+    try:
+        leave_copies(relay, runtime)
+    except RelayError as error:
+        problems.append(f"a copy of a key that you have pinned could not be left in your relay yet: {error.message}")
     return found, problems
 
 
@@ -122,9 +122,10 @@ def trust(name: str, public: PublicKey, runtime: Runtime) -> Peer:
         UsageError: there is no such peer.
         KeyProblem: the key is somebody else's.
     """
+    finish_renaming(runtime)
     keyring = Keyring.load(runtime)
     known = keyring.peers.get(name)
-    change_state(runtime, lambda state: state.with_peer(name, {"key_version": None, "other_key": None}))
+    forget(name, runtime)
     if known is not None and known.public == public:
         return keyring.set_status(name, "paired")
     return keyring.import_peer(
@@ -136,50 +137,6 @@ def trust(name: str, public: PublicKey, runtime: Runtime) -> Peer:
         accepts=known.accepts if known is not None else None,
         replace=True,
     )
-
-
-def rename(name: str, new: str, runtime: Runtime) -> None:
-    """Call a peer by another name; in relays nothing changes.
-
-    Args:
-        name: as it is called now.
-        new: as it is to be called.
-        runtime: the surroundings.
-
-    Raises:
-        UsageError: there is no such peer, or the name cannot be one.
-        RelayError: `name-taken`.
-    """
-    check_name(new)
-    config, keyring = read_config(runtime), Keyring.load(runtime)
-    if name not in config.peers and name not in keyring.peers:
-        config.peer(name)  # says who is known
-    if new in config.peers or new in keyring.peers:
-        raise RelayError("name-taken", f"somebody is called '{new}' already", untouched="everything")
-    if (invited := config.peers.get(name)) is not None and invited.invitation is not None:
-        raise UsageError(
-            "still-invited",
-            f"'{name}' has not answered yet, and the code that was sent names them so",
-            untouched="everything",
-            hint="remove the peer, and invite them by the other name",
-        )
-    refuse_folder(new, config)
-    if fold(new) == fold(name):
-        raise UsageError("same-name", "the two names differ only in case, which some systems do not tell apart")
-    if name in keyring.peers:
-        keyring.rename(name, new)
-    if name in config.peers:
-        entry = dict(config.peers[name].raw)
-        folder = {} if "folder" in entry else {"folder": name}  # in our relay it stays where it is
-        change_config(runtime, lambda now: now.without_peer(name).with_peer(new, {**entry, **folder}))
-        change_state(runtime, lambda state: state.with_peer(new, state.peer(name)).without_peer(name))
-    outbox.rename(name, new, runtime)
-    change_register(runtime, lambda register: _renamed(register, name, new))
-
-
-def _renamed(register: SentRegister, name: str, new: str) -> SentRegister:
-    deliveries = ({**one, "peer": new} if one.get("peer") == name else one for one in register.deliveries)
-    return replace(register, deliveries=tuple(deliveries))
 
 
 def remove(name: str, runtime: Runtime, relay: Transport | None) -> Sequence[str]:
@@ -198,6 +155,7 @@ def remove(name: str, runtime: Runtime, relay: Transport | None) -> Sequence[str
     Raises:
         UsageError: there is no such peer.
     """
+    finish_renaming(runtime)
     config, keyring = read_config(runtime), Keyring.load(runtime)
     if name not in config.peers and name not in keyring.peers:
         config.peer(name)

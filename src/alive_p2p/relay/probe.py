@@ -3,15 +3,17 @@
 Reads relays and `relay.json`, and writes `state.json` and `sent.json` only.
 """
 
-from collections.abc import Collection, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from alive_p2p.errors import AliveP2PError
-from alive_p2p.relay import mailbox
+from alive_p2p.relay import following, mailbox
 from alive_p2p.relay.answers import read_answer
+from alive_p2p.relay.at_once import Outcome, at_once
 from alive_p2p.relay.config import Peer
+from alive_p2p.relay.looking import Sight, look
 from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.relay.own_relay import key_at
 from alive_p2p.relay.reach import Reach
@@ -23,7 +25,6 @@ from alive_p2p.sharing.sent import SentRegister
 
 DEFAULT_TIMEOUT = 20.0
 """Seconds for one peer."""
-_MOST_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -77,19 +78,11 @@ def probe(
     known = {str(one.get("deposit")) for one in SentRegister.read(runtime).deliveries}
     names = [name for name in we.config.peers if peers is None or name in peers]
     at = runtime.timestamp()
-    pool = ThreadPoolExecutor(max_workers=min(_MOST_AT_ONCE, len(names) + 1), thread_name_prefix="probe")
-    try:
-        mine: Future[Own] = pool.submit(lambda: _own(reach(we.url)))
-        theirs: dict[str, Future[PeerProbe]] = {
-            name: pool.submit(_theirs, we.config.peers[name], state, we, reach) for name in names
-        }
-        every: list[Future[Any]] = [mine, *theirs.values()]
-        wait(every, timeout=timeout_seconds)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # who is too late is not waited for
-    own = _result(mine, timeout_seconds)
-    results = {name: _result(future, timeout_seconds) for name, future in theirs.items()}
-    found = [_peer(name, results[name], own, we, at) for name in names]
+    actions: dict[str | None, Callable[[Reach], dict[str, PeerProbe]]] = {None: partial(_own, names, state, we)}
+    actions |= {name: partial(_theirs, we.config.peers[name], state, we) for name in names}
+    outcomes = at_once(actions, reach, runtime, seconds=timeout_seconds)
+    own = outcomes.pop(None)
+    found = [_peer(name, outcomes[name], own, we, at) for name in names]
     advanced = note_receipts([receipt for one in found for receipt in one.receipts], runtime)
     note_gone({one.name: one.there for one in found if one.there is not None}, known, runtime)
 
@@ -100,45 +93,46 @@ def probe(
 
     after = change_state(runtime, change)
     seen = {one.name: after.peer(one.name) for one in found}
-    return Probe(at, seen, tuple(advanced), own[1])
-
-
-Own = tuple[Transport, Listing]
-
-
-def _own(relay: Transport) -> Own:
-    return relay, relay.list()
-
-
-def _result(future: "Future[Any]", timeout_seconds: float) -> tuple[Any, str | None]:
-    if not future.done() or future.cancelled():
-        return None, f"no answer within {timeout_seconds:g} seconds"
-    try:
-        return future.result(), None
-    except AliveP2PError as error:
-        return None, error.message
+    return Probe(at, seen, tuple(advanced), own.error)
 
 
 def _peer(
     name: str,
-    result: tuple[PeerProbe | None, str | None],
-    of_ours: tuple[Own | None, str | None],
+    theirs: Outcome[dict[str, PeerProbe]],
+    own: Outcome[dict[str, PeerProbe]],
     we: Ourselves,
     at: str,
 ) -> PeerProbe:
-    (seen, error), (own, own_error) = result, of_ours
-    fields: dict[str, Any] = {"last_probe": at, "reachable": seen is not None and error is None, "error": error}
+    """What was seen of one peer in its relay and in ours."""
+    seen = theirs.value[name] if theirs.value is not None else PeerProbe(name, {})
+    fields: dict[str, Any] = {"last_probe": at, "reachable": theirs.error is None, "error": theirs.error}
     if we.config.peers[name].url is None:  # invited, and not answered yet: there is nothing to reach
         fields |= {"reachable": None, "error": None}
-    if seen is not None:
-        fields |= seen.fields
-    if own is not None:
-        relay, listing = own
-        fields["pending_packages"] = sum(1 for _ in mailbox.deposits(listing, we.config.peers[name].folder))
-        fields["answer"] = _answer(name, we, relay, listing)
-    elif own_error is not None and fields["error"] is None:
-        fields["error"] = f"your own relay: {own_error}"
-    return PeerProbe(name, fields) if seen is None else replace(seen, fields=fields)
+    fields |= seen.fields
+    if own.value is not None:
+        fields |= own.value[name].fields
+    elif fields["error"] is None:
+        fields["error"] = f"your own relay: {own.error}"
+    return replace(seen, fields=fields)
+
+
+def _own(names: Sequence[str], state: RelayState, we: Ourselves, reach: Reach) -> dict[str, PeerProbe]:
+    """What our own relay holds from each peer: in its folder, and nowhere else."""
+    folders = {name: f"inbox/{we.config.peers[name].folder}" for name in names}
+    seen = [Sight.of(state.peer(name).get("seen_here"), we.url) for name in names]
+    tips, versions = {one.tip for one in seen}, {place: what for one in seen for place, what in one.versions.items()}
+    relay = reach(we.url)
+    before = Sight(we.url, tips.pop() if len(tips) == 1 else None, versions)
+    looked = look(relay, before, list(folders.values()))
+    found = {}
+    for name, folder in folders.items():
+        fields: dict[str, Any] = {"seen_here": looked.sight.stored([folder])}
+        if folder not in looked.unchanged:
+            inbox = we.config.peers[name].folder
+            fields["pending_packages"] = sum(1 for _ in mailbox.deposits(looked.listing, inbox))
+            fields["answer"] = _answer(name, we, relay, looked.listing)
+        found[name] = PeerProbe(name, fields)
+    return found
 
 
 def _answer(name: str, we: Ourselves, relay: Transport, listing: Listing) -> dict[str, Any] | None:
@@ -157,31 +151,56 @@ def _answer(name: str, we: Ourselves, relay: Transport, listing: Listing) -> dic
     }
 
 
-def _theirs(peer: Peer, state: RelayState, we: Ourselves, reach: Reach) -> PeerProbe:
+def _theirs(peer: Peer, state: RelayState, we: Ourselves, reach: Reach) -> dict[str, PeerProbe]:
+    """What a peer's relay holds of ours and for us, and its keys; of what others have left there nothing is fetched."""
     if peer.url is None or peer.inbox is None:
-        return PeerProbe(peer.name, {})
-    pinned = we.keyring.peers.get(peer.name)
+        return {peer.name: PeerProbe(peer.name, {})}
+    pinned, known = we.keyring.peers.get(peer.name), state.peer(peer.name)
+    inbox, receipts = f"inbox/{peer.inbox}", f"receipts/{peer.inbox}"
     relay = reach(peer.url)
-    listing = relay.list()
-    there = frozenset(deposit.name for deposit in mailbox.deposits(listing, peer.inbox))
-    fields: dict[str, Any] = {"undelivered": len(there)}
     if pinned is None:
-        return PeerProbe(peer.name, fields)
-    known = state.peer(peer.name).get("receipts_seen")
-    seen = [one for one in known if isinstance(one, str)] if isinstance(known, list) else []
-    receipts, now_seen = read_receipts(pinned, peer.inbox, we, relay, listing, seen)
-    fields["receipts_seen"] = now_seen
-    fields |= _changed_key(peer, state, we, relay, listing)
-    return PeerProbe(peer.name, fields, tuple(receipts), there)
+        there = _deposits(look(relay, Sight(peer.url), [inbox]).listing, peer.inbox)
+        return {peer.name: PeerProbe(peer.name, {"undelivered": len(there)})}
+    folders, key = [inbox, receipts, mailbox.ABOUT], mailbox.owner_key(pinned.handle or pinned.name)
+    before = Sight.of(known.get("seen_there"), peer.url)
+    looked = look(relay, before, folders, [key], always=[mailbox.ABOUT])
+    fields: dict[str, Any] = {"seen_there": looked.sight.stored()}
+    left: frozenset[str] | None = None
+    if inbox not in looked.unchanged:
+        left = _deposits(looked.listing, peer.inbox)
+        fields["undelivered"] = len(left)
+    elif known.get("undelivered") == 0:
+        left = frozenset()
+    told: list[Receipt] = []
+    if receipts not in looked.unchanged:
+        read = known.get("receipts_seen")
+        seen = [one for one in read if isinstance(one, str)] if isinstance(read, list) else []
+        told, fields["receipts_seen"] = read_receipts(pinned, peer.inbox, we, relay, looked.listing, seen)
+        if len(fields["receipts_seen"]) < len(mailbox.receipts(looked.listing, peer.inbox)):  # the rest comes later
+            fields["seen_there"] = looked.sight.stored([inbox, mailbox.ABOUT, key])
+    if mailbox.ABOUT not in looked.unchanged:
+        fields |= _keys(peer, state, we, relay, looked.listing)
+    return {peer.name: PeerProbe(peer.name, fields, tuple(told), left)}
 
 
-def _changed_key(peer: Peer, state: RelayState, we: Ourselves, relay: Transport, listing: Listing) -> dict[str, Any]:
-    """Whether the key in a peer's relay is still the one that is pinned; fetched only when the file has changed."""
-    pinned = we.keyring.peers[peer.name]
+def _deposits(listing: Listing, folder: str) -> frozenset[str]:
+    return frozenset(deposit.name for deposit in mailbox.deposits(listing, folder))
+
+
+def _keys(peer: Peer, state: RelayState, we: Ourselves, relay: Transport, listing: Listing) -> dict[str, Any]:
+    """Whether the key in a peer's relay is the pinned one, and which key it says follows that one.
+
+    Nothing is fetched while the files are those that were seen before.
+    """
+    pinned, before = we.keyring.peers[peer.name], state.peer(peer.name)
     entry = listing.entries.get(mailbox.owner_key(pinned.handle or pinned.name))
-    version = None if entry is None else entry.version
-    if version == state.peer(peer.name).get("key_version") and version is not None:
+    named = following.entries(listing)
+    version = " ".join(one.version for one in (*([entry] if entry is not None else []), *named)) or None
+    if version is not None and version == before.get("key_version"):
         return {}
+    found = following.look(pinned, state, relay, listing) if named or before.get("successor") else None
     public = None if entry is None else key_at(relay, entry)
-    other = None if public == pinned.public else ("none" if public is None else public.fingerprint)
-    return {"key_version": version, "other_key": other}
+    follows = following.successor(pinned, found)
+    is_known = public == pinned.public or (follows is not None and public == follows.public)
+    other = None if is_known else ("none" if public is None else public.fingerprint)
+    return {"key_version": version, "other_key": other, **following.seen(found, before)}

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from alive_p2p.errors import AliveP2PError
+from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.keys.keyring import Peer
 from alive_p2p.package.signature import Outcome
 from alive_p2p.relay import documents, mailbox
@@ -107,11 +107,16 @@ _MOST = 500
 """More new ones are not looked at in one go; who wants to keep us busy gets no further."""
 
 
+_NO_RECEIPT = {"bad-document", "relay-gone", "relay-hostile", "relay-over-limit"}
+
+
 def _read(entry: Entry, peer: Peer, we: Ourselves, relay: Transport) -> Receipt | None:
     try:
         data = documents.opened(fetched(relay, entry, documents.SEALED_BYTES), we.credentials, RECEIPT)
         document = documents.read(data, RECEIPT)
-    except AliveP2PError:
+    except AliveP2PError as error:
+        if isinstance(error, RelayError) and error.code not in _NO_RECEIPT:
+            raise  # what did not come today may come tomorrow
         return None  # not to be read, sealed for somebody else, or damaged: no receipt of ours
     verdict = documents.verdict_of(document, we.find_signer)
     if verdict.outcome is not Outcome.VALID or verdict.signer != peer.name or document["to"] != we.handle:

@@ -51,6 +51,11 @@ class RelayState:
         known = peers if isinstance(peers, dict) else {}
         return RelayState(self.path, {**self.raw, "peers": {key: one for key, one in known.items() if key != name}})
 
+    def renamed(self, name: str, new: str) -> "RelayState":
+        """The same with a peer under another name; where nothing is known under the first, it is done already."""
+        known = self.peer(name)
+        return self.with_peer(new, known).without_peer(name) if known else self
+
     def with_field(self, name: str, value: object) -> "RelayState":
         """The same with a field that is about no peer."""
         return RelayState(self.path, {**self.raw, name: value})

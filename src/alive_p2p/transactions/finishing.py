@@ -105,12 +105,11 @@ def _is_half_renamed(source: Path, target: Path) -> bool:
 
 def _do(journal: Journal, operation: Operation) -> None:
     target = journal.target / operation.dst
-    if operation.kind in {Kind.REMOVE, Kind.DROP}:
-        if not files.is_taken(target) or _is_all_done_at(journal, operation.dst):
-            return
-        if operation.kind is Kind.DROP:
-            drop(target)
-        elif hash_of(target) == operation.old_sha256:
+    if operation.kind is Kind.DROP:
+        drop(target)
+        return
+    if operation.kind is Kind.REMOVE:
+        if hash_of(target) == operation.old_sha256:  # what lies there by now may be what an operation has placed
             files.remove_file(target)
         return
     source = journal.source_of(operation)

@@ -272,7 +272,7 @@ def _by_journal(journal: Journal, runtime: Runtime) -> Settlement:
     """
     if journal.state is State.PREPARED:
         return Settlement(journal.target, Outcome.DISCARDED)
-    outcome, why = Outcome.COMPLETE, ""
+    outcome = Outcome.COMPLETE
     if journal.state is State.COMMITTING:
         reason = finish(journal)
         if reason is not None:
@@ -282,8 +282,8 @@ def _by_journal(journal: Journal, runtime: Runtime) -> Settlement:
     try:
         write_projection(Walnut(journal.target), runtime)
     except AliveP2PError as error:
-        return Settlement(journal.target, outcome, why=why, warning=error.message)
-    return Settlement(journal.target, outcome, why=why)
+        return Settlement(journal.target, outcome, warning=error.message)
+    return Settlement(journal.target, outcome)
 
 
 def _keep(registration: Registration, why: str, runtime: Runtime) -> Settlement:

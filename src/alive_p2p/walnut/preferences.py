@@ -44,6 +44,7 @@ class Preferences:
         relay_url: where our relay is to be, where it is not asked for otherwise.
         relay_token_env: the environment variable with the token for the relay's host, where the host's own program
             has no login.
+        pair_mailbox: the rendezvous server that pairing by a spoken code proposes.
         warnings: unknown settings, with the nearest known one.
     """
 
@@ -61,6 +62,7 @@ class Preferences:
     inbox_bytes: int | None = None
     relay_url: str | None = None
     relay_token_env: str = TOKEN_ENV
+    pair_mailbox: str | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -69,6 +71,7 @@ _KNOWN = {
     ("p2p",): [
         "share_presets",
         "relay",
+        "pair",
         "auto_receive",
         "signing_key_path",
         "require_signature",
@@ -78,6 +81,7 @@ _KNOWN = {
         "sign",
     ],
     ("p2p", "relay"): ["url", "token_env"],
+    ("p2p", "pair"): ["mailbox"],
     ("p2p", "limits"): ["max_files", "max_bytes", "inbox_files", "inbox_bytes"],
 }
 
@@ -136,6 +140,7 @@ class _Reader:
             inbox_bytes=self._count(("p2p", "limits", "inbox_bytes")),
             relay_url=self._text(("p2p", "relay", "url")) or None,
             relay_token_env=self._variable(("p2p", "relay", "token_env")) or TOKEN_ENV,
+            pair_mailbox=self._text(("p2p", "pair", "mailbox")) or None,
             warnings=tuple(self._unknown_keys()),
         )
 

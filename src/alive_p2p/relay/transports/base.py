@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from alive_p2p.errors import RelayError
 from alive_p2p.package import paths
@@ -43,10 +43,16 @@ class Listing:
     Attributes:
         entries: by name, sorted.
         oddities: what lies there and was passed over (links, names that are not accepted), one line each.
+        tip: what the whole relay was called when it was listed; None where the transport cannot tell.
+        versions: by each place that was looked at, what it was called; empty where nothing was there. Only `look` says.
+        unchanged: those of them that were known to be called so, and were not listed.
     """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     oddities: tuple[str, ...] = ()
+    tip: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    unchanged: frozenset[str] = frozenset()
 
     def below(self, folder: str) -> list[Entry]:
         """The files in a folder and below it, by name."""
@@ -105,8 +111,8 @@ class Transport(Protocol):
     def sizes(self) -> SizeLimits:
         """What the host takes."""
 
-    def list(self, folder: str = "") -> Listing:
-        """What lies below a folder, or everywhere. An empty relay is one with nothing in it."""
+    def list(self, *folders: str) -> Listing:
+        """What lies below these folders; where none is named, everywhere. An empty relay is one with nothing in it."""
 
     def read(self, entry: Entry, output: BinaryIO, *, limit: int, progress: Progress | None = None) -> None:
         """Fetch the content that `list` has told of.
@@ -133,6 +139,36 @@ class Transport(Protocol):
             removes: names to remove; what is not there is passed over.
             progress: called with bytes done and bytes in all.
         """
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """A transport that can tell what has changed, for less than listing everything; not every one can."""
+
+    def tip(self) -> str | None:
+        """What the whole relay is called at this moment: another text means that something has changed in it.
+
+        None where that cannot be told. Raises `RelayError`.
+        """
+
+    def look(self, places: Sequence[str], known: Mapping[str, str]) -> Listing:
+        """What lies at some places, and is not known already.
+
+        Args:
+            places: paths of files and folders.
+            known: what some of them were called before; what is called so now need not be listed.
+
+        Raises:
+            RelayError: the relay cannot be read.
+        """
+
+
+@runtime_checkable
+class Stoppable(Protocol):
+    """A transport that can be stopped, from another thread; not every one can."""
+
+    def stop(self) -> None:
+        """End what is under way, and whatever is begun later: it raises `RelayError`."""
 
 
 def checked_name(name: str) -> str:

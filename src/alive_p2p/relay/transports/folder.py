@@ -62,8 +62,13 @@ class FolderTransport:
         self._runtime = runtime
         self.url = f"{SCHEME}{root}"
 
-    def list(self, folder: str = "") -> Listing:
-        """What lies below a folder."""
+    def list(self, *folders: str) -> Listing:
+        """What lies below these folders, or everywhere."""
+        found = [self._list(folder) for folder in folders or [""]]
+        entries = {name: entry for one in found for name, entry in one.entries.items()}
+        return Listing(dict(sorted(entries.items())), tuple(odd for one in found for odd in one.oddities))
+
+    def _list(self, folder: str) -> Listing:
         self._require()
         start = self.root / folder if folder else self.root
         if folder and (self._link_on_the_way(folder) or not files.is_folder(start)):

@@ -31,7 +31,7 @@ from alive_p2p.relay.transports.base import (
 from alive_p2p.relay.transports.git_command import Git, QuotaError
 from alive_p2p.relay.transports.git_edit import Added, Plan, edited, plan_of, second_level
 from alive_p2p.relay.transports.git_host import FixedCommandsError, Host, NotByNameError, WrongFormatError, written
-from alive_p2p.relay.transports.git_listing import folder_at, listing
+from alive_p2p.relay.transports.git_listing import Looked
 from alive_p2p.relay.transports.git_scratch import Scratch, is_object, scratch, sweep
 from alive_p2p.relay.transports.git_small import SMALL, SmallFiles
 from alive_p2p.runtime import Runtime
@@ -113,23 +113,25 @@ class GitTransport:
         """
         return self._tried(lambda at: self._find_branch(at.host)[1])
 
-    def list(self, folder: str = "") -> Listing:
-        """What lies below a folder, or everywhere."""
-        return self._tried(lambda at: self._list(at, folder.strip("/")))
+    def list(self, *folders: str) -> Listing:
+        """What lies below these folders, or everywhere."""
+        return self.look(folders or [""], {})
 
-    def _list(self, at: _At, folder: str) -> Listing:
-        depth = folder.count("/") + 1 if folder and self._gives_by_name else None
-        tip = self._fetch_tip(at, "blob:none" if depth is None else f"tree:{depth}")
+    def look(self, places: Sequence[str], known: Mapping[str, str]) -> Listing:
+        """What lies at some places, and is not known already, in two exchanges with the host."""
+        places = list(dict.fromkeys(place.strip("/") for place in places))
+        return self._tried(lambda at: self._look(at, places, known))
+
+    def _look(self, at: _At, places: Sequence[str], known: Mapping[str, str]) -> Listing:
+        levels = max((place.count("/") + 1 for place in places), default=1)
+        is_part = self._gives_by_name and "" not in places
+        tip = self._fetch_tip(at, f"tree:{levels}" if is_part else "blob:none")
         if tip is None:
-            return Listing()
-        tree = folder_at(at.scratch, at.scratch.commit(tip)[0], folder)
-        if tree is None:
-            return Listing()
-        if depth is not None and not at.scratch.has_everything:
-            self._fetch_folders(at, [tree])
-        found = at.scratch.everything(tree, MOST_ENTRIES)
-        self._small.learn(found, folder, tree)
-        return listing(found, folder)
+            return Listing(versions=dict.fromkeys(places, ""))
+        looked = Looked(at.scratch, at.scratch.commit(tip)[0], places, known)
+        if is_part and not at.scratch.has_everything:
+            self._fetch_folders(at, looked.missing(levels))
+        return looked.listing(tip, self._small, MOST_ENTRIES)
 
     def read(self, entry: Entry, output: BinaryIO, *, limit: int, progress: Progress | None = None) -> None:
         """Fetch what `list` has told of: by the name of its content, which git checks when it arrives."""
@@ -197,6 +199,10 @@ class GitTransport:
                 progress(done, size)
 
         at.scratch.copy(entry.version, size, hand_out)
+
+    def stop(self) -> None:
+        """End what is under way."""
+        self._git.stop()
 
     # -- writing -----------------------------------------------------------------------------------------------
 

@@ -90,6 +90,20 @@ class Git:
         self._program = _installed(runtime)
         self._environ = environment(runtime.environ)
         self._is_ssh_settled = address.protocol == "file"
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """End the command that is under way in another thread, and let none begin any more."""
+        self._is_stopped = True
+
+    def refuse_stopped(self) -> None:
+        """Go no further where we were stopped.
+
+        Raises:
+            RelayError: we were.
+        """
+        if self._is_stopped:
+            raise RelayError("relay-unreachable", f"{self.address.place} kept us waiting", untouched="everything")
 
     def local(self, folder: Path, *arguments: str, data: bytes = b"", source: IO[bytes] | None = None) -> Done:
         """Run a command that needs nobody, on the repository in a folder. No way to any host is open to it.
@@ -213,6 +227,7 @@ class _Watch:
     def __init__(
         self, git: Git, folder: Path, quota: int | None, on_tick: Callable[[int, bytes], None] | None = None
     ) -> None:
+        self._git = git
         self._folder = folder
         self._packs = folder / "repository" / "objects" / "pack"
         self._quota = quota
@@ -233,7 +248,8 @@ class _Watch:
                 resource.prlimit(process, resource.RLIMIT_CPU, (seconds, seconds + 1))
 
     def look(self) -> None:
-        """Raises `QuotaError`, `OvertimeError`."""
+        """Raises `QuotaError`, `OvertimeError`, and `RelayError` where we were stopped."""
+        self._git.refuse_stopped()
         said = (self._folder / "out").stat().st_size + (self._folder / "err").stat().st_size
         if said > MOST_SAID:
             raise QuotaError

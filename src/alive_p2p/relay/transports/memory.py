@@ -46,15 +46,15 @@ class MemoryTransport:
         self.url = url
         self.sizes = sizes or SizeLimits()
 
-    def list(self, folder: str = "") -> Listing:
-        """What lies below a folder."""
+    def list(self, *folders: str) -> Listing:
+        """What lies below these folders, or everywhere."""
         with self.store.lock:
             contents = dict(sorted(self.store.contents.items()))
         odd = {name: why for name in contents if (why := refusal(name)) is not None}
         entries = {
             name: Entry(name, files.sha256(data), len(data))
             for name, data in contents.items()
-            if name not in odd and (not folder or name.startswith(folder.rstrip("/") + "/"))
+            if name not in odd and (not folders or name.startswith(tuple(f"{one.rstrip('/')}/" for one in folders)))
         }
         return Listing(entries, tuple(f"'{name}': {why}" for name, why in odd.items()))
 
