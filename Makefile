@@ -6,17 +6,27 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+HERE := $(VENV)/.here
 
 .PHONY: demo test test-quick check crash fuzz format clean
 
-$(READY): pyproject.toml
+# $(1): what is installed; $(2): how long that takes.
+define SET_UP
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with make PYTHON=/path/to/python" >&2; exit 1; }
-	@echo "setting up $(VENV) with $$($(PYTHON) --version) (a minute, once)"
+	@echo "setting up $(VENV) with $$($(PYTHON) --version) ($(2), once)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '$(1)'
 	@touch $@
+endef
 
-demo: $(READY)
+$(READY): pyproject.toml
+	$(call SET_UP,.[dev],a minute)
+
+# The program alone, without what only its tests need.
+$(HERE): pyproject.toml
+	$(call SET_UP,.,half a minute)
+
+demo: $(HERE)
 	@$(BIN)/alive-p2p demo
 
 test: $(READY)

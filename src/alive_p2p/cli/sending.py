@@ -99,7 +99,8 @@ class Sending:
         for one in queued:
             done = found.get(one.id)
             is_queued = done is None or done.error is not None
-            documents.append({"peer": one.peer, "deposit": one.deposit, "queued": is_queued})
+            error = None if done is None or done.error is None else done.error.message
+            documents.append({"peer": one.peer, "deposit": one.deposit, "queued": is_queued, "error": error})
         return documents
 
     def __enter__(self) -> Self:

@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, TypeVar
 
 from alive_p2p import files
@@ -115,7 +115,9 @@ class GitTransport:
 
     def list(self, *folders: str) -> Listing:
         """What lies below these folders, or everywhere."""
-        return self.look(folders or [""], {})
+        found = self.look(folders or [""], {})
+        files = found.entries.keys() & {folder.strip("/") for folder in folders}  # below a file nothing lies
+        return replace(found, entries={name: one for name, one in found.entries.items() if name not in files})
 
     def look(self, places: Sequence[str], known: Mapping[str, str]) -> Listing:
         """What lies at some places, and is not known already, in two exchanges with the host."""

@@ -184,7 +184,7 @@ _REFUSED = (
         r"",
         "relay-rejected",
         "{place} refuses it",
-        "read what it says about it, and ask the relay's owner",
+        "ask the relay's owner",
     ),
 )
 
@@ -224,7 +224,13 @@ def refused(reason: str, said: str, address: Address, *, untouched: str) -> Rela
         untouched: what is as it was.
     """
     said = address.without_secrets(f"{reason}\n{said}")
-    return _made(next(one for one in _REFUSED if re.search(one.words, said, re.IGNORECASE)), said, address, untouched)
+    known = next(one for one in _REFUSED if re.search(one.words, said, re.IGNORECASE))
+    error = _made(known, said, address, untouched)
+    if known.words or not error.details:
+        return error
+    # Nobody but the host knows why: what it says comes first, wherever only one line is shown.
+    message = f"{error.message}: {error.details[0]}"
+    return RelayError(error.code, message, untouched=untouched, hint=error.hint, details=error.details[1:])
 
 
 def overtime(why: str, address: Address, *, untouched: str = "everything") -> RelayError:
