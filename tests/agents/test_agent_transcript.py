@@ -43,9 +43,11 @@ def shortened(value: Any) -> Any:
 class Transcript:
     """What is said between an agent, the server and the person."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, alice: Person, ben: Person) -> None:
         self.lines: list[str] = []
-        self._base = base
+        self._base = alice.base
+        shown = (alice, "a11c3k3ya11c3k3y"), (ben, "b3n5k3y0b3n5k3y0")
+        self._keys = {person.we.key.public.pubkey_id: key for person, key in shown}
 
     def of(self, name: str, person: Person, number: int) -> tuple[Surroundings, Human]:
         """A server with numbers instead of chance, and a person whose questions are written down."""
@@ -72,8 +74,8 @@ class Transcript:
         text = "\n".join(self.lines).strip() + "\n"
         text = text.replace(str(self._base), "/home")
         text = re.sub(r"(create|relay|apply)-0*([0-9a-f]+)", r"\1-…\2", text)
-        for number, found in enumerate(dict.fromkeys(re.findall(r"\b(?!0)[0-9a-f]{16}\b", text))):
-            text = text.replace(found, ("b3n5k3y0b3n5k3y0", "a11c3k3ya11c3k3y")[number])
+        for found, shown in self._keys.items():
+            text = text.replace(found, shown)
         return re.sub(r"[\d,]+ bytes", "… bytes", text)
 
 
@@ -81,7 +83,7 @@ def test_the_transcript_is_what_happens(pair: tuple[Person, Person]) -> None:
     """Share, push, pull, receive and receipt between two worlds; shortened, and with other names for what is random."""
     alice, ben = pair
     walnut = alice.walnut()
-    transcript = Transcript(alice.base)
+    transcript = Transcript(alice, ben)
 
     def told(agent: Agent) -> Any:
         async def call(tool: str, **given: Any) -> dict[str, Any]:
