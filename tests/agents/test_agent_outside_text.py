@@ -1,6 +1,7 @@
 """What other people wrote comes back marked, escaped and cut, wherever they have written it (receive.md §13)."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from agent import Agent, Human, talk
 
 from alive_p2p.mcp.outside import MOST, MOST_LISTED, NOTICE, outside
 from alive_p2p.mcp.tools import INSTRUCTIONS, TOOLS
+from alive_p2p.sharing.sent import change_register
 from relay.people import Person
 from worlds import NOVA, craft, plant
 
@@ -183,10 +185,14 @@ def test_what_a_peer_says_through_a_relay_comes_back_marked(pair: tuple[Person, 
             assert_marked(await agent.result(tool, **given))
 
     async def ask(agent: Agent) -> None:
-        result = await agent.result("list_receipts", look=True)
+        result = await agent.result("list_receipts")
         assert_marked(result)
+        (receipt,) = result.structured_content["receipts"]
+        assert receipt["from_outside"]["note"] == outside(EVIL[0])
 
     talk(ben, pull, human=Human())
+    said = {"status": "declined", "note": EVIL[0], "bundles": EVIL}
+    change_register(alice.runtime, lambda now: replace(now, deliveries=({**now.deliveries[0], **said},)))
     talk(alice, ask)
 
 

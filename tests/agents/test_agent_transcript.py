@@ -29,7 +29,7 @@ SHOWN = {
 """What of each result stands on the page."""
 LEFT_OUT = {
     "tasks", "pii", "path", "first", "more", "files", "left_out_there", "changed_there", "description", "sensitivity",
-    "sent_at", "problem", "can_be_shared", "import_id", "status_at", "means",
+    "sent_at", "problem", "can_be_shared", "import_id", "status_at", "means", "reason",
 }  # fmt: skip
 
 

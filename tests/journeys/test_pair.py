@@ -324,3 +324,18 @@ def test_killed_it_is_put_right_by_running_it_again(alice: At, ben: At, server: 
         child.sendline("")
     assert [ended(child)[0] for child in (her, his)] == [0, 0]
     assert are_paired(alice, ben)
+
+
+def test_a_relay_that_is_away_for_a_moment_does_not_undo_it(alice: At, ben: At, server: str) -> None:
+    """Both are paired and told; what is missing in the relay comes with the next command."""
+    her, his = _at_the_question(alice, ben, server)
+    away = alice.person.relay_folder.rename(alice.person.base / "away")
+    for child in (her, his):
+        child.sendline("")
+    for child, told_ in ((her, "the next command does it"), (his, "their relay cannot be reached yet")):
+        ending, said = ended(child)
+        assert (ending, told_ in said) == (0, True), said
+    away.rename(alice.person.relay_folder)
+    assert are_paired(alice, ben)
+    assert alice("relay", "pull", "--yes").code == 0
+    assert (alice.person.relay_folder / "keys" / "peers" / "ben.pem").is_file()

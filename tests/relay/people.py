@@ -15,9 +15,9 @@ from alive_p2p.keys.keyring import Keyring
 from alive_p2p.keys.private import PrivateKey, generate_private_key
 from alive_p2p.keys.public import PublicKey
 from alive_p2p.receiving.plan import ReceiveRequest
-from alive_p2p.relay import collecting, following, outbox, pairing, peers, probe, pulling, rotating
+from alive_p2p.relay import collecting, following, outbox, pairing, peers, probe, pulling, rotating, settling
 from alive_p2p.relay.code import Code
-from alive_p2p.relay.collecting import Waiting
+from alive_p2p.relay.collecting import Quota, Waiting
 from alive_p2p.relay.ourselves import Ourselves, ourselves
 from alive_p2p.relay.outbox import Delivered
 from alive_p2p.relay.own_relay import setup
@@ -135,21 +135,24 @@ class Person:
             following.follow(found, self.runtime)
         return found is not None
 
-    def waiting(self) -> list[Waiting]:
-        relay = self.relay
-        return collecting.waiting(
-            self.we,
-            relay,
-            relay.list(),
-            declined=pulling.declined(self.runtime),
-            disputed=following.disputed(read_state(self.runtime), self.we.config.peers),
-        )
+    def waiting(self, **options: Any) -> list[Waiting]:
+        relay, we = self.relay, self.we
+        seen = settling.seen_before(we, self.runtime)
+        return collecting.waiting(we, relay, relay.list(), **{"seen": seen, **options})
 
-    def pull(self, **options: Any) -> list[Pulled]:
+    def pull(self, names: list[str] | None = None, quota: Quota | None = None, **options: Any) -> list[Pulled]:
+        relay, we = self.relay, self.we
+        listing = settling.tidy(we, relay, relay.list(), self.runtime)
+        seen = settling.seen_before(we, self.runtime)
+        found = collecting.waiting(we, relay, listing, names=names, quota=quota, seen=seen)
+        how = Pulling(self.world / "03_Inbox", **{"request": ReceiveRequest(Path()), **options})
+        return list(pulling.pull(found, how, we, relay, listing, self.runtime).packages)
+
+    def decline(self, note: str | None = None) -> bool:
+        """Decline the one package that waits; whether anybody is told."""
         relay = self.relay
-        pulling.tidy(relay, relay.list(), self.runtime)
-        how = Pulling(self.world / "03_Inbox", ReceiveRequest(Path()), **options)
-        return pulling.pull(self.waiting(), how, self.we, self.relay, self.runtime)
+        (one,) = self.waiting()
+        return settling.decline(one, note, self.we, relay, relay.list(), self.runtime)
 
     def probe(self, **options: Any) -> Probe:
         return probe.probe(self.we, self.runtime, self.reach, **options)

@@ -310,7 +310,7 @@ def _said(kind: str, **fields: object) -> bytes:
 
 def _other_key(mallory: Person, channel: Whisper) -> bytes:
     said = json.loads(_hello(mallory, channel.session))
-    pem = key_of("carol").public.pem().decode().splitlines()
+    pem = key_of("ben").public.pem().decode().splitlines()
     return json.dumps({**said, "public_key": "".join(pem[1:-1])}).encode()
 
 

@@ -4,7 +4,7 @@ What needs a person is not here: setting up, pairing, and changing whom or which
 invitation is taken on the way, nobody is followed to a new key, and nothing but what was asked for is sent.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,19 @@ from alive_p2p.keys.keyring import Keyring, Peer
 from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.receiving.inspection import inspect
 from alive_p2p.receiving.plan import ReceiveRequest, ReceiveResult
-from alive_p2p.relay import collecting, compacting, following, outbox, pulling
+from alive_p2p.relay import compacting, following, outbox, pulling, settling
 from alive_p2p.relay import probe as probing
-from alive_p2p.relay.collecting import Waiting
+from alive_p2p.relay.collecting import MOST_BYTES, MOST_FILES, Quota, Waiting, waiting
 from alive_p2p.relay.config import read_config
 from alive_p2p.relay.ourselves import Ourselves, ourselves
 from alive_p2p.relay.outbox import Delivered
 from alive_p2p.relay.probe import Probe
-from alive_p2p.relay.pulling import Pulled, Pulling
+from alive_p2p.relay.pulling import Pull, Pulled, Pulling
 from alive_p2p.relay.reach import reach
 from alive_p2p.relay.state import read_state
 from alive_p2p.relay.status import Status
 from alive_p2p.relay.status import status as gather
-from alive_p2p.relay.transports.base import Progress, Transport
+from alive_p2p.relay.transports.base import Listing, Progress, Transport
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing.sent import SentRegister
 from alive_p2p.walnut.preferences import load_preferences
@@ -112,10 +112,11 @@ class Relay:
         deposits: Collection[str] = (),
         may_write: Callable[[Path], object] = lambda _: None,
         progress: Progress | None = None,
-    ) -> list[Pulled]:
+    ) -> Pull:
         """Fetch what waits in our relay into a world's inbox, and leave it in the relay as well.
 
         What is not received by itself (nobody's, without a note that counts, declined before) is not fetched either.
+        Senders learn that theirs was fetched, or that it never will be.
 
         Args:
             world: whose inbox.
@@ -130,29 +131,19 @@ class Relay:
         we = self._we()
         if peer is not None:
             we.config.peer(peer)
-        relay = self._reach(we.url)
-        preferences = load_preferences(world)
-        found = self._waiting(we, relay, None if peer is None else [peer], preferences.inbox_files)
+        mailbox = self._open(we, world)
+        found = mailbox.waiting(None if peer is None else [peer], deposits)
         picked = pulling.chosen(found, deposits) if deposits else found
+        ready, rest = [[one for one in picked if (one.problem is None) is is_ready] for is_ready in (True, False)]
         how = Pulling(
-            inbox_of(world),
-            ReceiveRequest(Path()),
-            only_fetch=True,
-            limit=preferences.inbox_bytes or collecting.MOST_BYTES,
-            progress=progress,
+            inbox_of(world), ReceiveRequest(Path()), only_fetch=True, limit=mailbox.quota.most_bytes, progress=progress
         )
-        for name in dict.fromkeys(one.peer.name for one in picked if one.problem is None and one.peer is not None):
+        for name in dict.fromkeys(one.peer.name for one in ready if one.peer is not None):
             may_write(how.inbox / name)
-        runtime = replace(self.runtime, cwd=world)
-        done = {
-            one.waiting.deposit.name: one
-            for chosen, way in (
-                ([one for one in picked if one.problem is None], how),
-                ([one for one in picked if one.problem is not None], replace(how, only_fetch=False)),
-            )
-            for one in pulling.pull(chosen, way, we, relay, runtime)
-        }
-        return [done[one.deposit.name] for one in picked]
+        fetched = mailbox.pull(ready, how)
+        held = mailbox.pull(rest, replace(how, only_fetch=False))
+        done = {one.waiting.deposit.name: one for one in (*fetched.packages, *held.packages)}
+        return Pull(tuple(done[one.deposit.name] for one in picked), fetched.untold or held.untold)
 
     def find(self, package: Path, world: Path) -> str | None:
         """The name in our relay of a package that was fetched from it; None where it did not come that way.
@@ -163,10 +154,9 @@ class Relay:
         inbox = Path(inbox_of(world).resolve())
         if package.parent.parent != inbox or read_config(self.runtime).url is None:
             return None
-        we = self._we()
         with files.translating("read", package):
             sha256, _ = files.hash_file(package)
-        for one in self._waiting(we, self._reach(we.url)):
+        for one in self._open(self._we(), world).waiting():
             if one.problem is None and one.note is not None and one.note.file_sha256 == sha256:
                 return one.deposit.name
         return None
@@ -183,23 +173,21 @@ class Relay:
         Raises:
             AliveP2PError: it cannot be received, or is not as it was; it stays in the relay.
         """
-        we = self._we()
-        relay = self._reach(we.url)
-        runtime = replace(self.runtime, cwd=world)
-        picked = pulling.chosen(self._waiting(we, relay), [deposit])
+        mailbox = self._open(self._we(), world)
+        picked = pulling.chosen(mailbox.waiting(names=[deposit]), [deposit])
         how = Pulling(
             inbox_of(world),
             planned.request,
             lambda plan: refuse_other_plan(planned, plan),
-            limit=load_preferences(world).inbox_bytes or collecting.MOST_BYTES,
+            limit=mailbox.quota.most_bytes,
             progress=progress,
         )
-        (done,) = pulling.pull(picked, how, we, relay, runtime)
+        (done,) = mailbox.pull(picked, how).packages
         if done.result is None:
             raise done.failure or RelayError(
                 "held", done.error or "it is not received by itself", untouched="everything; it is still in the relay"
             )
-        return Received(done.result, done.file, done.error or self._count(done, relay))
+        return Received(done.result, done.file, done.error or self._count(done, mailbox.relay))
 
     def _count(self, done: Pulled, relay: Transport) -> str | None:
         """Count what was received, so that the relay's past is folded in time."""
@@ -295,18 +283,11 @@ class Relay:
     def _reach(self, url: str) -> Transport:
         return reach(url, self.runtime, timeout_seconds=self._timeout_seconds)
 
-    def _waiting(
-        self, we: Ourselves, relay: Transport, peers: Collection[str] | None = None, most: int | None = None
-    ) -> list[Waiting]:
-        return collecting.waiting(
-            we,
-            relay,
-            relay.list(),
-            peers=peers,
-            most=most or collecting.MOST_FILES,
-            declined=pulling.declined(self.runtime),
-            disputed=following.disputed(read_state(self.runtime), we.config.peers),
-        )
+    def _open(self, we: Ourselves, world: Path) -> "_Mailbox":
+        relay = self._reach(we.url)
+        preferences = load_preferences(world)
+        quota = Quota(preferences.inbox_files or MOST_FILES, preferences.inbox_bytes or MOST_BYTES)
+        return _Mailbox(we, relay, relay.list(), quota, replace(self.runtime, cwd=world))
 
     def _paired(self, name: str, we: Ourselves) -> Peer:
         """A peer to whom something may be sent; one whose new key nobody has followed yet is sent to as before."""
@@ -322,6 +303,24 @@ class Relay:
                 hint=f"compare fingerprints, then run `alive-p2p relay peers trust {name}` at a terminal",
             )
         return pinned
+
+
+@dataclass(frozen=True)
+class _Mailbox:
+    """Our relay, as it was when it was looked at."""
+
+    we: Ourselves
+    relay: Transport
+    listing: Listing
+    quota: Quota
+    runtime: Runtime
+
+    def waiting(self, peers: Collection[str] | None = None, names: Collection[str] = ()) -> list[Waiting]:
+        seen = settling.seen_before(self.we, self.runtime)
+        return waiting(self.we, self.relay, self.listing, peers=peers, names=names or None, quota=self.quota, seen=seen)
+
+    def pull(self, picked: Sequence[Waiting], how: Pulling) -> Pull:
+        return pulling.pull(picked, how, self.we, self.relay, self.listing, self.runtime)
 
 
 def _sent_before(package: Path, peer: Peer, runtime: Runtime) -> tuple[str, str, tuple[str, ...], str]:

@@ -206,12 +206,11 @@ def _become_peers(desk: Desk, meeting: Meeting, how: _How) -> None:
     folder = we.config.peers[name].folder if name in we.config.peers else name
     screen.note("waiting until they have said yes as well")
     consent = meeting.consent(folder, _own_login(desk, other.url), seconds=how.wait)
-    relay = desk.reach(we.url)
+    peer = answers.pin_answer(as_answer(name, other, consent), we, call.runtime)
     try:
-        peer = answers.confirm(as_answer(name, other, consent), we, relay, call.runtime)
+        answers.leave_copies(desk.reach(we.url), call.runtime)
     except RelayError as error:
-        error.untouched = f"your relay; '{name}' is pinned here, and running it together once more does the rest"
-        raise
+        call.remember(f"their key could not be put into your relay; the next command does it ({error.message})")
     lets_in = _let_them_in(desk, name, how.login or consent.login)
     screen.note("waiting until they have finished as well")
     try:

@@ -76,7 +76,7 @@ def receive(
     if from_relay:
         if package is not None or dry_run or passphrase_env or passphrase_file or private_key:
             raise UsageError("usage", "`--from-relay` goes without a file, a dry run, or something to open one with")
-        from alive_p2p.cli.relay_packages import pull_packages
+        from alive_p2p.cli.relay_pull import pull_packages
 
         request = ReceiveRequest(Path(), wait_seconds=wait, **options)
         pull_packages(call, request, (), peer=None, every=True, world=None, only_fetch=False)

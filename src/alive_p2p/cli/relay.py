@@ -2,10 +2,11 @@
 
 import click
 
+from alive_p2p.cli.relay_deposits import compact, decline, push, recall
 from alive_p2p.cli.relay_looking import probe, status
-from alive_p2p.cli.relay_packages import compact, decline, pull, push, recall
 from alive_p2p.cli.relay_pairing import accept, invite, setup
 from alive_p2p.cli.relay_peers import peers
+from alive_p2p.cli.relay_pull import pull
 from alive_p2p.cli.relay_rotating import rotate
 
 

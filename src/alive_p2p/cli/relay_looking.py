@@ -12,6 +12,7 @@ from alive_p2p import files
 from alive_p2p.cli.options import FOLDER, Call, common
 from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, grouped, plural
+from alive_p2p.cli.told import delivery_text, words_of
 from alive_p2p.errors import UsageError
 from alive_p2p.relay import probe as probing
 from alive_p2p.relay.status import PeerStatus, Status
@@ -22,15 +23,6 @@ _STATES = {
     "to-confirm": "has answered; the next `relay pull` or `relay peers confirm` pairs you",
     "mutual": "paired",
     "revoked": "revoked",
-}
-_DELIVERED = {
-    "sent": "sent",
-    "received": "fetched",
-    "applied": "applied",
-    "declined": "declined",
-    "refused": "refused",
-    "recalled": "taken back",
-    "gone": "gone from their relay, without a receipt",
 }
 
 
@@ -80,7 +72,8 @@ def probe(
         screen.say(f"{name}: {_seen(fields)}")
         _warn_of_key(call, name, fields)
     for one in found.advanced:
-        screen.say(f"'{one.get('walnut')}' for {one.get('peer')}: {_DELIVERED.get(str(one.get('status')), '')}")
+        screen.say(delivery_text(one))
+        screen.lines(words_of(one), result=True)
     if not found.peers:
         screen.say("you have no peers yet")
     if found.error is not None:
@@ -95,6 +88,8 @@ def probe(
     if output is not None:
         files.replace_file(call.runtime.cwd / output, (json.dumps(document, indent=1) + "\n").encode(), mode=0o600)
     screen.document(document)
+    if relay_config is None:  # another home's is only looked at
+        desk.flush(reached=[name for name, fields in found.peers.items() if fields.get("reachable")])
     call.finish(())
 
 
@@ -182,9 +177,9 @@ def _peer_lines(peer: PeerStatus) -> list[str]:
     if peer.seen.get("error"):
         lines.append(field_line("not reached", str(peer.seen["error"])))
     if peer.last_delivery is not None:
-        said = _DELIVERED.get(str(peer.last_delivery.get("status")), "unknown")
-        walnut, at = peer.last_delivery.get("walnut"), peer.last_delivery.get("status_at")
-        lines.append(field_line("last sent", f"'{walnut}': {said}, {at}"))
+        lines += [field_line("last sent", delivery_text(peer.last_delivery)), *words_of(peer.last_delivery)]
+    if peer.last_told is not None and peer.last_told != peer.last_delivery:
+        lines += [field_line("last receipt", delivery_text(peer.last_told)), *words_of(peer.last_told)]
     return lines
 
 
@@ -198,7 +193,8 @@ def _status_document(found: Status) -> dict[str, Any]:
                 "pubkey_id": peer.pubkey_id,
                 "pending_packages": peer.seen.get("pending_packages"),
                 "undelivered": peer.seen.get("undelivered"),
-                "last_receipt": None if peer.last_delivery is None else dict(peer.last_delivery),
+                "last_receipt": _plain(peer.last_told or peer.last_delivery),
+                "last_sent": _plain(peer.last_delivery),
             }
             for peer in found.peers
         },
@@ -208,3 +204,7 @@ def _status_document(found: Status) -> dict[str, Any]:
         ],
         "last_probe": found.last_probe,
     }
+
+
+def _plain(delivery: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if delivery is None else dict(delivery)

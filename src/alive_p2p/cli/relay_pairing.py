@@ -171,6 +171,7 @@ def invite(call: Call, /, *, peer: str, login: str | None, **where: Any) -> None
     screen.say(word)
     grant = grant_for(code.url, peer)
     screen.document({"status": "ok", "code": word, "peer": peer, **({} if grant is None else {"policy": grant.policy})})
+    desk.flush()
     call.finish(())
 
 
@@ -226,6 +227,7 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
             "fingerprint": peer.public.fingerprint,
         }
     )
+    desk.flush()
     call.finish(())
 
 

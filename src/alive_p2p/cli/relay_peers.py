@@ -60,6 +60,7 @@ def confirm(call: Call, /, *, name: str, fingerprint: str | None) -> None:
     if any(one.peer.name == name for one in desk.confirm()) or was_begun:
         call.screen.say(f"you and {name} are paired")
         call.screen.document({"status": "ok", "peer": name})
+        desk.flush()
         call.finish(())
         return
     relay = desk.reach(desk.we.url)
@@ -72,6 +73,7 @@ def confirm(call: Call, /, *, name: str, fingerprint: str | None) -> None:
     desk.confirm()  # does the rest of it
     call.screen.say(f"you and {name} are paired")
     call.screen.document({"status": "ok", "peer": name, "pubkey_id": answer.public.pubkey_id})
+    desk.flush()
     call.finish(())
 
 

@@ -1,22 +1,28 @@
 """What every relay command needs: who we are, how relays are reached, and what is done on the way (relay.md §5, §6)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 
 from alive_p2p.cli.credentials import ask_for_key
 from alive_p2p.cli.options import Call
-from alive_p2p.cli.screen import field_line, grouped, human_size
+from alive_p2p.cli.screen import field_line, grouped, human_size, plural, short
 from alive_p2p.errors import AliveP2PError, BusyError
 from alive_p2p.relay import outbox
 from alive_p2p.relay.config import COPY, HOST, RelayConfig, change_config
+from alive_p2p.relay.flushing import deliver_quietly
 from alive_p2p.relay.hosting.base import Hosting
 from alive_p2p.relay.hosting.choose import choose_hosting
 from alive_p2p.relay.looking import Sight, look
 from alive_p2p.relay.ourselves import Ourselves, ourselves
-from alive_p2p.relay.outbox import Delivered
+from alive_p2p.relay.outbox import Delivered, Outgoing
 from alive_p2p.relay.peers import Confirmed, confirm_proven
 from alive_p2p.relay.reach import reach
 from alive_p2p.relay.transports.base import Listing, Transport
+
+_FLUSH_SECONDS = 10.0
+"""How long one exchange with a host may take, and after how long nothing more is begun, where a command sends what has
+waited after its own work."""
+_SENT_SHOWN = 3
 
 
 @dataclass
@@ -115,11 +121,21 @@ class Desk:
             return False
         return True
 
-    def deliver(self) -> list[Delivered]:
-        """Send what is in the outbox, and say what became of it. Raises `AliveP2PError`."""
+    def deliver(self, *, first: Sequence[str] = (), wait_seconds: float = outbox.WAIT_SECONDS) -> list[Delivered]:
+        """Send what is in the outbox, and say what became of it.
+
+        Args:
+            first: the peers who come before all others.
+            wait_seconds: how long to wait while another process is sending.
+
+        Raises:
+            AliveP2PError: the outbox cannot be read.
+        """
         progress = self.call.screen.progress("sending")
         try:
-            found = outbox.deliver(self.we, self.call.runtime, self.reach, progress=progress)
+            found = outbox.deliver(
+                self.we, self.call.runtime, self.reach, first=first, wait_seconds=wait_seconds, progress=progress
+            )
         except BusyError:
             self.call.remember(
                 "another command is sending; what is in the outbox goes out with it, or with the next one"
@@ -127,6 +143,37 @@ class Desk:
             return []
         self.show(found)
         return found
+
+    def flush(self, *, reached: Collection[str] | None = None) -> None:
+        """Send what is in the outbox at the end of a command about something else, in one line and in a few seconds.
+
+        Large packages wait for a `push`, `pull` or `share`, and so does what is for a relay that was not reached a
+        moment ago. Nothing that happens here is the command's failure.
+
+        Args:
+            reached: the peers whose relays have just been reached, where that is known: nobody else is tried then.
+        """
+        seconds = min(self.timeout_seconds or _FLUSH_SECONDS, _FLUSH_SECONDS)
+        quick = replace(self, timeout_seconds=seconds)
+        try:
+            found = deliver_quietly(
+                self.we,
+                self.call.runtime,
+                quick.reach,
+                only=lambda one: reached is None or one.peer in reached,
+                reached=reached or (),
+                enough_after=seconds,
+            )
+        except AliveP2PError as error:
+            self.call.screen.warn([f"what is in the outbox could not be sent: {error.message}"])
+            return
+        sent = [one.outgoing for one in found if one.error is None]
+        if sent:
+            what = ", ".join(f"'{short(one.walnut, 80)}' to {one.peer}" for one in sent[:_SENT_SHOWN])
+            more = f" and {len(sent) - _SENT_SHOWN:,} more" if len(sent) > _SENT_SHOWN else ""
+            self.call.screen.note(f"sent from the outbox: {what}{more}")
+        if left := _left(found):
+            self.call.screen.warn(["; ".join(left)])
 
     def try_to_confirm(self) -> None:
         """`confirm`, where going on does not depend on it: what goes wrong is a warning."""
@@ -144,8 +191,20 @@ class Desk:
                 screen.say(field_line("deposit", one.outgoing.deposit))
                 screen.say(field_line("sent", human_size(one.bytes_sent or one.outgoing.size)))
                 screen.say(field_line("import id", one.outgoing.import_id[:16]))
-            else:
-                self.call.remember(
-                    f"'{one.outgoing.walnut}' for {one.outgoing.peer} stays in the outbox, and goes out with the next"
-                    f" relay command: {one.error.message}"
-                )
+        for line in _left(found):
+            self.call.remember(line)
+
+
+def _left(found: Sequence[Delivered]) -> list[str]:
+    """What stays in the outbox and why; the same about several packages for one peer in one line."""
+    groups: dict[tuple[str, str], list[Outgoing]] = {}
+    for one in found:
+        if one.error is not None:
+            groups.setdefault((one.outgoing.peer, one.error.message), []).append(one.outgoing)
+    lines = []
+    for (peer, why), members in groups.items():
+        several = len(members) > 1
+        what = plural(len(members), "package") if several else f"'{short(members[0].walnut, 80)}'"
+        stays = "stay in the outbox, and go" if several else "stays in the outbox, and goes"
+        lines.append(f"{what} for {peer} {stays} out with the next relay command: {why}")
+    return lines

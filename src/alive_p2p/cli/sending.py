@@ -94,7 +94,7 @@ class Sending:
         desk.try_to_confirm()
         we = desk.we
         queued = [outbox.queue(result.path, we.keyring.peer(name), we, self.call.runtime) for name in self.names]
-        found = {one.outgoing.id: one for one in desk.deliver()}
+        found = {one.outgoing.id: one for one in desk.deliver(first=self.names)}
         documents = []
         for one in queued:
             done = found.get(one.id)

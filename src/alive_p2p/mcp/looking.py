@@ -201,4 +201,5 @@ def _delivery(one: Any) -> dict[str, Any]:  # noqa: ANN401  (an entry of a file 
     bundles = one.get("bundles")
     names = bundles if isinstance(bundles, list) else []
     texts = {key: outside(one.get(key) or "") for key in ("peer", "walnut", "import_id", "at", "status", "status_at")}
-    return {**texts, "from_outside": {"bundles_there": [outside(each) for each in names[:50]]}}
+    said = {"bundles_there": [outside(each) for each in names[:50]], "note": outside(one.get("note") or "")}
+    return {**texts, "reason": outside(one.get("reason") or ""), "from_outside": said}

@@ -26,11 +26,13 @@ async def relay_pull(call: Call, options: dict[str, Any]) -> dict[str, Any]:
             progress=progress,
         )
     )
-    held = [one for one in found if one.status in {"held", "failed"}]
+    is_whole = found.untold is None and all(one.status == "fetched" for one in found.packages)
+    untold = [] if found.untold is None else [f"senders are told with the next pull: {found.untold}"]
     return {
-        "status": "noop" if not found else "warn" if held else "ok",
+        "status": "noop" if not found.packages else "ok" if is_whole else "warn",
         "inbox": name(inbox),
-        "packages": [_document(one) for one in found],
+        "packages": [_document(one) for one in found.packages],
+        "warnings": [outside(one) for one in untold],
         "notice": NOTICE,
     }
 

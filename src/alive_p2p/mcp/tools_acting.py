@@ -206,8 +206,8 @@ ACTING: tuple[Tool, ...] = (
     Tool(
         "relay_pull",
         "Fetch from the relay",
-        "Fetch what waits in the person's relay into the inbox of their world. Nothing is received by that, and"
-        " nothing removed: `preview_receive` and `apply_receive` come next.",
+        "Fetch what waits in the person's relay into the inbox of their world; senders learn that it was fetched."
+        " Nothing is received by that, and nothing removed: `preview_receive` and `apply_receive` come next.",
         (
             WORLD,
             Argument("peer", "Only what is from this peer."),
@@ -227,6 +227,7 @@ ACTING: tuple[Tool, ...] = (
                         }
                     )
                 ),
+                "warnings": TEXTS,
             },
             status=word("ok", "warn", "noop"),
         ),

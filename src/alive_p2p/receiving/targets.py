@@ -147,6 +147,18 @@ def made_by(target: Path, manifest: Manifest) -> TargetState | None:
     return state if manifest.scope in scopes else None
 
 
+def received_before(import_id: str, runtime: Runtime) -> Path | None:
+    """The walnut around us that a package was received into before, wherever it lies now; by what the ledgers say.
+
+    Args:
+        import_id: the package.
+        runtime: the surroundings; the world around its current folder is looked through.
+    """
+    world = find_world(runtime.cwd)
+    states = _readable_walnuts(world) if world is not None else []
+    return next((one.walnut.root for one in states if any(one.ledger.of_import(import_id))), None)
+
+
 # --- bundles: an existing walnut ------------------------------------------------------------------------------
 
 

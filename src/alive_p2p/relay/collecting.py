@@ -1,17 +1,14 @@
-"""What waits in our relay: who it is from, whether it is meant for us, and fetching it (relay.md §4, §6).
+"""What waits in our relay: who it is from, and whether it is meant for us (relay.md §4, §6).
 
 A package is somebody's by its delivery note, which they have signed and which names us; the folder and the name that it
 lies under say nothing. Nothing is removed before it has been received.
 """
 
-import hashlib
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.keys.keyring import Peer
 from alive_p2p.package.signature import Outcome
@@ -20,15 +17,17 @@ from alive_p2p.relay.mailbox import Deposit
 from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.relay.outbox import DELIVERY
 from alive_p2p.relay.own_relay import fetched
-from alive_p2p.relay.transports.base import Listing, Progress, Transport
+from alive_p2p.relay.refusals import NOT_AS_NOTED, NOT_FOR_US, REASONS
+from alive_p2p.relay.transports.base import Listing, Transport
 from alive_p2p.runtime import Runtime
+from alive_p2p.text import one_line
 
 MOST_FILES = 200
-"""How many packages of one peer are looked at (`p2p.limits.inbox_files`); the rest is reported and left."""
+"""How many packages of one peer a pull looks at (`p2p.limits.inbox_files`); the rest is reported and left."""
+MOST_BYTES = 2 << 30
+"""How many bytes of one peer a pull fetches in all (`p2p.limits.inbox_bytes`); the rest is reported and left."""
 ABANDONED_SECONDS = 24 * 3600
 """What lies half done for so long is nobody's work any more."""
-MOST_BYTES = 2 << 30
-"""How many bytes are fetched of one package (`p2p.limits.inbox_bytes`)."""
 
 
 def orphans(listing: Listing, runtime: Runtime) -> list[str]:
@@ -63,17 +62,62 @@ class Waiting:
 
     Attributes:
         deposit: where it lies.
-        peer: who signed its note; where there is none that counts, whose folder it lies in, and None for nobody's.
+        peer: whose folder it lies in, and who has signed its note where that counts; None for nobody's.
         note: what its note says, where it counts.
         problem: why it is not received by itself; None where it may be.
+        refusal: the word of `refusals.REASONS` where that will not change, and its signer is told.
+        more_than: bytes that it is known to exceed, because so many were fetched in vain before.
         has_unknown_key: its note is signed with a key that nobody has, which may be the peer's new one.
+        is_disputed: two keys claim to be the peer's, so nobody is told anything.
     """
 
     deposit: Deposit
     peer: Peer | None
     note: Note | None
     problem: str | None = None
+    refusal: str | None = None
+    more_than: int = 0
     has_unknown_key: bool = False
+    is_disputed: bool = False
+
+    @property
+    def sender(self) -> Peer | None:
+        """Who is told what becomes of it: who has signed its note, and is our peer. A folder's name is nobody."""
+        is_signed = (self.note is not None or self.refusal is not None) and not self.is_disputed
+        return self.peer if is_signed and self.peer is not None and self.peer.status == "paired" else None
+
+
+@dataclass(frozen=True)
+class TooLarge:
+    """A file of a relay that was not fetched, because it has more bytes than this."""
+
+    version: str
+    limit: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What pulls and declines before have found out.
+
+    Attributes:
+        declined: hashes of files.
+        refused: by deposit, the hash of the file and the word of `refusals.REASONS` for why.
+        too_large: by deposit, what was more than may be fetched.
+        disputed: the peers of whose keys two claim to be the one that counts.
+    """
+
+    declined: Collection[str] = ()
+    refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    too_large: Mapping[str, TooLarge] = field(default_factory=dict)
+    disputed: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How much of one peer a pull takes: packages that are looked at, and bytes that are fetched."""
+
+    most_files: int = MOST_FILES
+    most_bytes: int = MOST_BYTES
 
 
 def waiting(
@@ -82,9 +126,9 @@ def waiting(
     listing: Listing,
     *,
     peers: Collection[str] | None = None,
-    most: int = MOST_FILES,
-    declined: Collection[str] = (),
-    disputed: Collection[str] = (),
+    names: Collection[str] | None = None,
+    quota: Quota | None = None,
+    seen: Seen | None = None,
 ) -> list[Waiting]:
     """Look at what waits in our relay, and read the notes.
 
@@ -93,32 +137,72 @@ def waiting(
         relay: ours.
         listing: what lies there.
         peers: only what is of these.
-        most: how many of one folder are looked at.
-        declined: the hashes of files that were declined before.
-        disputed: the peers of whose keys two claim to be the one that counts.
+        names: only packages of these names, whole or their last part; however many others wait, and what was refused
+            before as well.
+        quota: how much of one peer is looked at.
+        seen: what was found out before.
 
     Raises:
         RelayError: the relay cannot be read.
     """
+    quota, seen = quota or Quota(), seen or Seen()
     found: list[Waiting] = []
     counts: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     owners = {peer.folder: name for name, peer in we.config.peers.items()}
     for deposit in mailbox.deposits(listing):
         owner = owners.get(deposit.folder)
         if peers is not None and owner not in peers:
             continue
+        if names is not None and names_of(deposit.name).isdisjoint(names):
+            continue
         counts[deposit.folder] = counts.get(deposit.folder, 0) + 1
         peer = we.keyring.peers.get(owner) if owner is not None else None
-        if counts[deposit.folder] > most:
-            found.append(Waiting(deposit, peer, None, f"there are more than {most:,} of theirs; receive others first"))
-        else:
-            looked = _look(deposit, peer, we, relay)
-            if looked.note is not None and looked.note.file_sha256 in declined:
-                looked = replace(looked, problem="you have declined it before, and somebody has put it back")
-            if looked.problem is None and owner in disputed:
-                looked = replace(looked, problem=f"two keys claim to follow that of '{owner}'; see `relay peers trust`")
-            found.append(looked)
+        if names is None and counts[deposit.folder] > quota.most_files:
+            why = f"there are more than {quota.most_files:,} of theirs; receive or decline others first"
+            found.append(Waiting(deposit, peer, None, why))
+            continue
+        one = _known(_look(deposit, peer, we, relay), quota, seen, is_named=names is not None)
+        if one.problem is None:
+            size = deposit.entry.size or 0
+            if 0 < sizes.get(deposit.folder, 0) > quota.most_bytes - size:
+                one = replace(one, problem=over_quota(quota.most_bytes))
+            else:
+                sizes[deposit.folder] = sizes.get(deposit.folder, 0) + size
+        found.append(one)
     return found
+
+
+def names_of(deposit: str) -> frozenset[str]:
+    """The names by which a package may be called: its whole one, and the last part."""
+    return frozenset([deposit, deposit.rpartition("/")[2]])
+
+
+def over_quota(most_bytes: int) -> str:
+    """Why a package is left for the next time."""
+    return f"with it there would be more than {most_bytes:,} bytes of theirs at once; receive or decline others first"
+
+
+def _known(one: Waiting, quota: Quota, seen: Seen, *, is_named: bool) -> Waiting:
+    """A package in the light of what was found out before; what is named is tried once more."""
+    if one.peer is not None and one.peer.name in seen.disputed:
+        why = f"two keys claim to follow that of '{one.peer.name}'; see `relay peers trust`"
+        return replace(one, problem=one.problem or why, is_disputed=True)
+    if one.problem is not None or one.note is None:
+        return one
+    name, sha256 = one.deposit.name, one.note.file_sha256
+    if sha256 in seen.declined:
+        return replace(one, problem="you have declined it before, and somebody has put it back")
+    refused, too_large = seen.refused.get(name), seen.too_large.get(name)
+    if refused is not None and refused[0] == sha256 and not is_named:
+        why = f"it was refused before, and is not tried again unless you name it: {REASONS[refused[1]]}"
+        return replace(one, problem=why, refusal=refused[1])
+    if too_large is not None and too_large.version == one.deposit.entry.version:
+        one = replace(one, more_than=too_large.limit)
+    if one.more_than >= quota.most_bytes:
+        why = f"it has more than {one.more_than:,} bytes (`p2p.limits.inbox_bytes` in the preferences)"
+        return replace(one, problem=why)
+    return one
 
 
 def _look(deposit: Deposit, peer: Peer | None, we: Ourselves, relay: Transport) -> Waiting:
@@ -150,80 +234,9 @@ def _look(deposit: Deposit, peer: Peer | None, we: Ourselves, relay: Transport) 
             deposit, peer, None, f"it lies in the folder of '{peer.name}' and is signed by '{verdict.signer}'"
         )
     if document["to"] != we.handle:
-        return Waiting(deposit, peer, None, f"it was sent to '{document['to']}', not to you")
+        why = f"it was sent to '{one_line(document['to'])}', not to you"
+        return Waiting(deposit, peer, None, why, refusal=NOT_FOR_US)
     said: dict[str, Any] = {name: document.get(name) for name in ("file_sha256", "import_id", "sent_at")}
     if not all(isinstance(text, str) for text in said.values()):
-        return Waiting(deposit, peer, None, "its delivery note does not say what it is about")
+        return Waiting(deposit, peer, None, "its delivery note does not say what it is about", refusal=NOT_AS_NOTED)
     return Waiting(deposit, peer, Note(**said))
-
-
-def fetch(
-    one: Waiting,
-    relay: Transport,
-    folder: Path,
-    runtime: Runtime,
-    *,
-    limit: int = MOST_BYTES,
-    progress: Progress | None = None,
-) -> Path:
-    """Fetch a package into a folder, under its name in the relay. What is there already is not fetched again.
-
-    Args:
-        one: what is fetched.
-        relay: ours.
-        folder: where to; made if it is not there.
-        runtime: the surroundings.
-        limit: bytes; a larger one is left.
-        progress: called with bytes done and bytes in all.
-
-    Raises:
-        RelayError: it is gone, too large, or not what its note says.
-        FileSystemError: the disk refused.
-    """
-    final = folder / one.deposit.name.rpartition("/")[2]
-    wanted = one.note.file_sha256 if one.note is not None else None
-    if wanted is not None and _hash_at(final) == wanted:
-        return final
-    number = 1
-    while files.is_taken(final):  # somebody else's name for something else, or half of an earlier try
-        number += 1
-        final = folder / f"{one.deposit.name.rpartition('/')[2].removesuffix('.walnut')}-{number}.walnut"
-    if not files.is_folder(folder):
-        with files.translating("create", folder):
-            folder.mkdir(parents=True, exist_ok=True)
-    files.sweep_temporaries(folder, older_than=runtime.now().timestamp() - ABANDONED_SECONDS)
-    with files.PendingFile(folder) as pending:
-        digest = hashlib.sha256()
-        output = _Hashing(pending.stream.write, digest.update)
-        with files.translating("write", final):
-            relay.read(one.deposit.entry, output, limit=limit, progress=progress)  # type: ignore[arg-type]
-        if wanted is not None and digest.hexdigest() != wanted:
-            raise RelayError(
-                "not-as-noted",
-                f"'{final.name}' is not the file that its delivery note is about",
-                untouched="everything; it is still in the relay",
-                hint="ask the sender to send it again, and look who else may write to your relay",
-            )
-        pending.publish(final, replace_existing=True)
-    return final
-
-
-class _Hashing:
-    """Takes bytes, and hashes them on the way."""
-
-    def __init__(self, write: Callable[[bytes], object], see: Callable[[bytes], None]) -> None:
-        self._write = write
-        self._see = see
-
-    def write(self, data: bytes) -> int:
-        """Write on."""
-        self._see(data)
-        self._write(data)
-        return len(data)
-
-
-def _hash_at(path: Path) -> str | None:
-    try:
-        return files.hash_file(path)[0]
-    except OSError:
-        return None

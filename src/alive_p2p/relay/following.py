@@ -155,6 +155,7 @@ def forget(name: str, runtime: Runtime) -> None:
         "successor": None,
         "rivals": [],
         "not_followed": None,
+        "receipts_seen": [],
     }
     change_state(runtime, lambda state: state.with_peer(name, nothing) if state.peer(name) else state)
 

@@ -48,9 +48,9 @@ def answer(folder: str) -> str:
     return f"{inbox(folder)}/answer.json"
 
 
-def new_receipt(folder: str, runtime: Runtime) -> str:
-    """A fresh name for a receipt."""
-    return f"{receipts_for(folder)}/{runtime.random_hex(8)}.sealed"
+def receipt(folder: str, name: str) -> str:
+    """Where a receipt for a peer lies; `name` is 8 hex digits."""
+    return f"{receipts_for(folder)}/{name}.sealed"
 
 
 def new_deposit(folder: str, runtime: Runtime) -> str:

@@ -1,8 +1,8 @@
 """Who we are, for another machine of our own: one file with our key, our relay and our peers (relay.md §6).
 
-The file is our private key as PKCS#8 under a passphrase, which other programs read too; and below it, under the same
-passphrase and signed with that key, what `relay.json` and the keyring know. Nothing of it is taken from the relay on
-the other machine: others may write there.
+The file is our private key as PKCS#8 under a passphrase, which other programs read too; and below it, sealed for that
+key and signed with it, what `relay.json` and the keyring know. Nothing of it is taken from the relay on the other
+machine: others may write there.
 """
 
 import base64
@@ -72,7 +72,7 @@ def pack(key: PrivateKey, passphrase: bytes, keyring: Keyring, runtime: Runtime)
             for peer in keyring.peers.values()
         ],
     }
-    sealed = documents.sealed_by(documents.signed(document, key), Seal(Envelope.AGE, passphrase=passphrase))
+    sealed = documents.sealed_by(documents.signed(document, key), Seal(Envelope.RSA, public_keys=(key.public,)))
     body = "\n".join(textwrap.wrap(base64.b64encode(sealed).decode("ascii"), 64))
     return pem + f"{_BEGIN}\n{body}\n{_END}\n".encode("ascii")
 
@@ -128,10 +128,10 @@ def unpack(data: bytes, label: str, ask: Ask) -> Belongings:
         return Belongings(key, passphrase)
     try:
         sealed = base64.b64decode("".join(block[1].split()), validate=True)
-        plain = documents.opened(sealed, Credentials(passphrase=lambda: passphrase), _KIND, MOST_BYTES)
+        plain = documents.opened(sealed, Credentials(private_keys=lambda _: (key,)), _KIND, MOST_BYTES)
         document = documents.read(plain, _KIND, MOST_BYTES)
     except (AliveP2PError, binascii.Error, ValueError):
-        raise _damaged(label, "it is damaged, or under another passphrase than the key") from None
+        raise _damaged(label, "it is damaged, or of another key") from None
     verdict = documents.verdict_of(document, lambda _: Signer("you", document["from"], key.public))
     names_key = verdict.pubkey_id == key.public.pubkey_id
     handle, url = document["from"], document.get("relay")

@@ -6,7 +6,7 @@ is fixed from the beginning: to deliver twice is to find the package there.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,9 +26,24 @@ from alive_p2p.runtime import Runtime
 from alive_p2p.sharing.sent import SentRegister, change_register
 
 _LIMIT = 1 << 16
-_WAIT_SECONDS = 120.0
+WAIT_SECONDS = 120.0
+"""How long a push waits while another process is sending."""
 _ABANDONED_SECONDS = 24 * 3600
 DELIVERY = "delivery"
+_ABOUT_THE_RELAY = frozenset(
+    [
+        "git-missing",
+        "git-too-old",
+        "relay-busy",
+        "relay-denied",
+        "relay-host-changed",
+        "relay-host-unknown",
+        "relay-hostile",
+        "relay-missing",
+        "relay-unreachable",
+    ]
+)
+"""What goes wrong with a whole relay: nothing else is tried there in the same run."""
 
 
 @dataclass(frozen=True)
@@ -148,26 +163,55 @@ def deliver(
     reach: Reach,
     *,
     only: Callable[[Outgoing], bool] = lambda _: True,
+    first: Collection[str] = (),
+    wait_seconds: float = WAIT_SECONDS,
+    enough_after: float | None = None,
     progress: Progress | None = None,
 ) -> list[Delivered]:
     """Leave what is in the outbox in the relays of those it is for; what cannot be delivered now stays.
+
+    A relay that cannot be reached is tried once: what else is for it waits, and is told with the same reason.
 
     Args:
         we: who we are.
         runtime: the surroundings.
         reach: gives access to relays.
         only: which of it.
+        first: the peers who come before all others.
+        wait_seconds: how long to wait while another process is sending.
+        enough_after: seconds after which nothing more is begun; None for never.
         progress: called with bytes done and bytes in all.
 
     Raises:
+        BusyError: another process is sending.
         AliveP2PError: the outbox cannot be read.
     """
-    found = [one for one in waiting(runtime) if only(one)]
+    found = sorted(filter(only, waiting(runtime)), key=lambda one: one.peer not in first)
     if not found:
         return []
-    with walnut_lock(folder_of(runtime), "relay", runtime, wait_seconds=_WAIT_SECONDS):
+    done: list[Delivered] = []
+    failed: dict[str | None, AliveP2PError] = {}
+    with walnut_lock(folder_of(runtime), "relay", runtime, wait_seconds=wait_seconds):
         there = {one.id for one in waiting(runtime)}  # somebody else may have delivered some of it meanwhile
-        return [_deliver(one, we, runtime, reach, progress) for one in found if one.id in there]
+        begun = runtime.monotonic()
+        for one in found:
+            if enough_after is not None and runtime.monotonic() - begun > enough_after:
+                break
+            url = _url_of(one, we)
+            if one.id not in there:
+                continue
+            if url in failed:
+                done.append(Delivered(one, error=failed[url]))
+                continue
+            done.append(_deliver(one, we, runtime, reach, progress))
+            if (error := done[-1].error) is not None and error.code in _ABOUT_THE_RELAY:
+                failed[url] = error
+    return done
+
+
+def _url_of(one: Outgoing, we: Ourselves) -> str | None:
+    known = we.config.peers.get(one.peer)
+    return known.url if known is not None else None
 
 
 def _deliver(one: Outgoing, we: Ourselves, runtime: Runtime, reach: Reach, progress: Progress | None) -> Delivered:
@@ -178,7 +222,7 @@ def _deliver(one: Outgoing, we: Ourselves, runtime: Runtime, reach: Reach, progr
         if we.keyring.peer(one.peer).status == "revoked":
             raise RelayError("revoked-peer", f"the key of '{one.peer}' was revoked", untouched="everything")
         following.refuse_disputed(one.peer, read_state(runtime))
-        relay = reach(str(we.config.peers[one.peer].url))
+        relay = reach(str(_url_of(one, we)))
         refuse_too_large(one.size, relay, one.peer)
         note = files.read_bytes(place.with_suffix(".note"), limit=documents.SEALED_BYTES)
         sent = _put(one, note, place, relay, progress)

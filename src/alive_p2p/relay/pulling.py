@@ -1,4 +1,9 @@
-"""Receiving what waits in our relay: fetched, received, and only then removed, with a receipt (relay.md §6)."""
+"""Receiving what waits in our relay: fetched, received, and only then removed, with a receipt (relay.md §6).
+
+What stays is told as well: `received` where it lies in the inbox and no walnut has it yet, `refused` where it never can
+be received. All of that is told at the end, at once; a pull that is ended before has removed nothing that it had not
+received, and the next one tells the rest.
+"""
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -11,18 +16,18 @@ from alive_p2p.keys.keyring import Peer
 from alive_p2p.package.signature import Outcome
 from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest, ReceiveResult
-from alive_p2p.relay import collecting, mailbox
-from alive_p2p.relay.collecting import Waiting
+from alive_p2p.receiving.targets import received_before
+from alive_p2p.relay import settling
+from alive_p2p.relay.collecting import MOST_BYTES, Note, TooLarge, Waiting, names_of
+from alive_p2p.relay.fetching import Allowance, fetch
 from alive_p2p.relay.ourselves import Ourselves
-from alive_p2p.relay.receipts import make_receipt
-from alive_p2p.relay.state import RelayState, change_state, read_state
+from alive_p2p.relay.refusals import NOT_AS_NOTED, reason_of
+from alive_p2p.relay.state import RelayState, change_state
 from alive_p2p.relay.transports.base import Listing, Progress, Transport
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import one_line
 from alive_p2p.walnut import kernel
 
-_DECLINED = "declined"
-_MOST_DECLINED = 1000
 _MOST_HELD = 200
 RECEIVED_FOLDER = ".received"
 """Below the inbox: where a file goes that was received."""
@@ -35,12 +40,14 @@ class Pulled:
     Attributes:
         waiting: what it was.
         status: `received` (applied), `here` (everything in it is here already), `fetched` (only fetched), `held` (it is
-            not received by itself), or `failed`; the last two are still in the relay.
+            not received by itself), `refused` (it never will be), or `failed`; all but the first two are still in the
+            relay.
         file: where it lies now, where it was fetched.
         import_id: of what is inside, as far as that is known.
         result: what receiving it did.
         error: why not.
-        failure: the same as the error that it was, where it was one.
+        reason: the word that its sender is told for that, where it is refused.
+        failure: the error that it was, where it was one.
     """
 
     waiting: Waiting
@@ -49,6 +56,7 @@ class Pulled:
     import_id: str | None = None
     result: ReceiveResult | None = None
     error: str | None = None
+    reason: str | None = None
     failure: AliveP2PError | None = None
 
 
@@ -61,7 +69,7 @@ class Pulling:
         request: what every receive is asked for; its package and credentials are filled in.
         approve: looks at each plan, and raises to stop.
         only_fetch: leave them in the inbox, and in the relay.
-        limit: bytes that are fetched of one package.
+        limit: bytes that are fetched of one peer in all.
         progress: called with bytes done and bytes in all.
     """
 
@@ -69,63 +77,130 @@ class Pulling:
     request: ReceiveRequest
     approve: Callable[[ReceivePlan], None] | None = None
     only_fetch: bool = False
-    limit: int = collecting.MOST_BYTES
+    limit: int = MOST_BYTES
     progress: Progress | None = None
 
 
-def pull(found: Sequence[Waiting], how: Pulling, we: Ourselves, relay: Transport, runtime: Runtime) -> list[Pulled]:
+@dataclass(frozen=True)
+class Pull:
+    """What came of all of them.
+
+    Attributes:
+        packages: one after the other.
+        untold: why senders could not be told of what stays; the next pull tells them.
+    """
+
+    packages: tuple[Pulled, ...]
+    untold: str | None = None
+
+
+def pull(
+    found: Sequence[Waiting], how: Pulling, we: Ourselves, relay: Transport, listing: Listing, runtime: Runtime
+) -> Pull:
     """Receive packages, one after the other; what goes wrong with one does not stop the others.
 
-    Raises:
-        AliveP2PError: what `approve` raises, other than a refusal of that package.
+    Args:
+        found: the packages.
+        how: how they are received.
+        we: who we are.
+        relay: ours.
+        listing: what lay there when they were found.
+        runtime: the surroundings.
     """
-    done = [_pull(one, how, we, relay, runtime) for one in found]
-    _remember(done, runtime)
-    return done
+    return _Puller(how, we, relay, listing, runtime).run(found)
 
 
-def _pull(one: Waiting, how: Pulling, we: Ourselves, relay: Transport, runtime: Runtime) -> Pulled:
-    if one.problem is not None and not (how.only_fetch and one.peer is not None):
-        return Pulled(one, "held", error=one.problem)
-    folder = how.inbox / (one.peer.name if one.peer is not None else one.deposit.folder)
-    try:
-        file = collecting.fetch(one, relay, folder, runtime, limit=how.limit, progress=how.progress)
-    except AliveP2PError as error:
-        return Pulled(one, "failed", error=error.message, failure=error)
-    if how.only_fetch or one.note is None or one.peer is None:
-        return Pulled(one, "fetched", file, one.note.import_id if one.note is not None else None, error=one.problem)
-    note, peer = one.note, one.peer
+class _Puller:
+    """One pull."""
 
-    def approve(plan: ReceivePlan) -> None:
-        _refuse_other_package(plan, note.import_id, peer)
-        if how.approve is not None:
-            how.approve(plan)
+    def __init__(self, how: Pulling, we: Ourselves, relay: Transport, listing: Listing, runtime: Runtime) -> None:
+        self._how, self._we, self._relay, self._listing, self._runtime = how, we, relay, listing, runtime
+        self._news = settling.News(we, listing)
+        self._allowances: dict[str, Allowance] = {}
 
-    request = replace(
-        how.request,
-        package=file,
-        credentials=we.credentials,
-        find_signer=we.find_signer,
-        require_signature=True,
-    )
-    try:
-        result = receive(request, runtime, approve=approve, progress=how.progress)
-        if result.plan.is_noop:
-            _refuse_other_package(result.plan, note.import_id, peer)
-    except AliveP2PError as error:
-        return Pulled(one, "failed", file, note.import_id, error=_told(error), failure=error)
-    status = "here" if result.status == "noop" else "received"
-    pulled = Pulled(one, status, file, note.import_id, result)
-    try:
+    def run(self, found: Sequence[Waiting]) -> Pull:
+        """Receive all of it, then tell what stays."""
+        done = [self._one(one) for one in found]
+        untold = None
+        try:
+            self._news.send(self._relay)
+        except AliveP2PError as error:
+            untold = error.message
+        self._remember(done)
+        return Pull(tuple(done), untold)
+
+    def _one(self, one: Waiting) -> Pulled:
+        if one.problem is not None and not (self._how.only_fetch and one.peer is not None):
+            if one.refusal is not None:
+                self._news.add(one, "refused", self._runtime, reason=one.refusal)
+            return Pulled(one, "held", error=one.problem, reason=one.refusal)
+        folder = self._how.inbox / (one.peer.name if one.peer is not None else one.deposit.folder)
+        allowance = self._allowances.setdefault(one.deposit.folder, Allowance(self._how.limit))
+        try:
+            file = fetch(one, self._relay, folder, self._runtime, allowance=allowance, progress=self._how.progress)
+        except AliveP2PError as error:
+            return Pulled(one, "failed", error=error.message, failure=error)
+        if self._how.only_fetch or one.note is None or one.peer is None:
+            self._news.add(one, "received", self._runtime)
+            return Pulled(one, "fetched", file, one.note.import_id if one.note is not None else None, error=one.problem)
+        return self._receive(one, file, one.note, one.peer)
+
+    def _receive(self, one: Waiting, file: Path, note: Note, peer: Peer) -> Pulled:
+        def approve(plan: ReceivePlan) -> None:
+            _refuse_other_package(plan, note.import_id, peer)
+            if self._how.approve is not None:
+                self._how.approve(plan)
+
+        request = replace(
+            self._how.request,
+            package=file,
+            credentials=self._we.credentials,
+            find_signer=self._we.find_signer,
+            require_signature=True,
+        )
+        if request.target is None:  # it may be here already: received elsewhere, and interrupted before it was removed
+            request = replace(request, target=received_before(note.import_id, self._runtime))
+        try:
+            result = receive(request, self._runtime, approve=approve, progress=self._how.progress)
+            if result.plan.is_noop:
+                _refuse_other_package(result.plan, note.import_id, peer)
+        except AliveP2PError as error:
+            return self._not_received(one, file, note, error)
+        pulled = Pulled(one, "here" if result.status == "noop" else "received", file, note.import_id, result)
         bundles = [fate.folder for fate in result.plan.bundles]
-        settle(one, "applied", bundles, we, relay, runtime)
-    except AliveP2PError as error:  # it was received; the next pull finds it here, and removes it
-        return replace(pulled, error=f"it could not be taken out of the relay: {error.message}")
-    return replace(pulled, file=put_away(file, how.inbox))
+        try:
+            settling.settle(one, "applied", self._we, self._relay, self._listing, self._runtime, bundles=bundles)
+        except AliveP2PError as error:  # it was received; the next pull finds it here, and removes it
+            return replace(pulled, error=f"it could not be taken out of the relay: {error.message}")
+        return replace(pulled, file=put_away(file, self._how.inbox))
 
+    def _not_received(self, one: Waiting, file: Path, note: Note, error: AliveP2PError) -> Pulled:
+        """A receive that was refused: for good, where the reason lies in the very bytes that were sent."""
+        told = f"{error.message}; {error.hint}" if error.hint else error.message
+        reason = reason_of(error)
+        if reason is not None and _is_as_sent(file, note):
+            self._news.add(one, "refused", self._runtime, reason=reason)
+            return Pulled(one, "refused", file, note.import_id, error=told, reason=reason, failure=error)
+        self._news.add(one, "received", self._runtime)
+        return Pulled(one, "failed", file, note.import_id, error=told, failure=error)
 
-def _told(error: AliveP2PError) -> str:
-    return f"{error.message}; {error.hint}" if error.hint else error.message
+    def _remember(self, done: Sequence[Pulled]) -> None:
+        """Keep in `state.json` why packages are still in the relay, and what need not be tried again."""
+        refused = {
+            one.waiting.deposit.name: (one.waiting.note.file_sha256, one.reason)
+            for one in done
+            if one.status == "refused" and one.waiting.note is not None and one.reason is not None
+        }
+        too_large: dict[str, TooLarge] = {}
+        for allowance in self._allowances.values():
+            too_large |= allowance.too_large
+        decided = settling.remember(refused, too_large, self._listing)
+
+        def change(state: RelayState) -> RelayState:
+            return _with_held(decided(state), done, self._listing)
+
+        with suppress(AliveP2PError):  # it only says what was seen; the receive is told all the same
+            change_state(self._runtime, change)
 
 
 def _refuse_other_package(plan: ReceivePlan, import_id: str, peer: Peer) -> None:
@@ -140,49 +215,15 @@ def _refuse_other_package(plan: ReceivePlan, import_id: str, peer: Peer) -> None
         why = f"it is not signed by '{peer.name}', who has delivered it"
     else:
         return
-    raise RelayError("not-as-noted", why, untouched="everything; it is still in the relay")
+    raise RelayError(NOT_AS_NOTED, why, untouched="everything; it is still in the relay")
 
 
-def settle(
-    one: Waiting, status: str, bundles: Sequence[str], we: Ourselves, relay: Transport, runtime: Runtime
-) -> None:
-    """Take a package out of our relay, and leave a receipt for its sender.
-
-    Args:
-        one: the package; of somebody who is a peer.
-        status: `applied`, `declined` or `refused`.
-        bundles: names as they are now.
-        we: who we are.
-        relay: ours.
-        runtime: the surroundings.
-
-    Raises:
-        RelayError: the relay cannot be written to.
-    """
-    puts = []
-    if one.peer is not None and one.peer.status != "revoked":
-        import_id = one.note.import_id if one.note is not None else ""
-        puts.append(
-            make_receipt(one.deposit.name, import_id, status, bundles, one.peer, one.deposit.folder, we, runtime)
-        )
-    if status == "declined" and one.note is not None:
-        sha256 = one.note.file_sha256
-        change_state(runtime, lambda state: state.with_field(_DECLINED, [*_declined(state), sha256][-_MOST_DECLINED:]))
-    relay.change(puts, [one.deposit.name, mailbox.note_of(one.deposit.name)])
-
-
-def declined(runtime: Runtime) -> frozenset[str]:
-    """The hashes of the files that were declined: they are not received when somebody puts them back.
-
-    Raises:
-        AliveP2PError: `state.json` cannot be used.
-    """
-    return frozenset(_declined(read_state(runtime)))
-
-
-def _declined(state: RelayState) -> list[str]:
-    known = state.raw.get(_DECLINED)
-    return [one for one in known if isinstance(one, str)] if isinstance(known, list) else []
+def _is_as_sent(file: Path, note: Note) -> bool:
+    """Whether a file on our disk is still the one that was sent."""
+    try:
+        return files.hash_file(file)[0] == note.file_sha256
+    except OSError:
+        return False
 
 
 def put_away(file: Path, inbox: Path) -> Path:
@@ -192,7 +233,7 @@ def put_away(file: Path, inbox: Path) -> Path:
         if not files.is_folder(folder):
             files.make_folder(folder)
         final, number = folder / file.name, 1
-        while files.is_taken(final):
+        while files.is_taken(final):  # the name is the relay's, and others can give it to theirs as well
             number += 1
             final = folder / f"{file.stem}-{number}{file.suffix}"
         files.replace(file, final)
@@ -201,48 +242,38 @@ def put_away(file: Path, inbox: Path) -> Path:
     return final
 
 
-def tidy(relay: Transport, listing: Listing, runtime: Runtime) -> None:
-    """Remove what interrupted pulls have left in our relay. Raises `RelayError`."""
-    if left := collecting.orphans(listing, runtime):
-        relay.change(removes=left)
-
-
 def inbox_of(world: Path) -> Path:
     """Where packages arrive in a world."""
     return world / kernel.INBOX
 
 
-def _remember(done: Sequence[Pulled], runtime: Runtime) -> None:
-    """Keep in `state.json`, by peer, why packages are still in the relay."""
-
-    def change(state: RelayState) -> RelayState:
-        for peer in {one.waiting.peer.name for one in done if one.waiting.peer is not None}:
-            theirs = [one for one in done if one.waiting.peer is not None and one.waiting.peer.name == peer]
-            before = state.peer(peer).get("held")
-            tried = {one.waiting.deposit.name for one in theirs}
-            held = {name: why for name, why in before.items() if name not in tried} if isinstance(before, dict) else {}
-            held |= {
-                one.waiting.deposit.name: one_line(one.error or "", limit=300)
-                for one in theirs
-                if one.status in {"held", "failed"}
-            }
-            if held or before:
-                state = state.with_peer(peer, {"held": dict(list(held.items())[-_MOST_HELD:])})
-        return state
-
-    with suppress(AliveP2PError):  # it only says what was seen; the receive is told all the same
-        change_state(runtime, change)
+def _with_held(state: RelayState, done: Sequence[Pulled], listing: Listing) -> RelayState:
+    """By peer, why packages are still in the relay; what lies there no more is forgotten."""
+    for peer in {one.waiting.peer.name for one in done if one.waiting.peer is not None}:
+        theirs = [one for one in done if one.waiting.peer is not None and one.waiting.peer.name == peer]
+        before = state.peer(peer).get("held")
+        tried = {one.waiting.deposit.name for one in theirs}
+        known = before.items() if isinstance(before, dict) else ()
+        held = {name: why for name, why in known if name not in tried and name in listing.entries}
+        held |= {
+            one.waiting.deposit.name: one_line(one.error or "", limit=300)
+            for one in theirs
+            if one.status in {"held", "refused", "failed"}
+        }
+        if held or before:
+            state = state.with_peer(peer, {"held": dict(list(held.items())[-_MOST_HELD:])})
+    return state
 
 
 def chosen(found: Sequence[Waiting], names: Collection[str]) -> list[Waiting]:
     """The packages of these names, whole or only their last part.
 
     Raises:
-        RelayError: `no-such-deposit`: one of them is not there.
+        RelayError: `no-such-deposit`: one of them is not there; `which`: there are several of that name.
     """
-    picked = []
+    picked: list[Waiting] = []
     for name in names:
-        match = [one for one in found if name in {one.deposit.name, one.deposit.name.rpartition("/")[2]}]
+        match = [one for one in found if name in names_of(one.deposit.name)]
         if not match:
             raise RelayError("no-such-deposit", f"there is no package '{name}' in your relay", untouched="everything")
         if len(match) > 1:
@@ -253,5 +284,5 @@ def chosen(found: Sequence[Waiting], names: Collection[str]) -> list[Waiting]:
                 hint="name one whole",
                 details=[one.deposit.name for one in match],
             )
-        picked += match
+        picked += [one for one in match if one not in picked]
     return picked

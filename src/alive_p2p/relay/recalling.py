@@ -13,10 +13,17 @@ from alive_p2p.sharing.sent import SentRegister, change_register
 
 @dataclass(frozen=True)
 class Recalled:
-    """A package that was taken back: whom it was for, and its name in their relay."""
+    """A package that was taken back.
+
+    Attributes:
+        peer: whom it was for.
+        deposit: its name in their relay.
+        is_fetched: whether they have told that they had fetched it before.
+    """
 
     peer: str
     deposit: str
+    is_fetched: bool = False
 
 
 def recall(name: str, we: Ourselves, runtime: Runtime, reach: Reach) -> Recalled:
@@ -55,7 +62,7 @@ def recall(name: str, we: Ourselves, runtime: Runtime, reach: Reach) -> Recalled
         )
     relay.change(removes=[deposit, mailbox.note_of(deposit)])
     _note(deposit, peer, runtime)
-    return Recalled(peer, deposit)
+    return Recalled(peer, deposit, delivery.get("status") in {"received", "refused"})
 
 
 def _names(deposit: str) -> set[str]:

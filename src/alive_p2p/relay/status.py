@@ -9,6 +9,7 @@ from alive_p2p.keys.keyring import Keyring
 from alive_p2p.relay import outbox
 from alive_p2p.relay.config import RelayConfig, read_config
 from alive_p2p.relay.outbox import Outgoing
+from alive_p2p.relay.receipts import STATUSES
 from alive_p2p.relay.state import read_state
 from alive_p2p.runtime import Runtime, parse_timestamp
 from alive_p2p.sharing.sent import SentRegister
@@ -29,6 +30,7 @@ class PeerStatus:
         fingerprint: of the same, whole.
         seen: what `state.json` says of it.
         last_delivery: what was last sent to it, and what became of that.
+        last_told: the last of what was sent to it that it has given a receipt for; None where there is none.
     """
 
     name: str
@@ -38,6 +40,7 @@ class PeerStatus:
     fingerprint: str | None
     seen: Mapping[str, Any]
     last_delivery: Mapping[str, Any] | None
+    last_told: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ def status(runtime: Runtime, keyring: Keyring) -> Status:
     peers = []
     for name in dict.fromkeys(names):
         pinned = keyring.peers.get(name)
-        last = next((one for one in reversed(deliveries) if one.get("peer") == name), None)
+        theirs = [one for one in deliveries if one.get("peer") == name]
+        told = [one for one in theirs if one.get("status") in STATUSES[1:]]
         known = config.peers.get(name)
         peers.append(
             PeerStatus(
@@ -88,7 +92,8 @@ def status(runtime: Runtime, keyring: Keyring) -> Status:
                 pinned.public.pubkey_id if pinned is not None else None,
                 pinned.public.fingerprint if pinned is not None else None,
                 state.peer(name),
-                last,
+                theirs[-1] if theirs else None,
+                max(told, key=lambda one: str(one.get("status_at"))) if told else None,
             )
         )
     return Status(

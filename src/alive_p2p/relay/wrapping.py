@@ -2,8 +2,10 @@
 
 import io
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from alive_p2p import files
 from alive_p2p.errors import PackageError, RelayError
@@ -70,8 +72,8 @@ def wrap(
             _seal(reader, contents, peer, we, into, runtime)
         elif reader.envelope in {Envelope.RSA, Envelope.AGE}:
             _refuse_other_addressees(reader.addressees, peer)
-            import_id, walnut = _known_share(package, peer, we, runtime)
-            _copy(package, into)
+            _copy(package, into)  # what is looked up is what is sent, whatever happens to the file meanwhile
+            import_id, walnut = _known_share(package, into, peer, we, runtime)
         else:
             raise RelayError(
                 "sealed-for-others",
@@ -139,23 +141,34 @@ def _refuse_other_addressees(addressees: Addressees, peer: Peer) -> None:
         )
 
 
-def _known_share(package: Path, peer: Peer, we: Ourselves, runtime: Runtime) -> tuple[str, str]:
-    """What we know of a sealed package that was made here: its import id, and what it is of."""
-    wanted = str(package.resolve())
-    for share in reversed(SentRegister.read(runtime).shares):
-        is_for_peer = any(
-            isinstance(one, dict) and one.get("pubkey_id") == peer.public.pubkey_id
-            for one in share.get("recipients") or []
-        )
-        if share.get("package") in {wanted, str(package)} and is_for_peer:
-            if share.get("signed_by") != we.key.public.pubkey_id:
-                break
-            return str(share.get("import_id")), str(share.get("walnut"))
+def _known_share(package: Path, copied: Path, peer: Peer, we: Ourselves, runtime: Runtime) -> tuple[str, str]:
+    """What we know of a sealed package that was made here, by its bytes: its import id, and what it is of."""
+    with files.translating("read", copied):
+        sha256, _ = files.hash_file(copied)
+    shares = SentRegister.read(runtime).shares
+    share = next((one for one in reversed(shares) if one.get("file_sha256") == sha256), None)
+    if share is not None and share.get("signed_by") == we.key.public.pubkey_id and _is_for(peer, share):
+        return str(share.get("import_id")), str(share.get("walnut"))
+    if share is not None and _is_for(peer, share):
+        why = "it is not signed by your key, and what goes through a relay is always signed"
+    elif share is not None:
+        why = f"it was not made for '{peer.name}'"
+    elif any(one.get("package") in {str(package), str(package.resolve())} for one in shares):
+        why = "it is not the file that was made here under this name: that one has been replaced or changed since"
+    else:
+        why = "it was not made and sealed here, so nobody can tell what is inside without opening it"
     raise PackageError(
         "not-known",
-        f"'{package.name}' is sealed, and it is not known here as a package that you have made and signed",
+        f"'{package.name}' is sealed, and {why}",
         untouched="everything",
-        hint=f"share it with `alive-p2p share --to {peer.name}`, or push the package as it was before it was sealed",
+        hint=f"share it with `alive-p2p share --to {peer.name}`, or push a package that is not sealed",
+    )
+
+
+def _is_for(peer: Peer, share: Mapping[str, Any]) -> bool:
+    recipients = share.get("recipients")
+    return isinstance(recipients, list) and any(
+        isinstance(one, dict) and one.get("pubkey_id") == peer.public.pubkey_id for one in recipients
     )
 
 

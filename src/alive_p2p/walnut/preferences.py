@@ -39,8 +39,8 @@ class Preferences:
         require_signature: refuse packages without a valid signature of a known peer.
         sign: whether packages are signed where there is a key.
         signing_key_path: another key to sign with than the relay's.
-        inbox_files, inbox_bytes: how many packages of one peer are looked at in a relay, and how large one may be; None
-            for the defaults.
+        inbox_files, inbox_bytes: how many packages of one peer a pull looks at, and how many bytes of theirs it fetches
+            in all; None for the defaults.
         relay_url: where our relay is to be, where it is not asked for otherwise.
         relay_token_env: the environment variable with the token for the relay's host, where the host's own program
             has no login.

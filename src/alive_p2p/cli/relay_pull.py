@@ -1,9 +1,9 @@
-"""`relay push`, `relay pull`, `relay decline`, `relay recall`."""
+"""`relay pull`: what waits in our relay, into a world."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,55 +15,16 @@ from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, plural, short
 from alive_p2p.errors import AliveP2PError, RelayError, UsageError
 from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest
-from alive_p2p.relay import collecting, compacting, following, outbox, pulling
-from alive_p2p.relay.collecting import Waiting
-from alive_p2p.relay.ourselves import Ourselves
+from alive_p2p.relay import collecting, compacting, pulling, settling
+from alive_p2p.relay.collecting import Quota, Waiting
 from alive_p2p.relay.pulling import Pulled, Pulling
-from alive_p2p.relay.recalling import recall as take_back
-from alive_p2p.relay.state import read_state
+from alive_p2p.relay.transports.base import Listing, Transport
 from alive_p2p.runtime import Runtime
-from alive_p2p.walnut.preferences import load_preferences
+from alive_p2p.walnut.preferences import Preferences, load_preferences
 from alive_p2p.walnut.world import find_world
 
-if TYPE_CHECKING:
-    from alive_p2p.relay.transports.base import Transport
-
 _ODD_SHOWN = 10
-
-
-@click.command(epilog="\b\nExample:\n  alive-p2p relay push --peer ben nova-station.walnut")
-@click.argument("file", type=FOLDER, required=False)
-@click.option("--package", type=FOLDER, metavar="FILE", help="The same as FILE.")
-@click.option("--peer", required=True, metavar="PEER", help="Whom it is for.")
-@common
-def push(call: Call, /, *, file: Path | None, package: Path | None, peer: str) -> None:
-    """Leave a package in a peer's mailbox, signed by you and sealed for them.
-
-    What cannot be sent now stays in the outbox, and goes out with the next relay command.
-    """
-    given = file or package
-    if given is None or (file is not None and package is not None):
-        raise UsageError("usage", "name the package, once")
-    desk = Desk(call)
-    desk.try_to_confirm()
-    we = desk.we
-    outgoing = outbox.queue(
-        call.runtime.cwd / given, we.keyring.peer(peer), we, call.runtime, call.screen.progress("sealing")
-    )
-    found = desk.deliver()
-    one = next((one for one in found if one.outgoing.id == outgoing.id), None)
-    is_queued = one is None or one.error is not None
-    call.screen.document(
-        {
-            "status": "warn" if is_queued else "ok",
-            "deposit": outgoing.deposit,
-            "bytes_sent": 0 if one is None or is_queued else one.bytes_sent,
-            "queued": is_queued,
-            "import_id": outgoing.import_id,
-            "error": one.error.message if one is not None and one.error is not None else None,
-        }
-    )
-    call.finish(())
+_HELD_SHOWN = 3
 
 
 @click.command(epilog="\b\nExamples:\n  alive-p2p relay pull\n  alive-p2p relay pull --peer ben --all --yes")
@@ -94,7 +55,8 @@ def pull(
 ) -> None:
     """Receive what waits in your mailbox.
 
-    Each package is shown before it is received. Only what was received is removed, and its sender gets a receipt.
+    Each package is shown before it is received. Only what was received is removed. Its sender gets a receipt; of what
+    stays they learn that it was fetched, or refused for good. What was refused is tried again only where you name it.
     """
     request = ReceiveRequest(Path(), wait_seconds=wait, **options)
     pull_packages(call, request, deposits, peer=peer, every=every, world=world, only_fetch=only_fetch)
@@ -123,34 +85,11 @@ def pull_packages(
         )
     desk = Desk(call)
     desk.confirm()
-    desk.deliver()
-    we = desk.we
     if peer is not None:
-        we.config.peer(peer)
-    relay = desk.reach(we.url)
-    preferences = load_preferences(place)
-    listing = relay.list()
-    pulling.tidy(relay, listing, call.runtime)
-    for odd in listing.oddities[:_ODD_SHOWN]:
-        call.remember(f"passed over in your relay: {odd}")
-
-    def waiting(we: Ourselves, peers: Collection[str] | None) -> list[Waiting]:
-        return collecting.waiting(
-            we,
-            relay,
-            listing,
-            peers=peers,
-            most=preferences.inbox_files or collecting.MOST_FILES,
-            declined=pulling.declined(call.runtime),
-            disputed=following.disputed(read_state(call.runtime), we.config.peers),
-        )
-
-    found = waiting(we, None if peer is None else [peer])
-    picked = pulling.chosen(found, deposits) if deposits else found
-    if not found:
-        screen.say("nothing waits in your relay")
-    elif not (every or deposits or call.yes) and len(found) > 1:
-        picked = _choose(call, found)
+        desk.we.config.peer(peer)
+    looking = _Looking.at(desk, load_preferences(place), deposits)
+    found = looking.waiting(None if peer is None else [peer])
+    picked = _picked(call, found, deposits, is_everything=every or call.yes, only_fetch=only_fetch)
 
     def approve(plan: ReceivePlan) -> None:
         if not call.yes:
@@ -162,27 +101,101 @@ def pull_packages(
         request,
         approve,
         only_fetch=only_fetch,
-        limit=preferences.inbox_bytes or collecting.MOST_BYTES,
+        limit=looking.quota.most_bytes,
         progress=screen.progress("fetching"),
     )
     runtime = call.runtime if world is None else _at(call, place)
-    done = pulling.pull(picked, how, we, relay, runtime)
-    # Only now, so that what the old key has signed was received while it counted.
-    followed = follow(desk, [one.waiting.peer.name for one in done if one.waiting.has_unknown_key and one.waiting.peer])
-    if again := [one.deposit.name for one in picked if one.has_unknown_key and one.peer and one.peer.name in followed]:
-        signed_anew = [one for one in waiting(desk.we, followed) if one.deposit.name in again]
-        done = [one for one in done if one.waiting.deposit.name not in again]
-        done += pulling.pull(signed_anew, how, desk.we, relay, runtime)
+    done = looking.pull(picked, how, runtime)
     for one in done:
         _show(call, one)
+    _show_held(call, [one for one in done if one.status == "held"])
     try:
-        compacting.count(sum(map(_received, done)), relay, runtime)
+        compacting.count(sum(map(_received, done)), looking.relay, runtime)
     except AliveP2PError as error:
         call.remember(f"the past of your relay could not be folded: {error.message}")
     screen.document({"status": _status(done), "packages": [_document(one) for one in done]})
-    if any(one.status == "failed" for one in done):
+    if any(one.status in {"failed", "refused"} or (deposits and one.status == "held") for one in done):
         screen.exit_code = 1
+    try:  # at the end: what we receive does not wait for the relays of others
+        desk.deliver(wait_seconds=0)
+    except AliveP2PError as error:
+        call.remember(f"what is in the outbox could not be sent: {error.message}")
     call.finish(())
+
+
+@dataclass(frozen=True)
+class _Looking:
+    """Our relay, as one pull has found it.
+
+    Attributes:
+        desk: the command.
+        relay: ours.
+        listing: what lay there.
+        quota: how much of one peer is taken.
+        names: only packages of these names, where some are named.
+    """
+
+    desk: Desk
+    relay: Transport
+    listing: Listing
+    quota: Quota
+    names: Sequence[str]
+
+    @classmethod
+    def at(cls, desk: Desk, preferences: Preferences, names: Sequence[str]) -> "_Looking":
+        """Look into our relay. Raises `AliveP2PError`."""
+        relay = desk.reach(desk.we.url)
+        listing = settling.tidy(desk.we, relay, relay.list(), desk.call.runtime)
+        for odd in listing.oddities[:_ODD_SHOWN]:
+            desk.call.remember(f"passed over in your relay: {odd}")
+        most_files = preferences.inbox_files or collecting.MOST_FILES
+        quota = Quota(most_files, preferences.inbox_bytes or collecting.MOST_BYTES)
+        return cls(desk, relay, listing, quota, names)
+
+    def waiting(self, peers: Sequence[str] | None) -> list[Waiting]:
+        """The packages there, of these peers or of everybody. Raises `AliveP2PError`."""
+        we = self.desk.we
+        seen = settling.seen_before(we, self.desk.call.runtime)
+        return collecting.waiting(
+            we, self.relay, self.listing, peers=peers, names=self.names or None, quota=self.quota, seen=seen
+        )
+
+    def pull(self, picked: Sequence[Waiting], how: Pulling, runtime: Runtime) -> list[Pulled]:
+        """Receive packages; those of peers who have a new key once more, where a person follows it."""
+        done = self._pull(picked, how, runtime)
+        # Only now, so that what the old key has signed was received while it counted.
+        unknown = [one for one in picked if one.has_unknown_key and one.peer is not None]
+        followed = follow(self.desk, [one.peer.name for one in unknown if one.peer is not None])
+        if again := {one.deposit.name for one in unknown if one.peer is not None and one.peer.name in followed}:
+            signed_anew = [one for one in self.waiting(followed) if one.deposit.name in again]
+            done = [one for one in done if one.waiting.deposit.name not in again]
+            done += self._pull(signed_anew, how, runtime)
+        return done
+
+    def _pull(self, picked: Sequence[Waiting], how: Pulling, runtime: Runtime) -> list[Pulled]:
+        found = pulling.pull(picked, how, self.desk.we, self.relay, self.listing, runtime)
+        if found.untold is not None:
+            self.desk.call.remember(f"what stays is told to its senders with the next pull: {found.untold}")
+        return list(found.packages)
+
+
+def _picked(
+    call: Call, found: Sequence[Waiting], names: Sequence[str], *, is_everything: bool, only_fetch: bool
+) -> Sequence[Waiting]:
+    """What is received: what was named, or everything, or what a person chooses of what can be received.
+
+    What cannot be is not offered; it comes along, so that it is told.
+    """
+    picked = pulling.chosen(found, names) if names else found
+    offered = [one for one in found if one.problem is None or (only_fetch and one.peer is not None)]
+    if not found:
+        call.screen.say("nothing waits in your relay")
+    elif not offered and not names:
+        call.screen.say("nothing that can be received waits in your relay")
+    elif not (is_everything or names) and len(offered) > 1:
+        wanted = _choose(call, offered)
+        picked = [one for one in found if one in wanted or one not in offered]
+    return picked
 
 
 def _received(one: Pulled) -> int:
@@ -205,7 +218,7 @@ def _choose(call: Call, found: Sequence[Waiting]) -> list[Waiting]:
     screen = call.screen
     screen.note(f"{plural(len(found), 'package')} in your relay", is_asked_about=True)
     for one in found:
-        screen.note(f"  {_name(one)}", is_asked_about=True)
+        screen.note(f"  {name_of(one)}", is_asked_about=True)
     if not screen.can_ask:
         raise RelayError(
             "which",
@@ -213,10 +226,11 @@ def _choose(call: Call, found: Sequence[Waiting]) -> list[Waiting]:
             untouched="everything",
             hint="add `--all`, or name what you want",
         )
-    return [one for one in found if screen.confirm(f"fetch what is from {_name(one)}?")]
+    return [one for one in found if screen.confirm(f"fetch what is from {name_of(one)}?")]
 
 
-def _name(one: Waiting) -> str:
+def name_of(one: Waiting) -> str:
+    """A package in words: who it is from, when it was sent, and where it lies."""
     who = one.peer.name if one.peer is not None else f"nobody that you know, in '{one.deposit.folder}'"
     at = one.note.sent_at if one.note is not None else one.deposit.at or "unknown when"
     return f"{who}, {at} ({one.deposit.name.rpartition('/')[2]})"
@@ -246,11 +260,26 @@ def _show(call: Call, one: Pulled) -> None:
         if one.error is not None:
             call.remember(f"look before you receive it: {one.error}")
     elif one.status == "failed":
-        screen.note(f"not received: {_name(one.waiting)} stays in the relay: {one.error}", is_asked_about=True)
-    else:
-        call.remember(f"{_name(one.waiting)} stays in the relay: {one.error}")
+        screen.note(f"not received: {name_of(one.waiting)} stays in the relay: {one.error}", is_asked_about=True)
+    elif one.status == "refused":
+        screen.note(f"refused for good: {name_of(one.waiting)}: {one.error}", is_asked_about=True)
+        if one.waiting.sender is not None:
+            screen.note(f"  {_from(one)} is told; `alive-p2p relay decline` takes it out of the relay")
     if one.status in {"received", "here"} and one.error is not None:
         call.remember(one.error)
+
+
+def _show_held(call: Call, held: Sequence[Pulled]) -> None:
+    """What is not received by itself, and why; the same about many of one folder in one line."""
+    groups: dict[tuple[str, str | None], list[Pulled]] = {}
+    for one in held:
+        groups.setdefault((one.waiting.deposit.folder, one.error), []).append(one)
+    for (folder, why), members in groups.items():
+        if len(members) > _HELD_SHOWN:
+            call.remember(f"{plural(len(members), 'package')} in the folder '{folder}' of your relay stay there: {why}")
+        else:
+            for one in members:
+                call.remember(f"{name_of(one.waiting)} stays in the relay: {one.error}")
 
 
 def _from(one: Pulled) -> str:
@@ -271,59 +300,8 @@ def _document(one: Pulled) -> dict[str, Any]:
         "status": one.status,
         "import_id": one.import_id,
         "error": one.error,
+        "reason": one.reason,
     }
     if one.result is not None:
         document["received"] = receive_document(one.result.plan, one.result)
     return document
-
-
-@click.command(epilog="\b\nExample:\n  alive-p2p relay compact")
-@common
-def compact(call: Call, /) -> None:
-    """Fold the past of your relay, so that it does not grow; what lies there stays.
-
-    A git repository keeps every package that ever lay in it. This is done by itself after 200 MB.
-    """
-    desk = Desk(call)
-    done = compacting.compact(desk.reach(desk.we.url), call.runtime)
-    if done is None:
-        call.screen.say("a relay of this kind keeps no past")
-    elif done:
-        call.screen.say("folded the past of your relay")
-    else:
-        raise RelayError(
-            "relay-busy", "somebody has left something meanwhile", untouched="everything", hint="run it again"
-        )
-    call.screen.document({"status": "ok" if done else "noop"})
-    call.finish(())
-
-
-@click.command(epilog="\b\nExample:\n  alive-p2p relay decline 20260407-101500-a1b2c3d4.walnut --yes")
-@click.argument("deposit")
-@common
-def decline(call: Call, /, *, deposit: str) -> None:
-    """Remove a package unread, and let its sender know."""
-    desk = Desk(call)
-    we = desk.we
-    relay: Transport = desk.reach(we.url)
-    (one,) = pulling.chosen(collecting.waiting(we, relay, relay.list()), [deposit])
-    call.screen.note(f"this would be removed unread: {_name(one)}", is_asked_about=True)
-    call.approve("decline it?")
-    pulling.settle(one, "declined", [], we, relay, call.runtime)
-    call.screen.say(f"declined what is from {_name(one)}")
-    call.screen.document({"status": "ok", "deposit": one.deposit.name})
-    call.finish(())
-
-
-@click.command(epilog="\b\nExample:\n  alive-p2p relay recall 20260407-101500-a1b2c3d4.walnut --yes")
-@click.argument("deposit")
-@common
-def recall(call: Call, /, *, deposit: str) -> None:
-    """Take back a package of yours that was not fetched yet, where the host lets you; also from the outbox."""
-    desk = Desk(call)
-    call.screen.note("what was fetched before stays with whoever has fetched it", is_asked_about=True)
-    call.approve("take it back?")
-    delivery = take_back(deposit, desk.we, call.runtime, desk.reach)
-    call.screen.say(f"took back what was sent to {delivery.peer}")
-    call.screen.document({"status": "ok", "deposit": delivery.deposit, "peer": delivery.peer})
-    call.finish(())
