@@ -108,6 +108,18 @@ def test_what_is_inside_is_not_what_the_note_says(alice: Person, ben: Person) ->
     assert [(one.status, one.reason) for one in ben.pull()] == [("refused", "not-as-noted")]
 
 
+def test_a_note_about_what_is_here_already_does_not_make_it_so(alice: Person, ben: Person) -> None:
+    """It gives the name of a package that was received, and something else lies there."""
+    package = alice.packed(signing_key=alice.we.key)
+    alice.push("ben", package)
+    ben.pull()
+    other = alice.packed("other.walnut", signing_key=alice.we.key, description="another one")
+    leave(alice, ben, sealed_for(alice, "ben", other.read_bytes()), import_id=import_id_of(package))
+    (pulled,) = ben.pull()
+    assert pulled.status in {"refused", "failed"}
+    assert len(ben.waiting()) == 1
+
+
 @pytest.mark.parametrize(
     ("note", "reason"), [({"to": "carol"}, "not-for-us"), ({"import_id": None}, "not-as-noted")], ids=str
 )

@@ -658,6 +658,9 @@ def test_what_was_fetched_never_takes_the_place_of_another_file(alice: Person, b
     mine = alice.world / "03_Inbox" / "ben" / package.name
     mine.parent.mkdir()
     mine.write_bytes(b"mine")
+    for _ in range(2):
+        assert [one.status for one in alice.pull(only_fetch=True)] == ["fetched"]
+    assert len(list(mine.parent.iterdir())) == 2, "what was fetched before is known again"
     assert [one.status for one in alice.pull()] == ["received"]
     assert mine.read_bytes() == b"mine"
 

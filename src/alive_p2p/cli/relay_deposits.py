@@ -108,6 +108,7 @@ def recall(call: Call, /, *, deposit: str) -> None:
     call.screen.say(f"took back what was sent to {delivery.peer}")
     if delivery.is_fetched:
         call.remember(f"{delivery.peer} had fetched it before, and keeps what was fetched")
-    call.screen.document({"status": "ok", "deposit": delivery.deposit, "peer": delivery.peer})
+    document = {"status": "ok", "deposit": delivery.deposit, "peer": delivery.peer, "fetched": delivery.is_fetched}
+    call.screen.document(document)
     desk.flush()
     call.finish(())

@@ -164,11 +164,12 @@ def waiting(
             continue
         one = _known(_look(deposit, peer, we, relay), quota, seen, is_named=names is not None)
         if one.problem is None:
-            size = deposit.entry.size or 0
-            if 0 < sizes.get(deposit.folder, 0) > quota.most_bytes - size:
+            before = sizes.get(deposit.folder, 0)
+            after = before + (deposit.entry.size or 0)
+            if before and after > quota.most_bytes:
                 one = replace(one, problem=over_quota(quota.most_bytes))
             else:
-                sizes[deposit.folder] = sizes.get(deposit.folder, 0) + size
+                sizes[deposit.folder] = after
         found.append(one)
     return found
 
@@ -199,8 +200,8 @@ def _known(one: Waiting, quota: Quota, seen: Seen, *, is_named: bool) -> Waiting
         return replace(one, problem=why, refusal=refused[1])
     if too_large is not None and too_large.version == one.deposit.entry.version:
         one = replace(one, more_than=too_large.limit)
-    if one.more_than >= quota.most_bytes:
-        why = f"it has more than {one.more_than:,} bytes (`p2p.limits.inbox_bytes` in the preferences)"
+    if max(one.more_than, (one.deposit.entry.size or 0) - 1) >= quota.most_bytes:
+        why = f"it is larger than {quota.most_bytes:,} bytes (`p2p.limits.inbox_bytes` in the preferences)"
         return replace(one, problem=why)
     return one
 

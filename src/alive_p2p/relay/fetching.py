@@ -66,15 +66,12 @@ def fetch(
         FileSystemError: the disk refused.
     """
     allowance = allowance or Allowance()
-    final = folder / one.deposit.name.rpartition("/")[2]
     wanted = one.note.file_sha256 if one.note is not None else None
-    if wanted is not None and (known := _hash_at(final)) is not None and known[0] == wanted:
-        allowance.use(known[1])
-        return final
-    number = 1
-    while files.is_taken(final):  # somebody else's name for something else, or half of an earlier try
-        number += 1
-        final = folder / f"{one.deposit.name.rpartition('/')[2].removesuffix('.walnut')}-{number}.walnut"
+    final, there = _places(folder, one.deposit.name.rpartition("/")[2])
+    for path in there:
+        if wanted is not None and (known := _hash_at(path)) is not None and known[0] == wanted:
+            allowance.use(known[1])
+            return path
     if not files.is_folder(folder):
         with files.translating("create", folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -83,15 +80,30 @@ def fetch(
         output = _Hashing(pending.stream.write)
         with files.translating("write", final):
             _read(one, relay, output, allowance, progress)
-        if wanted is not None and output.digest.hexdigest() != wanted:
+        sha256 = output.digest.hexdigest()
+        if wanted is not None and sha256 != wanted:
             raise RelayError(
                 "not-carried",
                 f"'{final.name}' is not the file that its delivery note is about",
                 untouched="everything; it is still in the relay",
                 hint="ask the sender to send it again, and look who else may write to your relay",
             )
+        for path in there:  # without a note it is known only now that it was fetched before
+            if (known := _hash_at(path)) is not None and known[0] == sha256:
+                return path
         pending.publish(final, replace_existing=True)
     return final
+
+
+def _places(folder: Path, name: str) -> tuple[Path, list[Path]]:
+    """Where a file of this name can go, and what lies there already under it: fetched before, or somebody else's."""
+    there: list[Path] = []
+    place, number = folder / name, 1
+    while files.is_taken(place):
+        there.append(place)
+        number += 1
+        place = folder / f"{name.removesuffix('.walnut')}-{number}.walnut"
+    return place, there
 
 
 def _read(one: Waiting, relay: Transport, output: "_Hashing", allowance: Allowance, progress: Progress | None) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.keys.keyring import Peer
+from alive_p2p.package.reader import PackageReader
 from alive_p2p.package.signature import Outcome
 from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest, ReceiveResult
@@ -29,6 +30,8 @@ from alive_p2p.text import one_line
 from alive_p2p.walnut import kernel
 
 _MOST_HELD = 200
+_LEFT = {"over-quota", "relay-over-limit"}
+"""Nothing that has failed: it is left as the quota wants it."""
 RECEIVED_FOLDER = ".received"
 """Below the inbox: where a file goes that was received."""
 
@@ -139,7 +142,7 @@ class _Puller:
         try:
             file = fetch(one, self._relay, folder, self._runtime, allowance=allowance, progress=self._how.progress)
         except AliveP2PError as error:
-            return Pulled(one, "failed", error=error.message, failure=error)
+            return Pulled(one, "held" if error.code in _LEFT else "failed", error=error.message, failure=error)
         if self._how.only_fetch or one.note is None or one.peer is None:
             self._news.add(one, "received", self._runtime)
             return Pulled(one, "fetched", file, one.note.import_id if one.note is not None else None, error=one.problem)
@@ -158,8 +161,8 @@ class _Puller:
             find_signer=self._we.find_signer,
             require_signature=True,
         )
-        if request.target is None:  # it may be here already: received elsewhere, and interrupted before it was removed
-            request = replace(request, target=received_before(note.import_id, self._runtime))
+        if request.target is None:
+            request = replace(request, target=self._where_it_is(request, note))
         try:
             result = receive(request, self._runtime, approve=approve, progress=self._how.progress)
             if result.plan.is_noop:
@@ -173,6 +176,17 @@ class _Puller:
         except AliveP2PError as error:  # it was received; the next pull finds it here, and removes it
             return replace(pulled, error=f"it could not be taken out of the relay: {error.message}")
         return replace(pulled, file=put_away(file, self._how.inbox))
+
+    def _where_it_is(self, request: ReceiveRequest, note: Note) -> Path | None:
+        """The walnut that has this very package already: it was moved since, or a pull into it was interrupted."""
+        found = received_before(note.import_id, self._runtime)
+        if found is None:
+            return None
+        try:
+            with PackageReader(request.package, credentials=request.credentials) as reader:
+                return found if reader.read_manifest().import_id == note.import_id else None
+        except AliveP2PError:
+            return None  # what is wrong with it is for the receive to say
 
     def _not_received(self, one: Waiting, file: Path, note: Note, error: AliveP2PError) -> Pulled:
         """A receive that was refused: for good, where the reason lies in the very bytes that were sent."""

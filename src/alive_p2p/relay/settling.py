@@ -150,15 +150,12 @@ class News:
     listing: Listing
     _puts: dict[str, Put] = field(default_factory=dict)
 
-    def add(self, one: Waiting, status: str, runtime: Runtime, *, reason: str | None = None) -> bool:
-        """Something of a package that stays in the relay: `received` or `refused`; whether anybody is told."""
+    def add(self, one: Waiting, status: str, runtime: Runtime, *, reason: str | None = None) -> None:
+        """Something of a package that stays in the relay: `received` or `refused`."""
         told = _told(one, status, reason=reason)
-        if told is None:
-            return False
-        if not is_told(told, self.we, self.listing.entries):
+        if told is not None and not is_told(told, self.we, self.listing.entries):
             put = make_receipt(told, self.we, runtime)
             self._puts[put.name] = put
-        return True
 
     def send(self, relay: Transport) -> None:
         """Leave it in our relay. Raises `RelayError`."""
