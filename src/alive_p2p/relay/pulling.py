@@ -49,6 +49,7 @@ class Pulled:
         result: what receiving it did.
         error: why not.
         reason: the word that its sender is told for that, where it is refused.
+        failure: the error that it was, where it was one.
     """
 
     waiting: Waiting
@@ -58,6 +59,7 @@ class Pulled:
     result: ReceiveResult | None = None
     error: str | None = None
     reason: str | None = None
+    failure: AliveP2PError | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class _Puller:
         try:
             file = fetch(one, self._relay, folder, self._runtime, allowance=allowance, progress=self._how.progress)
         except AliveP2PError as error:
-            return Pulled(one, "held" if error.code in _LEFT else "failed", error=error.message)
+            return Pulled(one, "held" if error.code in _LEFT else "failed", error=error.message, failure=error)
         if self._how.only_fetch or one.note is None or one.peer is None:
             self._news.add(one, "received", self._runtime)
             return Pulled(one, "fetched", file, one.note.import_id if one.note is not None else None, error=one.problem)
@@ -194,9 +196,9 @@ class _Puller:
         reason = reason_of(error)
         if reason is not None and _is_as_sent(file, note):
             self._news.add(one, "refused", self._runtime, reason=reason)
-            return Pulled(one, "refused", file, note.import_id, error=told, reason=reason)
+            return Pulled(one, "refused", file, note.import_id, error=told, reason=reason, failure=error)
         self._news.add(one, "received", self._runtime)
-        return Pulled(one, "failed", file, note.import_id, error=told)
+        return Pulled(one, "failed", file, note.import_id, error=told, failure=error)
 
     def _remember(self, done: Sequence[Pulled]) -> None:
         """Keep in `state.json` why packages are still in the relay, and what need not be tried again."""
@@ -239,6 +241,11 @@ def _is_as_sent(file: Path, note: Note) -> bool:
         return files.hash_file(file)[0] == note.file_sha256
     except OSError:
         return False
+
+
+def taken(done: Sequence[Pulled]) -> frozenset[str]:
+    """The packages that a pull has taken out of our relay."""
+    return frozenset(one.waiting.deposit.name for one in done if one.status in {"received", "here"})
 
 
 def note_waiting(listing: Listing, gone: Collection[str], we: Ourselves, runtime: Runtime) -> None:
