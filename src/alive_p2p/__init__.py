@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from alive_p2p.api import inspect, receive, share, undo, verify
+    from alive_p2p.api.relays import Relay
     from alive_p2p.errors import AliveP2PError
     from alive_p2p.package.envelopes.base import Credentials
     from alive_p2p.receiving.inspection import PackageInfo, Verification
@@ -26,6 +27,7 @@ __all__ = [
     "PackageInfo",
     "ReceivePlan",
     "ReceiveResult",
+    "Relay",
     "Runtime",
     "SharePlan",
     "ShareResult",
@@ -42,6 +44,7 @@ __all__ = [
 
 _HOMES = {
     "alive_p2p.api": ("inspect", "receive", "share", "undo", "verify"),
+    "alive_p2p.api.relays": ("Relay",),
     "alive_p2p.errors": ("AliveP2PError",),
     "alive_p2p.package.envelopes.base": ("Credentials",),
     "alive_p2p.receiving.inspection": ("PackageInfo", "Verification"),

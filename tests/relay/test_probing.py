@@ -19,7 +19,7 @@ from alive_p2p.relay.following import forget
 from alive_p2p.relay.reach import Reach
 from alive_p2p.relay.state import change_state, read_state
 from alive_p2p.relay.transports.base import Entry, Listing, Progress, Put, Transport
-from alive_p2p.relay.transports.folder import FolderTransport
+from alive_p2p.relay.transports.git import GitTransport
 from alive_p2p.relay.transports.memory import MemoryTransport, Store
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing.sent import SentRegister
@@ -204,8 +204,10 @@ def processes_about(text: str) -> list[str]:
 
 @pytest.mark.parametrize("protocol", ["http", "ssh"])
 def test_a_peer_that_says_nothing_keeps_nobody(protocol: str, silent: Silent, program: str, tmp_path: Path) -> None:
-    """The command ends while the host still hangs, and so has everything that was started to reach it."""
+    """The command ends while the host still hangs, and everything that was started or made to reach it is gone."""
     alice = Person("alice", tmp_path).set_up()
+    (tmp_path / "scratch").mkdir()
+    alice.runtime.environ["TMPDIR"] = str(tmp_path / "scratch")  # type: ignore[index]
     address = {"http": f"http://127.0.0.1:{silent.port}/x.git", "ssh": f"ssh://me@127.0.0.1:{silent.port}/x.git"}
     know(alice, {"hangs": address[protocol]})
     found = alice.types(program, "relay", "probe", "--timeout", "1", "--json").told
@@ -214,6 +216,7 @@ def test_a_peer_that_says_nothing_keeps_nobody(protocol: str, silent: Silent, pr
     assert silent.is_left()
     assert processes_about(f"127.0.0.1:{silent.port}") == []
     assert processes_about(f"-p {silent.port}") == []
+    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_whoever_leaves_the_interpreter_is_not_kept(silent: Silent, tmp_path: Path) -> None:
@@ -317,24 +320,29 @@ def test_what_is_remembered_makes_no_difference(tmp_path: Path) -> None:
     assert SentRegister.read(alice.runtime).deliveries[-1]["status"] == "gone"
 
 
-def test_receipts_that_did_not_come_today_come_tomorrow(tmp_path: Path) -> None:
-    """A network that breaks off while they are read loses none."""
+def test_what_did_not_come_today_comes_tomorrow(tmp_path: Path) -> None:
+    """A network that breaks off while receipts and answers are read loses none, although nothing changes meanwhile."""
 
-    class Breaking(FolderTransport):
+    class Breaking(GitTransport):
         def read(self, entry: Entry, output: BinaryIO, *, limit: int, progress: Progress | None = None) -> None:
-            if entry.name.startswith("receipts/"):
+            if entry.name.startswith(("receipts/", "inbox/")):
                 raise RelayError("relay-unreachable", "the connection broke off", untouched="everything")
             super().read(entry, output, limit=limit, progress=progress)
 
-    alice, ben = (Person(name, tmp_path).set_up() for name in ("alice", "ben"))
+    alice, ben = (InGit(name, tmp_path).set_up() for name in ("alice", "ben"))
     alice.pair(ben)
     alice.push("ben")
     ben.pull()
+    Person("carol", tmp_path).set_up().accept(alice.invite("carol"))
     whole = alice.reach
-    alice.reach = lambda url: Breaking(Path(url.removeprefix("folder:")), alice.runtime)
-    assert alice.probe().peers["ben"]["error"] == "the connection broke off"
+    alice.reach = lambda url: Breaking(url, alice.runtime)
+    for _ in range(2):
+        found = alice.probe()
+        assert (found.peers["ben"]["error"], found.peers["carol"].get("answer")) == ("the connection broke off", None)
     alice.reach = whole
-    assert [one["status"] for one in alice.probe().advanced] == ["applied"]
+    found = alice.probe()
+    assert [one["status"] for one in found.advanced] == ["applied"]
+    assert found.peers["carol"]["answer"]["handle"] == "carol"
 
 
 def test_more_receipts_than_are_read_at_once_are_read_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -496,6 +496,41 @@ def test_removed_and_invited_again(alice: Person, ben: Person) -> None:
     assert [one.status for one in alice.pull()] == ["received"]
 
 
+@pytest.mark.parametrize("who", ["who invites", "who accepts"])
+def test_who_has_lost_their_key_begins_anew_under_their_name(
+    alice: Person, ben: Person, tmp_path: Path, who: str
+) -> None:
+    """Once the other has parted with the old key; it stays refused, and without parting nothing takes its place."""
+    old = ben.we.key
+    shutil.rmtree(ben.runtime.alive_home)
+    Keyring.load(ben.runtime).install(key_of("ben, anew"))
+    ben.relay_folder = tmp_path / "new-relay-of-ben"
+    ben.set_up()
+
+    def become_peers() -> None:
+        if who == "who accepts":
+            ben.accept(alice.invite("ben"))
+            assert [one.peer.public for one in alice.confirm()] == [ben.we.key.public]
+        else:
+            alice.accept(ben.invite("alice"))
+            ben.confirm()
+
+    if who == "who invites":
+        with pytest.raises(KeyProblem) as refused:
+            become_peers()
+        assert refused.value.code == "key-changed"
+    by_hand.remove("ben", alice.runtime, alice.relay)
+    become_peers()
+    keyring = alice.we.keyring
+    assert keyring.peer("ben").public == ben.we.key.public
+    assert keyring.peer("ben").status == "paired"
+    former = keyring.find(old.public.pubkey_id)
+    assert former is not None
+    assert former.status == "revoked"
+    ben.push("alice")
+    assert [one.status for one in alice.pull()] == ["received"]
+
+
 def test_a_key_that_is_known_by_another_name_gets_the_name_of_the_invitation(alice: Person, tmp_path: Path) -> None:
     """Where it was only imported; a peer with a relay keeps its name, and it is said."""
     carol = Person("carol", tmp_path).set_up()

@@ -19,12 +19,13 @@ from alive_p2p.keys.public import KeyProblem
 from alive_p2p.locks import walnut_lock
 from alive_p2p.relay import compacting
 from alive_p2p.relay import peers as by_hand
-from alive_p2p.relay.config import change_config, read_config
+from alive_p2p.relay.config import HOST, change_config, read_config
 from alive_p2p.relay.own_relay import setup
 from alive_p2p.relay.renaming import finish_renaming, rename
 from alive_p2p.relay.state import change_state, read_state
 from alive_p2p.relay.transports.folder import FolderTransport
 from alive_p2p.relay.transports.memory import MemoryTransport, Store
+from alive_p2p.runtime import Runtime
 from relay.github import GitHub
 from relay.people import Person, key_of
 from relay.test_story_at_github import At
@@ -272,3 +273,8 @@ def test_an_invitation_of_the_host_that_comes_later_is_accepted(github: GitHub, 
     calls = len([one for one in github.wire.log if one.kind == "api"])
     ada("relay", "pull", "--yes")
     assert len([one for one in github.wire.log if one.kind == "api"]) == calls, "it is over"
+    runtime = Runtime(ada.person.environ, ada.world)
+    change_config(runtime, lambda config: config.with_unfinished("ben", [HOST]))
+    github.wire.fail("*", "/(repos|user).*", 502, times=None)
+    assert "could not be accepted" in ada("relay", "pull", "--yes").err
+    assert read_config(runtime).peer("ben").unfinished == frozenset(), "where one is in, none is needed"

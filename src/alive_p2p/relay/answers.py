@@ -158,8 +158,8 @@ def read_answer(name: str, we: Ourselves, relay: Transport, listing: Listing) ->
 def pin_invited(name: str, public: PublicKey, handle: str, accepts: Sequence[str], we: Ourselves) -> Peer:
     """Pin a key that an invitation has proven.
 
-    A code is a fresh yes: a key that was revoked comes back by it, and one that was known under another name, without
-    being a peer's with a relay, gets this one.
+    A code is a fresh yes: a key that was revoked comes back by it, or its owner with another one; and a key that was
+    known under another name, without being a peer's with a relay, gets this one.
 
     Args:
         name: what we call whose key it is.
@@ -181,8 +181,22 @@ def pin_invited(name: str, public: PublicKey, handle: str, accepts: Sequence[str
         handle=handle,
         added_by="invitation",
         accepts=accepts or None,
-        replace=known is not None and known.status == "revoked",
+        replace=gives_way(name, public, we),
     )
+
+
+def gives_way(name: str, public: PublicKey, we: Ourselves) -> bool:
+    """Whether a key that was revoked gives way: this very one comes back, or its owner does with another one.
+
+    The other one stays revoked, under a name of its own.
+
+    Args:
+        name: what we call whose key it is.
+        public: the key that a person has just agreed to.
+        we: who we are.
+    """
+    known = (we.keyring.find(public.pubkey_id), we.keyring.peers.get(name))
+    return any(one is not None and one.status == "revoked" for one in known)
 
 
 def confirm(answer: Answer, we: Ourselves, relay: Transport, runtime: Runtime) -> Peer:

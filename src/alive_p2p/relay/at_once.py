@@ -58,8 +58,9 @@ def at_once(
     try:
         while waiting or running:
             while waiting and len(running) < MOST_AT_ONCE:
-                running[waiting[0]] = runtime.monotonic() + seconds
-                waiting.popleft().start()
+                one = waiting.popleft()
+                one.start()
+                running[one] = runtime.monotonic() + seconds
             try:
                 one = done.get(timeout=max(0.0, min(running.values()) - runtime.monotonic()))
             except Empty:

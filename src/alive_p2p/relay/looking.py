@@ -88,7 +88,9 @@ def _listed(relay: Transport, folders: Sequence[str], files: Sequence[str]) -> L
     parents = Counter(folder.rpartition("/")[0] for folder in folders)
     asked = {parent if parents[parent := folder.rpartition("/")[0]] > 1 and parent else folder for folder in folders}
     asked |= {file.rpartition("/")[0] for file in files}
-    found = relay.list(*sorted(asked))
+    if not asked:
+        return Listing()
+    found = relay.list(*([] if "" in asked else sorted(asked)))  # nothing named is everything
     within = tuple(f"{folder}/" for folder in folders)
     entries = {name: one for name, one in found.entries.items() if name.startswith(within) or name in files}
     return Listing(entries, found.oddities)

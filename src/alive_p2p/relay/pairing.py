@@ -13,7 +13,7 @@ from alive_p2p.keys.peers import check_name
 from alive_p2p.keys.private import Ask
 from alive_p2p.keys.public import PublicKey
 from alive_p2p.relay import mailbox
-from alive_p2p.relay.answers import make_answer, pin_invited
+from alive_p2p.relay.answers import gives_way, make_answer, pin_invited
 from alive_p2p.relay.code import Code
 from alive_p2p.relay.config import RelayConfig, change_config
 from alive_p2p.relay.ourselves import ACCEPTS, Ourselves, ourselves
@@ -59,7 +59,7 @@ def refuse_name(name: str, public: PublicKey, we: Ourselves) -> None:
     if known is not None and known.name != name and known.name not in we.config.peers:
         we.keyring.check_rename(known.name, name)
     else:
-        we.keyring.check_import(name, public, replace=known is not None and known.status == "revoked")
+        we.keyring.check_import(name, public, replace=gives_way(name, public, we))
 
 
 def proposed_name(handle: str, public: PublicKey, we: Ourselves) -> str:

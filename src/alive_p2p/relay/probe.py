@@ -130,17 +130,17 @@ def _own(names: Sequence[str], state: RelayState, we: Ourselves, reach: Reach) -
         if folder not in looked.unchanged:
             inbox = we.config.peers[name].folder
             fields["pending_packages"] = sum(1 for _ in mailbox.deposits(looked.listing, inbox))
-            fields["answer"] = _answer(name, we, relay, looked.listing)
+            try:
+                fields["answer"] = _answer(name, we, relay, looked.listing)
+            except AliveP2PError:  # it is looked at again the next time
+                fields["seen_here"] = looked.sight.stored([])
         found[name] = PeerProbe(name, fields)
     return found
 
 
 def _answer(name: str, we: Ourselves, relay: Transport, listing: Listing) -> dict[str, Any] | None:
-    """What an answer to our invitation says, for `status`; it is pinned by others (`answers.confirm`)."""
-    try:
-        answer = read_answer(name, we, relay, listing)
-    except AliveP2PError:
-        return None
+    """What an answer to our invitation says, for `status`; it is pinned by others. Raises `RelayError`."""
+    answer = read_answer(name, we, relay, listing)
     if answer is None:
         return None
     return {

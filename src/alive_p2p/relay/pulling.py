@@ -50,6 +50,7 @@ class Pulled:
         result: what receiving it did.
         error: why not.
         reason: the word that its sender is told for that, where it is refused.
+        failure: the error that it was, where it was one.
     """
 
     waiting: Waiting
@@ -59,6 +60,7 @@ class Pulled:
     result: ReceiveResult | None = None
     error: str | None = None
     reason: str | None = None
+    failure: AliveP2PError | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ class _Puller:
         try:
             file = fetch(one, self._relay, folder, self._runtime, allowance=allowance, progress=self._how.progress)
         except AliveP2PError as error:
-            return Pulled(one, "held" if error.code in _LEFT else "failed", error=error.message)
+            return Pulled(one, "held" if error.code in _LEFT else "failed", error=error.message, failure=error)
         if self._how.only_fetch or one.note is None or one.peer is None:
             self._news.add(one, "received", self._runtime)
             return Pulled(one, "fetched", file, one.note.import_id if one.note is not None else None, error=one.problem)
@@ -173,7 +175,7 @@ class _Puller:
             settling.settle(one, "applied", self._we, self._relay, self._listing, self._runtime, bundles=bundles)
         except AliveP2PError as error:  # it was received; the next pull finds it here, and removes it
             return replace(pulled, error=f"it could not be taken out of the relay: {error.message}")
-        return replace(pulled, file=_put_away(file, self._how.inbox))
+        return replace(pulled, file=put_away(file, self._how.inbox))
 
     def _where_it_is(self, request: ReceiveRequest, note: Note) -> Path | None:
         """The walnut that has this very package already: it was moved since, or a pull into it was interrupted."""
@@ -192,9 +194,9 @@ class _Puller:
         reason = reason_of(error)
         if reason is not None and _is_as_sent(file, note):
             self._news.add(one, "refused", self._runtime, reason=reason)
-            return Pulled(one, "refused", file, note.import_id, error=told, reason=reason)
+            return Pulled(one, "refused", file, note.import_id, error=told, reason=reason, failure=error)
         self._news.add(one, "received", self._runtime)
-        return Pulled(one, "failed", file, note.import_id, error=told)
+        return Pulled(one, "failed", file, note.import_id, error=told, failure=error)
 
     def _remember(self, done: Sequence[Pulled]) -> None:
         """Keep in `state.json` why packages are still in the relay, and what need not be tried again."""
@@ -238,8 +240,8 @@ def _is_as_sent(file: Path, note: Note) -> bool:
         return False
 
 
-def _put_away(file: Path, inbox: Path) -> Path:
-    """Move a file that was received; where that does not work it stays, which is no harm."""
+def put_away(file: Path, inbox: Path) -> Path:
+    """Move a file that was received below the inbox; where that does not work it stays, which is no harm."""
     folder = inbox / RECEIVED_FOLDER
     try:
         if not files.is_folder(folder):

@@ -1,4 +1,4 @@
-"""The Python interface: the two roads as two functions, and looking at a package (cli.md, "Python").
+"""The two roads as two functions, and looking at a package (cli.md, "Python").
 
 No printing, no prompting; progress by callback; every failure is an `AliveP2PError`.
 """
@@ -213,8 +213,8 @@ def receive(
         max_files=max_files,
         max_bytes=max_bytes,
         wait_seconds=wait_seconds,
-        credentials=credentials or _own_key(surroundings),
-        find_signer=_find_signer(surroundings),
+        credentials=credentials or own_key(surroundings),
+        find_signer=find_signer(surroundings),
         require_signature=require_signature,
         trust_agent_files=trust_agent_files,
     )
@@ -252,8 +252,8 @@ def inspect(package: AnyPath, *, credentials: Credentials | None = None, runtime
         AliveP2PError: there is no such file, or it is not a package.
     """
     surroundings = runtime or Runtime.from_process()
-    opened_with = credentials or _own_key(surroundings)
-    return inspection.inspect(Path(package), DEFAULT_LIMITS, opened_with, _find_signer(surroundings))
+    opened_with = credentials or own_key(surroundings)
+    return inspection.inspect(Path(package), DEFAULT_LIMITS, opened_with, find_signer(surroundings))
 
 
 def verify(
@@ -274,8 +274,8 @@ def verify(
         Path(package),
         DEFAULT_LIMITS,
         progress,
-        credentials or _own_key(surroundings),
-        _find_signer(surroundings),
+        credentials or own_key(surroundings),
+        find_signer(surroundings),
         require_signature=require_signature,
     )
 
@@ -308,7 +308,9 @@ def _seal(
     return Seal(), ()
 
 
-def _own_key(runtime: Runtime) -> Credentials:
+def own_key(runtime: Runtime) -> Credentials:
+    """What a sealed package is opened with where nothing is said: our own keys, as far as they have no passphrase."""
+
     def private_keys(_: Addressees) -> Sequence[PrivateKey]:
         keyring = Keyring.load(runtime)
         own = keyring.own()
@@ -317,5 +319,6 @@ def _own_key(runtime: Runtime) -> Credentials:
     return Credentials(None, private_keys)
 
 
-def _find_signer(runtime: Runtime) -> Callable[[str], Signer | None]:
+def find_signer(runtime: Runtime) -> Callable[[str], Signer | None]:
+    """Looks signers up in the keyring."""
     return signers(lambda: Keyring.load(runtime), lambda: own_handle(runtime))
