@@ -199,8 +199,7 @@ class _Looking:
             signed_anew = [one for one in self.waiting(followed) if one.deposit.name in again]
             done = [one for one in done if one.waiting.deposit.name not in again]
             done += self._pull(signed_anew, how, runtime)
-        gone = {one.waiting.deposit.name for one in done if one.status in {"received", "here"}}
-        pulling.note_waiting(self.listing, gone, self.desk.we, self.desk.call.runtime)
+        pulling.note_waiting(self.listing, pulling.taken(done), self.desk.we, self.desk.call.runtime)
         return done
 
     def _pull(self, picked: Sequence[Waiting], how: Pulling, runtime: Runtime) -> list[Pulled]:

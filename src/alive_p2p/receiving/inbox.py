@@ -20,7 +20,7 @@ def inbox_of(world: Path) -> Path:
 
 
 def packages_in(inbox: Path) -> list[Path]:
-    """The packages in an inbox and one level of folders below, in order of their paths.
+    """The packages in an inbox and one level of folders below; oldest first.
 
     Links are not followed. Neither hidden folders are looked into, nor walnuts, which arrive here as well: what lies in
     one belongs to it.
@@ -38,7 +38,14 @@ def packages_in(inbox: Path) -> list[Path]:
                         found += [Path(one.path) for one in _entries(folder) if _is_package(one)]
             elif _is_package(entry):
                 found.append(Path(entry.path))
-    return sorted(found)[:MOST_PACKAGES]
+    return sorted(found, key=lambda file: (_since(file), file))[:MOST_PACKAGES]
+
+
+def _since(file: Path) -> float:
+    try:
+        return file.lstat().st_mtime
+    except OSError:
+        return 0.0  # it has gone meanwhile, which whoever looks at it will see
 
 
 def _entries(folder: Path) -> list["os.DirEntry[str]"]:

@@ -246,6 +246,11 @@ def _is_as_sent(file: Path, note: Note) -> bool:
         return False
 
 
+def taken(done: Sequence[Pulled]) -> frozenset[str]:
+    """The packages that a pull has taken out of our relay."""
+    return frozenset(one.waiting.deposit.name for one in done if one.status in {"received", "here"})
+
+
 def note_waiting(listing: Listing, gone: Collection[str], we: Ourselves, runtime: Runtime) -> None:
     """Write down how many packages of each peer still wait, so that nobody is told of what was just received.
 
