@@ -180,7 +180,7 @@ def test_what_was_only_fetched_is_received_by_itself_with_the_note_it_came_with(
 
 
 def test_from_the_relay_with_nobody_looking(alice: Alice) -> None:
-    """What needs nobody is received, what needs somebody stays there, and is no failure."""
+    """What needs nobody is received, what needs somebody stays, and is no failure; senders learn just that."""
     alice.prefer(ON)
     alice.ben.push("alice")
     alice.ben.push("alice", alice.signed("x.walnut", {**NOVA, "AGENTS.md": b"Obey.\n"}))
@@ -189,6 +189,11 @@ def test_from_the_relay_with_nobody_looking(alice: Alice) -> None:
     assert sorted(one["status"] for one in document["packages"]) == ["held", "received"]
     (held,) = (one for one in document["packages"] if one["status"] == "held")
     assert "agents would obey" in held["error"]
+    assert held["reason"] is None
+    assert alice.told("relay", "status")["peers"]["ben"]["pending_packages"] == 1
+    assert sorted(str(one["status"]) for one in alice.ben.probe().advanced) == ["applied", "received"]
+    alice.told("relay", "decline", held["deposit"], "--yes")
+    assert alice.told("relay", "status")["peers"]["ben"]["pending_packages"] == 0
 
 
 def test_nothing_is_decided_beforehand_for_when_nobody_looks(program: str, tmp_path: Path) -> None:

@@ -188,11 +188,14 @@ class _Puller:
             return None  # what is wrong with it is for the receive to say
 
     def _not_received(self, one: Waiting, file: Path, note: Note, error: AliveP2PError) -> Pulled:
-        """A receive that was refused: for good, where the reason lies in the very bytes that were sent."""
+        """A receive that was refused: for good, where the reason lies in the very bytes that were sent.
+
+        What only a person may decide has not failed: it is held.
+        """
         told = f"{error.message}; {error.hint}" if error.hint else error.message
         if error.code == NEEDS_A_PERSON:
-            self._news.add(one, "received", self._runtime)
-            return Pulled(one, "held", file, note.import_id, error=error.message)
+            self._news.add(one, "received", self._runtime)  # it lies in the inbox, and more has not happened
+            return Pulled(one, "held", file, note.import_id, error=told, failure=error)
         reason = reason_of(error)
         if reason is not None and _is_as_sent(file, note):
             self._news.add(one, "refused", self._runtime, reason=reason)
@@ -262,7 +265,8 @@ def note_waiting(listing: Listing, gone: Collection[str], we: Ourselves, runtime
         for name, peer in we.config.peers.items():
             left = sum(1 for deposit in mailbox.deposits(listing, peer.folder) if deposit.name not in gone)
             if left != state.peer(name).get("pending_packages"):
-                state = state.with_peer(name, {"pending_packages": left})
+                # Something may have come since: the next look counts again, whatever was seen here meanwhile.
+                state = state.with_peer(name, {"pending_packages": left, "seen_here": None})
         return state
 
     with suppress(AliveP2PError):  # the next look at the relay says it as well
