@@ -61,7 +61,7 @@ def _failed(message: str, hint: str | None) -> int:
 
 def _print(lines: Sequence[str], stream: TextIO) -> None:
     try:
-        print(*lines, sep="\n", end="\n" if lines else "", file=stream, flush=True)  # noqa: T201  (a door prints)
+        print(*lines, sep="\n", end="\n" if lines else "", file=stream, flush=True)
     except (OSError, ValueError):  # nobody listens, and nobody is to complain of that when it is closed
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
