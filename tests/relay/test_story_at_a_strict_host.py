@@ -68,7 +68,7 @@ def test_from_setup_to_a_receipt_and_to_parting(two: tuple[At, At], strict: Stri
     assert "'ben' has answered: you are paired" in pulled.err
     assert "received 'nova' from ben" in pulled.out
     assert (ada.world / "03_Inbox" / "nova" / "notes.md").read_bytes() == NOVA["notes.md"]
-    assert "'nova' for ada: applied" in ben("relay", "probe").out
+    assert "'nova': applied by ada" in ben("relay", "probe").out
     assert ben.told("relay", "status")["peers"]["ada"]["last_receipt"]["status"] == "applied"
     ada("relay", "compact")
     assert strict.git("rev-list", "--count", "main") == "1"
