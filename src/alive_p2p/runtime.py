@@ -6,9 +6,7 @@ one with a fixed clock and an environment of its own.
 
 import os
 import re
-import secrets
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +18,7 @@ PLUGIN_VERSION = "3.1.0"
 """The plugin generation whose conventions packages made here follow (`source.plugin_version`)."""
 
 
-_TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+_TIMESTAMP = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
 
 
 def format_timestamp(moment: datetime) -> str:
@@ -30,9 +28,23 @@ def format_timestamp(moment: datetime) -> str:
 
 def parse_timestamp(text: str) -> datetime:
     """Read a timestamp written by `format_timestamp`. Raises `ValueError` for any other form."""
-    if not _TIMESTAMP.fullmatch(text):
+    match = _TIMESTAMP.fullmatch(text)
+    if match is None:
         raise ValueError("not a timestamp such as 2026-04-07T10:15:00Z")
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    year, month, day, hour, minute, second = map(int, match.groups())  # `strptime` takes longer to import than to run
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+
+
+def _random_hex(digits: int) -> str:
+    import secrets
+
+    return secrets.token_hex((digits + 1) // 2)[:digits]
+
+
+def _new_uuid() -> str:
+    import uuid
+
+    return str(uuid.uuid4())
 
 
 @dataclass(frozen=True)
@@ -52,8 +64,8 @@ class Runtime:
     environ: Mapping[str, str]
     cwd: Path
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
-    random_hex: Callable[[int], str] = field(default=lambda n: secrets.token_hex((n + 1) // 2)[:n])
-    new_uuid: Callable[[], str] = field(default=lambda: str(uuid.uuid4()))
+    random_hex: Callable[[int], str] = field(default=_random_hex)
+    new_uuid: Callable[[], str] = field(default=_new_uuid)
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 

@@ -39,7 +39,11 @@ _RELAY = [
     *(f"relay {name}" for name in relay.commands),
     *(f"relay peers {name}" for name in peers.commands),
 ]
-_ALL = [*(name for name in COMMANDS if name not in {"relay", "pair"}), *(f"keys {name}" for name in keys.commands)]
+_ALL = [
+    *(name for name in COMMANDS if name not in {"relay", "pair"}),
+    *(f"keys {name}" for name in keys.commands),
+    "hook session-start",
+]
 
 
 def _shell(example: str, program: str, home: Path, cwd: Path, **environ: str) -> subprocess.CompletedProcess[bytes]:

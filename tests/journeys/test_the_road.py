@@ -100,7 +100,7 @@ def test_the_demo_tells_its_story_and_leaves_nothing(run: Run, tmp_path: Path) -
     for word in (
         "you and alice are peers",
         "left untouched: everything",
-        "'nova-station' for ben: applied",
+        "'nova-station': applied by ben",
         "would take back",
     ):
         assert word in told.out

@@ -16,6 +16,7 @@ from alive_p2p.relay import receipts
 from alive_p2p.relay.at_once import MOST_AT_ONCE, Outcome, at_once
 from alive_p2p.relay.config import change_config
 from alive_p2p.relay.following import forget
+from alive_p2p.relay.pulling import note_waiting
 from alive_p2p.relay.reach import Reach
 from alive_p2p.relay.state import change_state, read_state
 from alive_p2p.relay.transports.base import Entry, Listing, Progress, Put, Transport
@@ -318,6 +319,19 @@ def test_what_is_remembered_makes_no_difference(tmp_path: Path) -> None:
     ben.relay.change(removes=[delivered.outgoing.deposit])
     look()
     assert SentRegister.read(alice.runtime).deliveries[-1]["status"] == "gone"
+
+
+def test_what_came_while_a_pull_was_under_way_is_counted(tmp_path: Path) -> None:
+    """A pull counts what it has left of what it saw; what a look saw meanwhile is not forgotten for good."""
+    alice, ben = (InGit(name, tmp_path).set_up() for name in ("alice", "ben"))
+    alice.pair(ben)
+    ben.push("alice")
+    listing = alice.relay.list()
+    ben.push("alice")
+    assert alice.probe().peers["ben"]["pending_packages"] == 2
+    note_waiting(listing, (), alice.we, alice.runtime)
+    assert seen(alice)["ben"]["pending_packages"] == 1
+    assert alice.probe().peers["ben"]["pending_packages"] == 2
 
 
 def test_what_did_not_come_today_comes_tomorrow(tmp_path: Path) -> None:

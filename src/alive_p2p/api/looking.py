@@ -6,14 +6,13 @@ from pathlib import Path
 
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError
-from alive_p2p.walnut import kernel
+from alive_p2p.receiving import inbox
+from alive_p2p.receiving.inbox import inbox_of
 from alive_p2p.walnut.bundles import Bundle, discover, effective_sensitivity
 from alive_p2p.walnut.walnut import open_walnut
 from alive_p2p.walnut.world import find_world, is_world, walnuts_in
 
 __all__ = ["BundleEntry", "WalnutEntry", "bundles_of", "find_world", "inbox_of", "packages_in", "walnuts_of", "worlds"]
-
-_SUFFIX = ".walnut"
 
 
 @dataclass(frozen=True)
@@ -79,31 +78,10 @@ def bundles_of(walnut: Path) -> list[BundleEntry]:
     return [BundleEntry(one, effective_sensitivity(one, found).word) for one in found]
 
 
-def inbox_of(world: Path) -> Path:
-    """Where packages arrive in a world."""
-    return world / kernel.INBOX
-
-
 def packages_in(world: Path) -> list[Path]:
-    """The packages that lie in a world's inbox, and in the folders right below it (receive.md §11); oldest first."""
-    inbox = inbox_of(world)
-    found: list[tuple[float, Path]] = []
-    for folder in (inbox, *_folders_in(inbox)):
-        try:
-            names = [path for path in folder.iterdir() if path.suffix == _SUFFIX]
-            found += [
-                (path.lstat().st_mtime, path) for path in names if files.is_file(path) and not files.is_link(path)
-            ]
-        except OSError:
-            continue
-    return [path for _, path in sorted(found)]
+    """The packages that lie in a world's inbox, and in the folders right below it (receive.md §11); oldest first.
 
-
-def _folders_in(inbox: Path) -> list[Path]:
-    try:
-        paths = sorted(inbox.iterdir())
-    except OSError:
-        return []
-    return [
-        path for path in paths if not path.name.startswith(".") and files.is_folder(path) and not files.is_link(path)
-    ]
+    Raises:
+        FileSystemError: the inbox cannot be read.
+    """
+    return inbox.packages_in(inbox_of(world))

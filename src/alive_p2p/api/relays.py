@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from alive_p2p import files
-from alive_p2p.api.looking import inbox_of
 from alive_p2p.api.two_steps import PlannedReceive, refuse_other_plan
 from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.keys.keyring import Keyring, Peer
 from alive_p2p.package.envelopes.base import Envelope
+from alive_p2p.receiving.inbox import inbox_of
 from alive_p2p.receiving.inspection import inspect
 from alive_p2p.receiving.plan import ReceiveRequest, ReceiveResult
 from alive_p2p.relay import compacting, following, outbox, pulling, settling
@@ -320,7 +320,9 @@ class _Mailbox:
         return waiting(self.we, self.relay, self.listing, peers=peers, names=names or None, quota=self.quota, seen=seen)
 
     def pull(self, picked: Sequence[Waiting], how: Pulling) -> Pull:
-        return pulling.pull(picked, how, self.we, self.relay, self.listing, self.runtime)
+        found = pulling.pull(picked, how, self.we, self.relay, self.listing, self.runtime)
+        pulling.note_waiting(self.listing, pulling.taken(found.packages), self.we, self.runtime)
+        return found
 
 
 def _sent_before(package: Path, peer: Peer, runtime: Runtime) -> tuple[str, str, tuple[str, ...], str]:

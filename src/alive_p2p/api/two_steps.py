@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 from alive_p2p import files
-from alive_p2p.api.looking import inbox_of
 from alive_p2p.api.roads import find_signer, own_key
 from alive_p2p.errors import AliveP2PError, UsageError
 from alive_p2p.keys.keyring import Keyring
@@ -19,11 +18,11 @@ from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.envelopes.sealing import Seal
 from alive_p2p.package.reader import Progress
 from alive_p2p.receiving import pipeline as receiving
+from alive_p2p.receiving.inbox import RECEIVED_FOLDER, inbox_of, put_away
 from alive_p2p.receiving.kept import refusal
 from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest, ReceiveResult
 from alive_p2p.relay import outbox
 from alive_p2p.relay.config import kept_from, own_handle, read_config
-from alive_p2p.relay.pulling import RECEIVED_FOLDER, put_away
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing import pipeline as sharing
 from alive_p2p.sharing.gate import KeyForm

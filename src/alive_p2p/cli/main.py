@@ -1,6 +1,7 @@
 """The entry point of the program `alive-p2p`.
 
-A bare `--version` is answered here: nothing else is imported for it.
+A bare `--version` is answered here: nothing else is imported for it. Nor is more than is needed for what sessions wait
+for when they start.
 """
 
 import os
@@ -28,6 +29,10 @@ def _run(arguments: list[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing complains when it is closed
             return 1
         return 0
+    if arguments == ["hook", "session-start"]:
+        from alive_p2p.cli import session_start
+
+        return session_start.main()
     from alive_p2p.cli.program import main
 
     return main(arguments)

@@ -36,6 +36,7 @@ COMMANDS = {
     "recover": ("alive_p2p.cli.recover", "recover", "Finish or take back what was interrupted."),
     "undo": ("alive_p2p.cli.undo", "undo", "Take back the last receive, all of it or nothing."),
     "unlock": ("alive_p2p.cli.maintenance", "unlock", "Say whether a walnut is locked, and tidy up if not."),
+    "hook": ("alive_p2p.cli.hook", "hook", "What an agent's plugin runs by itself."),
     "mcp": ("alive_p2p.cli.mcp", "mcp", "Serve agents by MCP on standard input and output."),
     "demo": ("alive_p2p.cli.demo", "demo", "Show the whole road between two worlds in a temporary folder."),
 }

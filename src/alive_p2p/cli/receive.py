@@ -1,6 +1,6 @@
 """`receive`, `info` and `verify`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,15 @@ Examples:
   alive-p2p receive nova-station.walnut
   alive-p2p receive nova-station.walnut --target 04_Ventures/nova-station
   alive-p2p receive review.walnut --target 04_Ventures/nova-station --rename --yes
+  alive-p2p receive --inbox
 """
 
 
 @click.command(epilog=_RECEIVE_EPILOG)
 @click.argument("package", type=FOLDER, required=False)
+@click.option("--inbox", is_flag=True, help="Receive what lies in the world's 03_Inbox, one package after the other.")
 @click.option("--from-relay", is_flag=True, help="Receive what waits in your relay; as `relay pull --all`.")
+@click.option("--auto", is_flag=True, help="With these: what needs no decision, where `auto_receive` is true.")
 @click.option("--target", type=FOLDER, help="The walnut to make, or to add bundles to.")
 @click.option("--scope", type=click.Choice(["full", "bundle", "snapshot"]), help="Refuse a package of another scope.")
 @click.option("--bundle", "bundles", multiple=True, metavar="NAME", help="Only this bundle; repeatable.")
@@ -56,7 +59,9 @@ def receive(
     /,
     *,
     package: Path | None,
+    inbox: bool,
     from_relay: bool,
+    auto: bool,
     dry_run: bool,
     diff: bool,
     wait: float,
@@ -71,21 +76,34 @@ def receive(
     Everything is checked before the first byte is written. A full package or a snapshot becomes a new walnut, by
     default in the world's inbox; bundles are added to the walnut they come from.
     """
-    if diff and not dry_run:
-        raise UsageError("diff-without-dry-run", "`--diff` goes with `--dry-run`")
+    if diff and (not dry_run or inbox):
+        raise UsageError("diff-without-dry-run", "`--diff` goes with `--dry-run`, and with one package")
+    sources = (package is not None, inbox, from_relay)
+    if sum(sources) > 1:
+        raise UsageError("usage", "a package, `--inbox` and `--from-relay` do not go together")
+    if not any(sources):
+        raise UsageError("usage", "name the package, or add `--inbox` or `--from-relay`")
+    source = PassphraseFrom(passphrase_env, passphrase_file)
+    is_opened_with = source.is_given() or private_key is not None
+    if auto:
+        _refuse_beside_auto(package, {"--diff": diff, "something to open it with": is_opened_with}, options)
     if from_relay:
-        if package is not None or dry_run or passphrase_env or passphrase_file or private_key:
-            raise UsageError("usage", "`--from-relay` goes without a file, a dry run, or something to open one with")
+        if dry_run or is_opened_with:
+            raise UsageError("usage", "`--from-relay` goes without a dry run, or something to open one with")
         from alive_p2p.cli.relay_pull import pull_packages
 
         request = ReceiveRequest(Path(), wait_seconds=wait, **options)
-        pull_packages(call, request, (), peer=None, every=True, world=None, only_fetch=False)
+        pull_packages(call, request, (), peer=None, every=True, world=None, only_fetch=False, auto=auto)
         return
-    if package is None:
-        raise UsageError("usage", "name the package, or add `--from-relay`")
-    opened_with = credentials(call, PassphraseFrom(passphrase_env, passphrase_file), private_key)
+    if inbox:
+        from alive_p2p.cli.inbox import Inbox
+
+        request = ReceiveRequest(Path(), wait_seconds=wait, require_signature=verify_signature, **options)
+        Inbox(call, request, source, private_key).receive(auto=auto, dry_run=dry_run)
+        return
+    opened_with = credentials(call, source, private_key)
     request = ReceiveRequest(
-        package,
+        package or Path(),
         wait_seconds=wait,
         credentials=opened_with,
         find_signer=find_signer(call),
@@ -104,6 +122,29 @@ def receive(
         screen.document({**receive_document(plan), "status": "dry-run"})
         call.finish(plan.warnings)
         return
+    result = run_receive(request, call.runtime, approve=ask_about(call), progress=progress)
+    show_received(call, result, was_seen=not call.yes)
+    screen.document(receive_document(result.plan, result))
+    call.finish(result.warnings)
+
+
+def _refuse_beside_auto(package: Path | None, others: Mapping[str, bool], options: Mapping[str, Any]) -> None:
+    """Look that nothing is decided beforehand for what is received with nobody looking."""
+    given = [name for name, is_given in others.items() if is_given]
+    given += [f"--{name.rstrip('s').replace('_', '-')}" for name, value in options.items() if value]
+    if package is not None or given:
+        raise UsageError(
+            "usage",
+            "`--auto` goes with `--inbox` or `--from-relay`, and takes only what needs no decision"
+            + (f"; {given[0]} would be one" if given else ""),
+            untouched="everything",
+            hint="leave out `--auto`, and decide",
+        )
+
+
+def ask_about(call: Call) -> Callable[[ReceivePlan], None]:
+    """What shows a plan and asks whether to go on; raises to stop."""
+    screen = call.screen
 
     def approve(plan: ReceivePlan) -> None:
         screen.beside_error["plan"] = receive_document(plan)
@@ -112,10 +153,11 @@ def receive(
             screen.warn(plan.warnings)
         call.approve("keep it beside the target?" if plan.migration.errors else "receive it?")
 
-    _show(call, run_receive(request, call.runtime, approve=approve, progress=progress))
+    return approve
 
 
-def _show(call: Call, result: ReceiveResult) -> None:
+def show_received(call: Call, result: ReceiveResult, *, was_seen: bool) -> None:
+    """Say what was received, for a person; `was_seen` is whether there was a preview of it."""
     plan, screen = result.plan, call.screen
     if result.status == "noop":
         what = "these bundles are" if plan.manifest.scope == "bundle" else "this package is"
@@ -134,10 +176,8 @@ def _show(call: Call, result: ReceiveResult) -> None:
         for path in plan.installation.renamed_agent_files:
             screen.note(f"  kept inert: '{path}' (an agent would obey it under its own name)")
         screen.lines(hidden_lines(plan.hidden), result=False)
-    if call.yes:  # else it was in the preview
+    if not was_seen:
         screen.lines(migration_lines(plan.migration), result=False)
-    screen.document(receive_document(plan, result))
-    call.finish(result.warnings)
 
 
 # --- the preview ----------------------------------------------------------------------------------------------

@@ -90,6 +90,7 @@ def decline(call: Call, /, *, deposit: str, note: str | None) -> None:
         screen.note(f"{one.sender.name} would be told: {words}", is_asked_about=True)
     call.approve("decline it?")
     is_told = settling.decline(one, words, we, relay, listing, call.runtime)
+    pulling.note_waiting(listing, [one.deposit.name], we, call.runtime)
     screen.say(f"declined what is from {name_of(one)}")
     screen.document({"status": "ok", "deposit": one.deposit.name, "told": is_told, "note": words if is_told else None})
     desk.flush()

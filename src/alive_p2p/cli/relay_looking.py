@@ -158,6 +158,8 @@ def status(call: Call, /) -> None:
         screen.note()
         when = "were never looked at" if found.last_probe is None else f"were last looked at {found.last_probe}"
         screen.note(f"the relays {when}; `alive-p2p relay probe` looks now")
+    if found.failure is not None:
+        call.remember(f"the last session could not look at the relays: {found.failure}")
     screen.document(_status_document(found))
     call.finish(())
 

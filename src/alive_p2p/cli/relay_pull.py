@@ -1,6 +1,6 @@
 """`relay pull`: what waits in our relay, into a world."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,16 +8,21 @@ from typing import Any
 import click
 
 from alive_p2p.cli.changes import TOLD, change_lines, count_changes
+from alive_p2p.cli.inbox import require_switched_on
 from alive_p2p.cli.options import FOLDER, Call, common, wait_option
 from alive_p2p.cli.receive import hidden_lines, preview_lines, receive_document
 from alive_p2p.cli.relay_rotating import follow
 from alive_p2p.cli.relaying import Desk
 from alive_p2p.cli.screen import field_line, plural, short
 from alive_p2p.errors import AliveP2PError, RelayError, UsageError
+from alive_p2p.receiving.automatic import Arrival, Way, refuse_without_person
+from alive_p2p.receiving.inbox import inbox_of
 from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest
 from alive_p2p.relay import collecting, compacting, pulling, settling
+from alive_p2p.relay.arrivals import standing
 from alive_p2p.relay.collecting import Quota, Waiting
 from alive_p2p.relay.pulling import Pulled, Pulling
+from alive_p2p.relay.state import read_state
 from alive_p2p.relay.transports.base import Listing, Transport
 from alive_p2p.runtime import Runtime
 from alive_p2p.walnut.preferences import Preferences, load_preferences
@@ -71,8 +76,19 @@ def pull_packages(
     every: bool,
     world: Path | None,
     only_fetch: bool,
+    auto: bool = False,
 ) -> None:
     """Receive from our relay, with everything that a receive can be asked for.
+
+    Args:
+        call: the call.
+        request: what every receive is asked for; its package is filled in.
+        deposits: only these; all that wait by default.
+        peer: only what is from this peer.
+        every: do not ask which.
+        world: the world to receive into; default: the one around us.
+        only_fetch: only fetch into the inbox, and leave it in the relay.
+        auto: receive what needs no person, without asking, and leave the rest.
 
     Raises:
         AliveP2PError: the relay cannot be read, or there is no world to receive into.
@@ -83,6 +99,8 @@ def pull_packages(
         raise UsageError(
             "no-world", "this is not inside a world, so there is no inbox to receive into", hint="add `--world PATH`"
         )
+    if auto:
+        require_switched_on(place)
     desk = Desk(call)
     desk.confirm()
     if peer is not None:
@@ -91,15 +109,10 @@ def pull_packages(
     found = looking.waiting(None if peer is None else [peer])
     picked = _picked(call, found, deposits, is_everything=every or call.yes, only_fetch=only_fetch)
 
-    def approve(plan: ReceivePlan) -> None:
-        if not call.yes:
-            screen.lines(preview_lines(plan), result=False, is_asked_about=screen.can_ask)
-        call.approve("receive it?")
-
     how = Pulling(
-        pulling.inbox_of(place),
+        inbox_of(place),
         request,
-        approve,
+        _approval(call, auto=auto),
         only_fetch=only_fetch,
         limit=looking.quota.most_bytes,
         progress=screen.progress("fetching"),
@@ -121,6 +134,22 @@ def pull_packages(
     except AliveP2PError as error:
         call.remember(f"what is in the outbox could not be sent: {error.message}")
     call.finish(())
+
+
+def _approval(call: Call, *, auto: bool) -> Callable[[ReceivePlan], None]:
+    """What looks at each plan: a person, or the rules for when nobody does."""
+
+    def approve(plan: ReceivePlan) -> None:
+        if not call.yes:
+            call.screen.lines(preview_lines(plan), result=False, is_asked_about=call.screen.can_ask)
+        call.approve("receive it?")
+
+    def without_person(plan: ReceivePlan) -> None:
+        signer = plan.verdict.signer  # that it is who has delivered it, and to us, was looked at before
+        noted = Arrival(Way.DELIVERED, signer, plan.manifest.import_id)
+        refuse_without_person(plan, standing(signer, call.keyring(), read_state(call.runtime)), noted)
+
+    return without_person if auto else approve
 
 
 @dataclass(frozen=True)
@@ -170,6 +199,7 @@ class _Looking:
             signed_anew = [one for one in self.waiting(followed) if one.deposit.name in again]
             done = [one for one in done if one.waiting.deposit.name not in again]
             done += self._pull(signed_anew, how, runtime)
+        pulling.note_waiting(self.listing, pulling.taken(done), self.desk.we, self.desk.call.runtime)
         return done
 
     def _pull(self, picked: Sequence[Waiting], how: Pulling, runtime: Runtime) -> list[Pulled]:

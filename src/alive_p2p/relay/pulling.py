@@ -15,10 +15,12 @@ from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.keys.keyring import Peer
 from alive_p2p.package.reader import PackageReader
 from alive_p2p.package.signature import Outcome
+from alive_p2p.receiving.automatic import NEEDS_A_PERSON
+from alive_p2p.receiving.inbox import put_away
 from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest, ReceiveResult
 from alive_p2p.receiving.targets import received_before
-from alive_p2p.relay import settling
+from alive_p2p.relay import arrivals, mailbox, settling
 from alive_p2p.relay.collecting import MOST_BYTES, Note, TooLarge, Waiting, names_of
 from alive_p2p.relay.fetching import Allowance, fetch
 from alive_p2p.relay.ourselves import Ourselves
@@ -27,13 +29,10 @@ from alive_p2p.relay.state import RelayState, change_state
 from alive_p2p.relay.transports.base import Listing, Progress, Transport
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import one_line
-from alive_p2p.walnut import kernel
 
 _MOST_HELD = 200
 _LEFT = {"over-quota", "relay-over-limit"}
 """Nothing that has failed: it is left as the quota wants it."""
-RECEIVED_FOLDER = ".received"
-"""Below the inbox: where a file goes that was received."""
 
 
 @dataclass(frozen=True)
@@ -189,8 +188,14 @@ class _Puller:
             return None  # what is wrong with it is for the receive to say
 
     def _not_received(self, one: Waiting, file: Path, note: Note, error: AliveP2PError) -> Pulled:
-        """A receive that was refused: for good, where the reason lies in the very bytes that were sent."""
+        """A receive that was refused: for good, where the reason lies in the very bytes that were sent.
+
+        What only a person may decide has not failed: it is held.
+        """
         told = f"{error.message}; {error.hint}" if error.hint else error.message
+        if error.code == NEEDS_A_PERSON:
+            self._news.add(one, "received", self._runtime)  # it lies in the inbox, and more has not happened
+            return Pulled(one, "held", file, note.import_id, error=told, failure=error)
         reason = reason_of(error)
         if reason is not None and _is_as_sent(file, note):
             self._news.add(one, "refused", self._runtime, reason=reason)
@@ -211,7 +216,8 @@ class _Puller:
         decided = settling.remember(refused, too_large, self._listing)
 
         def change(state: RelayState) -> RelayState:
-            return _with_held(decided(state), done, self._listing)
+            fetched = [one.waiting for one in done if one.file is not None]
+            return arrivals.with_fetched(_with_held(decided(state), done, self._listing), fetched)
 
         with suppress(AliveP2PError):  # it only says what was seen; the receive is told all the same
             change_state(self._runtime, change)
@@ -240,25 +246,31 @@ def _is_as_sent(file: Path, note: Note) -> bool:
         return False
 
 
-def put_away(file: Path, inbox: Path) -> Path:
-    """Move a file that was received below the inbox; where that does not work it stays, which is no harm."""
-    folder = inbox / RECEIVED_FOLDER
-    try:
-        if not files.is_folder(folder):
-            files.make_folder(folder)
-        final, number = folder / file.name, 1
-        while files.is_taken(final):  # the name is the relay's, and others can give it to theirs as well
-            number += 1
-            final = folder / f"{file.stem}-{number}{file.suffix}"
-        files.replace(file, final)
-    except OSError:
-        return file
-    return final
+def taken(done: Sequence[Pulled]) -> frozenset[str]:
+    """The packages that a pull has taken out of our relay."""
+    return frozenset(one.waiting.deposit.name for one in done if one.status in {"received", "here"})
 
 
-def inbox_of(world: Path) -> Path:
-    """Where packages arrive in a world."""
-    return world / kernel.INBOX
+def note_waiting(listing: Listing, gone: Collection[str], we: Ourselves, runtime: Runtime) -> None:
+    """Write down how many packages of each peer still wait, so that nobody is told of what was just received.
+
+    Args:
+        listing: what lay in our relay before.
+        gone: the packages that were taken out of it since.
+        we: who we are.
+        runtime: the surroundings.
+    """
+
+    def change(state: RelayState) -> RelayState:
+        for name, peer in we.config.peers.items():
+            left = sum(1 for deposit in mailbox.deposits(listing, peer.folder) if deposit.name not in gone)
+            if left != state.peer(name).get("pending_packages"):
+                # Something may have come since: the next look counts again, whatever was seen here meanwhile.
+                state = state.with_peer(name, {"pending_packages": left, "seen_here": None})
+        return state
+
+    with suppress(AliveP2PError):  # the next look at the relay says it as well
+        change_state(runtime, change)
 
 
 def _with_held(state: RelayState, done: Sequence[Pulled], listing: Listing) -> RelayState:

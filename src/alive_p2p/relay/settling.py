@@ -218,6 +218,11 @@ def remember(
     return change
 
 
+def was_declined(sha256: str, state: RelayState) -> bool:
+    """Whether a file of this hash was declined."""
+    return sha256 in _texts(state, _DECLINED)
+
+
 def _texts(state: RelayState, key: str) -> list[str]:
     known = state.raw.get(key)
     return [one for one in known if isinstance(one, str)] if isinstance(known, list) else []

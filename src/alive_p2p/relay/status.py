@@ -8,9 +8,10 @@ from typing import Any
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.relay import outbox
 from alive_p2p.relay.config import RelayConfig, read_config
+from alive_p2p.relay.glance import ATTEMPT
 from alive_p2p.relay.outbox import Outgoing
 from alive_p2p.relay.receipts import STATUSES
-from alive_p2p.relay.state import read_state
+from alive_p2p.relay.state import RelayState, read_state
 from alive_p2p.runtime import Runtime, parse_timestamp
 from alive_p2p.sharing.sent import SentRegister
 
@@ -56,6 +57,7 @@ class Status:
         outbox: what is still to be sent.
         last_probe: when the relays were last looked at, or None.
         is_old: whether that is so long ago that it says little.
+        failure: why the last look that a session began did not work, where no other came after it.
     """
 
     url: str | None
@@ -66,6 +68,7 @@ class Status:
     outbox: tuple[Outgoing, ...]
     last_probe: str | None
     is_old: bool
+    failure: str | None = None
 
 
 def status(runtime: Runtime, keyring: Keyring) -> Status:
@@ -105,6 +108,7 @@ def status(runtime: Runtime, keyring: Keyring) -> Status:
         tuple(outbox.waiting(runtime)),
         state.last_probe,
         _is_old(state.last_probe, runtime),
+        _failure(state),
     )
 
 
@@ -116,6 +120,12 @@ def _state(name: str, config: RelayConfig, keyring: Keyring, seen: Mapping[str, 
     if known is not None and known.is_accepted and pinned is not None:
         return "mutual"
     return "to-confirm" if seen.get("answer") else "invited"
+
+
+def _failure(state: RelayState) -> str | None:
+    tried = state.raw.get(ATTEMPT)
+    at, error = (tried.get("at"), tried.get("error")) if isinstance(tried, dict) else (None, None)
+    return error if isinstance(at, str) and isinstance(error, str) and at > (state.last_probe or "") else None
 
 
 def _is_old(at: str | None, runtime: Runtime) -> bool:

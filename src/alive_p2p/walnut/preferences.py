@@ -34,6 +34,7 @@ class Preferences:
         discovery_hints: whether hints may be shown.
         share_presets: exclusion patterns by the name of their preset.
         max_files, max_bytes: raised (or lowered) limits of a package, or None for the defaults.
+        auto_receive: whether `--auto` may receive with nobody looking.
         agent_files: further names of files that agents obey on sight.
         sensitive_names: further patterns of names that are told before they leave.
         require_signature: refuse packages without a valid signature of a known peer.
@@ -53,6 +54,7 @@ class Preferences:
     share_presets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_files: int | None = None
     max_bytes: int | None = None
+    auto_receive: bool = False
     agent_files: tuple[str, ...] = ()
     sensitive_names: tuple[str, ...] = ()
     require_signature: bool = False
@@ -124,13 +126,13 @@ class _Reader:
         for section in _KNOWN:
             if section:
                 self._mapping(section)
-        self._check_the_rest()
         return Preferences(
             path=self.path,
             discovery_hints=self._boolean(("discovery_hints",), default=True),
             share_presets=self._presets(),
             max_files=self._count(("p2p", "limits", "max_files")),
             max_bytes=self._count(("p2p", "limits", "max_bytes")),
+            auto_receive=self._boolean(("p2p", "auto_receive"), default=False),
             agent_files=self._texts(("p2p", "agent_files")),
             sensitive_names=self._patterns(("p2p", "sensitive_names")) if self._get(("p2p", "sensitive_names")) else (),
             require_signature=self._boolean(("p2p", "require_signature"), default=False),
@@ -143,10 +145,6 @@ class _Reader:
             pair_mailbox=self._text(("p2p", "pair", "mailbox")) or None,
             warnings=tuple(self._unknown_keys()),
         )
-
-    def _check_the_rest(self) -> None:
-        """Settings that other parts of the program use: a wrong type is found here, on whatever command."""
-        self._boolean(("p2p", "auto_receive"), default=False)
 
     def _text(self, path: KeyPath) -> str | None:
         value = self._get(path)
