@@ -136,6 +136,21 @@ def test_a_pipe_that_nobody_closes_keeps_nobody_waiting(program: str, tmp_path: 
         assert process.wait(60) == 0
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="nothing is full on this system")
+def test_words_that_nobody_can_take_are_no_failure(program: str, tmp_path: Path) -> None:
+    """The session has begun all the same."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [program, "hook", "session-start"],
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize(
     ("preferences", "source", "is_shown"),
     [

@@ -61,7 +61,7 @@ def two(strict: StrictHost, tmp_path: Path, program: str) -> tuple[At, At]:
 
 @pytest.mark.slow
 def test_from_setup_to_a_receipt_and_to_parting(two: tuple[At, At], strict: StrictHost) -> None:
-    """The peer writes into its own folder, the owner everywhere; and once the key is taken out, nobody comes in."""
+    """The peer writes into its own folder and nowhere else, the owner everywhere; parted with, nobody gets in."""
     ada, ben = two
     assert ben.share("ada")["queued"] is False
     pulled = ada("relay", "pull", "--yes")
@@ -70,11 +70,13 @@ def test_from_setup_to_a_receipt_and_to_parting(two: tuple[At, At], strict: Stri
     assert (ada.world / "03_Inbox" / "nova" / "notes.md").read_bytes() == NOVA["notes.md"]
     assert "'nova': applied by ada" in ben("relay", "probe").out
     assert ben.told("relay", "status")["peers"]["ada"]["last_receipt"]["status"] == "applied"
+
+    misbehaves(ben, strict)
+    assert "nothing waits" in ada("relay", "pull", "--yes").out
+    assert ada.told("relay", "setup")["status"] == "noop"
+
     ada("relay", "compact")
     assert strict.git("rev-list", "--count", "main") == "1"
-    recalled = ben.share("ada")["deposit"]
-    ben("relay", "recall", recalled, "--yes")
-    assert "nothing waits" in ada("relay", "pull", "--yes").out
     parted = ada("relay", "peers", "remove", "ben", "--yes")
     assert "is for you to see to" in parted.err
     strict.forbid("ben")
@@ -83,13 +85,9 @@ def test_from_setup_to_a_receipt_and_to_parting(two: tuple[At, At], strict: Stri
     assert "does not take any of your ssh keys" in refused["error"]
 
 
-@pytest.mark.slow
-def test_a_peer_who_misbehaves_is_refused_in_the_hosts_words(two: tuple[At, At], strict: StrictHost) -> None:
-    """Neither another's folder nor the past is theirs to change; the owner sees nothing of it, and nothing is lost."""
-    ada, ben = two
-    ada("relay", "pull", "--yes")
-    before = strict.git("rev-parse", "main")
-
+def misbehaves(ben: At, strict: StrictHost) -> None:
+    """Neither another's folder nor the past is Ben's to change: he is told so in the host's words, and nothing is."""
+    before, honest = strict.git("rev-parse", "main"), ben.relay_json.read_bytes()
     ben.lies(lambda document: document["peers"]["ada"].update(inbox="cleo"))
     refused = ben.share("ada")
     assert refused["queued"] is True
@@ -98,13 +96,8 @@ def test_a_peer_who_misbehaves_is_refused_in_the_hosts_words(two: tuple[At, At],
     waiting = ben.told("relay", "status")["outbox"]
     assert [one["peer"] for one in waiting] == ["ada"]
     ben("relay", "recall", waiting[0]["deposit"], "--yes")
-
     ben.lies(lambda document: document["relay"].update(url=strict.url))
-    compacted = ben("relay", "compact", code=1)
-    assert "only the owner rewrites history" in compacted.err
-    setup = ben("relay", "setup", code=1)
-    assert "relay: " in setup.err
-
+    assert "only the owner rewrites history" in ben("relay", "compact", code=1).err
+    assert "relay: " in ben("relay", "setup", code=1).err
     assert strict.git("rev-parse", "main") == before
-    assert "nothing waits" in ada("relay", "pull", "--yes").out
-    assert ada.told("relay", "setup")["status"] == "noop"
+    ben.relay_json.write_bytes(honest)

@@ -60,8 +60,11 @@ def _failed(message: str, hint: str | None) -> int:
 
 
 def _print(lines: Sequence[str], stream: TextIO) -> None:
-    with suppress(OSError, ValueError):  # nobody listens
+    try:
         print(*lines, sep="\n", end="\n" if lines else "", file=stream, flush=True)
+    except (OSError, ValueError):  # nobody listens, and nobody is to complain of that when it is closed
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def start(runtime: Runtime, words: bytes) -> tuple[Glance, list[str]]:
