@@ -17,6 +17,8 @@ from alive_p2p.runtime import Runtime
 
 _LIMIT = 16 << 20
 _WAIT_SECONDS = 10.0
+_ABANDONED_SECONDS = 24 * 3600
+"""So old is no file that somebody is still writing."""
 _VERSION = 1
 
 
@@ -106,5 +108,7 @@ def change_state(runtime: Runtime, change: Callable[[RelayState], RelayState]) -
         before = read_state(runtime)
         after = change(before)
         if after.raw != before.raw:
+            # A process that was killed while it wrote has left its half of the file.
+            files.sweep_temporaries(folder, older_than=runtime.now().timestamp() - _ABANDONED_SECONDS)
             files.replace_file(after.path, after.serialise(), mode=0o600)
         return after
