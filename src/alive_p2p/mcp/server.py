@@ -21,7 +21,7 @@ from alive_p2p.mcp.borders import configured
 from alive_p2p.mcp.calling import Call, NeedsPersonError, Surroundings
 from alive_p2p.mcp.outside import MOST_LISTED, NOTICE, name, outside
 from alive_p2p.mcp.tools import INSTRUCTIONS, TOOLS
-from alive_p2p.mcp.wire import Lines, nothing_printed, standard_input
+from alive_p2p.mcp.wire import Lines, nothing_printed, standard_input, tell_no_interruption
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import escape, nearest
 
@@ -47,6 +47,7 @@ def serve(runtime: Runtime, *, worlds: tuple[Path, ...] = (), beyond_roots: bool
 
 
 async def _serve(server: Server[Any]) -> None:
+    tell_no_interruption()
     with standard_input() as descriptor:
         lines = cast("anyio.AsyncFile[str]", Lines(descriptor))  # of which only the iteration is used
         async with stdio_server(stdin=lines) as (reading, writing):

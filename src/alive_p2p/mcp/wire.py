@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 _MOST_LINES = 64
 """Lines that are read ahead."""
@@ -25,7 +26,8 @@ class Lines:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[bytes] = asyncio.Queue(_MOST_LINES)
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self._room = threading.Semaphore(_MOST_LINES)
         threading.Thread(target=self._read, name="mcp-wire", daemon=True).start()
 
     def __aiter__(self) -> "Lines":
@@ -33,24 +35,40 @@ class Lines:
 
     async def __anext__(self) -> str:
         line = await self._queue.get()
+        self._room.release()
         if not line:
             raise StopAsyncIteration
         return line.decode("utf-8", "replace")
 
     def _read(self) -> None:
         held = b""
-        with suppress(OSError, RuntimeError, asyncio.CancelledError):  # the loop has ended, or the descriptor
+        with suppress(OSError, RuntimeError):  # the descriptor has ended, or the loop
             while piece := os.read(self._descriptor, 1 << 16):
                 *lines, held = (held + piece).split(b"\n")
                 for line in lines:
                     self._hand_over(line + b"\n")
-        with suppress(RuntimeError, asyncio.CancelledError):
+        with suppress(RuntimeError):
             if held:
                 self._hand_over(held)
             self._hand_over(b"")
 
     def _hand_over(self, line: bytes) -> None:
-        asyncio.run_coroutine_threadsafe(self._queue.put(line), self._loop).result()
+        self._room.acquire()
+        # No coroutine: one that a loop at its end does not come to would be complained of on standard error.
+        self._loop.call_soon_threadsafe(self._queue.put_nowait, line)
+
+
+def tell_no_interruption() -> None:
+    """Have the running event loop complain of everything but an interruption, which is told by who started it."""
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        others = error.split(KeyboardInterrupt)[1] if isinstance(error, BaseExceptionGroup) else error
+        is_interruption = error is not None and (others is None or isinstance(others, KeyboardInterrupt))
+        if not is_interruption:
+            loop.default_exception_handler(context)
+
+    asyncio.get_running_loop().set_exception_handler(handle)
 
 
 @contextmanager
