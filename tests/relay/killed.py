@@ -142,6 +142,37 @@ def after_pair(alice: Person, ben: Person) -> None:
 AFTER = {"push": after_push, "pull": after_pull, "rotate": after_rotate, "pair": after_pair}
 
 
+def at_every_operation(
+    folder: Path,
+    base: Path,
+    act_of: Callable[[Person, Person, Path], Callable[[], object]],
+    after: Callable[[Person, Person], None],
+) -> dict[str, object]:
+    """Do something from the same beginning again and again, killed one operation later each time.
+
+    Args:
+        folder: where there is room.
+        base: the beginning: a folder with Alice, Ben and their relays.
+        act_of: what is done, by both and the folder that they are in then.
+        after: what is done then, and has to hold.
+    """
+    failures: list[str] = []
+    for number in range(1, MOST):
+        run = folder / "run"
+        shutil.rmtree(run, ignore_errors=True)
+        shutil.copytree(base, run)
+        for path in run.rglob("relay.json"):
+            path.write_bytes(path.read_bytes().replace(os.fsencode(base), os.fsencode(run)))
+        alice, ben = (Person.at(name, run) for name in ("alice", "ben"))
+        if not killed_at(number, act_of(alice, ben, run)):
+            return {"points": number - 1, "failures": failures}
+        try:
+            after(alice, ben)
+        except Exception as error:  # noqa: BLE001  (told by the test)
+            failures.append(f"at operation {number}: {type(error).__name__}: {error}")
+    return {"points": MOST, "failures": [*failures, "it does not end"]}
+
+
 def main(what: str, folder: Path) -> dict[str, object]:
     base = folder / "beginning"
     first, second = (Person(name, base, Clock()).set_up() for name in ("alice", "ben"))
@@ -154,31 +185,16 @@ def main(what: str, folder: Path) -> dict[str, object]:
         second.push("alice")
         new = key_of("new")
         rotating.generate_private_key = lambda: new
-    failures = []
-    points = 0
-    for number in range(1, MOST):
-        run = folder / "run"
-        shutil.rmtree(run, ignore_errors=True)
-        shutil.copytree(base, run)
-        for path in run.rglob("relay.json"):
-            path.write_bytes(path.read_bytes().replace(os.fsencode(base), os.fsencode(run)))
-        alice, ben = (Person.at(name, run) for name in ("alice", "ben"))
-        acts = {
+
+    def acts(alice: Person, ben: Person, run: Path) -> Callable[[], object]:
+        return {
             "push": partial(alice.push, "ben", run / package.name),
             "pull": ben.pull,
             "rotate": alice.rotate,
             "pair": partial(pin, alice, ben),
-        }
-        if not killed_at(number, acts[what]):
-            break
-        points += 1
-        try:
-            AFTER[what](alice, ben)
-        except Exception as error:  # noqa: BLE001  (told by the test)
-            failures.append(f"at operation {number}: {type(error).__name__}: {error}")
-    else:
-        failures.append("it does not end")
-    return {"points": points, "failures": failures}
+        }[what]
+
+    return at_every_operation(folder, base, acts, AFTER[what])
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ A process of its own with a single thread, so that it can fork: `python killed_t
 """
 
 import json
-import os
-import shutil
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from relay.forging import leave, receipts_of
-from relay.killed import MOST, expect, killed_at
+from relay.killed import at_every_operation, expect
 from relay.people import Person
 from worlds import Clock
 
@@ -53,30 +53,15 @@ def main(what: str, folder: Path) -> dict[str, object]:
         leave(alice, ben, b"junk" * 100)
     else:
         alice.push("ben")
-    failures = []
-    points = 0
-    for number in range(1, MOST):
-        run = folder / "run"
-        shutil.rmtree(run, ignore_errors=True)
-        shutil.copytree(base, run)
-        for path in run.rglob("relay.json"):
-            path.write_bytes(path.read_bytes().replace(os.fsencode(base), os.fsencode(run)))
-        alice, ben = (Person.at(name, run) for name in ("alice", "ben"))
-        acts = {
-            "fetch": lambda ben=ben: ben.pull(only_fetch=True),
-            "refuse": lambda ben=ben: ben.pull(),
-            "decline": lambda ben=ben: ben.decline(NOTE),
-        }
-        if not killed_at(number, acts[what]):
-            break
-        points += 1
-        try:
-            after(what, alice, ben)
-        except Exception as error:  # noqa: BLE001  (told by the test)
-            failures.append(f"at operation {number}: {type(error).__name__}: {error}")
-    else:
-        failures.append("it does not end")
-    return {"points": points, "failures": failures}
+
+    def acts(_alice: Person, ben: Person, _run: Path) -> Callable[[], object]:
+        return {
+            "fetch": partial(ben.pull, only_fetch=True),
+            "refuse": ben.pull,
+            "decline": partial(ben.decline, NOTE),
+        }[what]
+
+    return at_every_operation(folder, base, acts, partial(after, what))
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ def rival(alice: Person, old: PrivateKey, name: str = "rival", serial: int = 1) 
     """Somebody with Alice's old key names another successor, in her relay."""
     key = key_of(name)
     data = rotation.make_rotation("alice", old, key, serial, AT)
-    alice.relay.change([Put(rotation.place_of(key.public), data, replaces=True)])
+    alice.relay.change([Put(rotation.place_of(key.public.pubkey_id), data, replaces=True)])
     return key
 
 
@@ -259,7 +259,7 @@ def test_another_s_rotation_is_nobody_else_s(alice: Person, ben: Person) -> None
     old = alice.we.key
     new = alice.rotate()
     back = rotation.make_rotation("alice", alice.we.key, old, 2, AT)
-    alice.relay.change([Put(rotation.place_of(old.public), back, replaces=True)])
+    alice.relay.change([Put(rotation.place_of(old.public.pubkey_id), back, replaces=True)])
     found = ben.succession("alice")
     assert found is not None
     assert [step.new for step in found.steps] == [new]

@@ -7,15 +7,14 @@ from typing import Any
 from alive_p2p.errors import RelayError
 from alive_p2p.keys.keyring import Keyring, Peer
 from alive_p2p.keys.public import PublicKey
-from alive_p2p.relay import documents, rotation
+from alive_p2p.relay import rotation
 from alive_p2p.relay.config import COPY, RelayConfig, change_config
-from alive_p2p.relay.own_relay import fetched
+from alive_p2p.relay.own_relay import small_document
 from alive_p2p.relay.rotation import Succession
 from alive_p2p.relay.state import RelayState, change_state
 from alive_p2p.relay.transports.base import Entry, Listing, Transport
 from alive_p2p.runtime import Runtime
 
-_LOST = {"relay-gone", "relay-over-limit"}
 _MOST_KNOWN = 200
 
 
@@ -52,22 +51,13 @@ def look(peer: Peer, state: RelayState, relay: Transport, listing: Listing) -> S
     """
     if peer.status == "revoked":
         return None
-    found = [data for entry in entries(listing) if (data := _content(relay, entry)) is not None]
+    found = [data for entry in entries(listing) if (data := small_document(relay, entry)) is not None]
     return rotation.succession(peer.handle or peer.name, peer.public, found, _known(state.peer(peer.name)))
 
 
 def entries(listing: Listing) -> list[Entry]:
     """The documents of rotations in a relay; no more of them than anybody has."""
     return [entry for name, entry in listing.entries.items() if rotation.is_place(name)][: rotation.MOST]
-
-
-def _content(relay: Transport, entry: Entry) -> bytes | None:
-    try:
-        return fetched(relay, entry, documents.MOST_BYTES)
-    except RelayError as error:
-        if error.code in _LOST:
-            return None
-        raise
 
 
 def seen(found: Succession | None, before: Mapping[str, Any]) -> dict[str, Any]:

@@ -176,7 +176,7 @@ def _missing(
         puts.append(Put(mailbox.owner_key(handle), public.pem(), replaces=True))
     for name, data in past.documents.items():
         at = listing.entries.get(name)
-        if at is None or _small(relay, at) != data:
+        if at is None or small_document(relay, at) != data:
             puts.append(Put(name, data, replaces=True))
     return puts, warnings
 
@@ -192,7 +192,7 @@ def _copies(relay: Transport, listing: Listing, config: RelayConfig, keyring: Ke
             yield Put(mailbox.pinned_key(peer.folder), pinned.public.pem(), replaces=True)
 
 
-def _small(relay: Transport, entry: Entry) -> bytes | None:
+def small_document(relay: Transport, entry: Entry) -> bytes | None:
     """The content of a document; None for what is too long to be one, or has gone. Raises `RelayError`."""
     try:
         return fetched(relay, entry, documents.MOST_BYTES)
@@ -205,7 +205,7 @@ def _small(relay: Transport, entry: Entry) -> bytes | None:
 def _refuse_former_key(relay: Transport, listing: Listing, handle: str, public: PublicKey) -> None:
     """Refuse to put back a key of ours that has named its successor, on another machine of ours."""
     named = [entry for name, entry in listing.entries.items() if rotation.is_place(name)][: rotation.MOST]
-    found = [data for entry in named if (data := _small(relay, entry)) is not None]
+    found = [data for entry in named if (data := small_document(relay, entry)) is not None]
     later = rotation.succession(handle, public, found, {})
     if later is not None:
         raise RelayError(
@@ -232,7 +232,7 @@ def is_stated(relay: Transport, listing: Listing, handle: str, url: str, public:
     if entry is None:
         return False
     try:
-        document = documents.read(_small(relay, entry) or b"", OWNER)
+        document = documents.read(small_document(relay, entry) or b"", OWNER)
     except RelayError as error:
         if error.code == "bad-document":
             return False

@@ -15,7 +15,7 @@ from alive_p2p.keys.private import generate_private_key
 from alive_p2p.keys.public import PublicKey
 from alive_p2p.relay import documents
 from alive_p2p.relay.ourselves import Ourselves
-from alive_p2p.relay.rotation import MOST, line_to, make_rotation, read_line
+from alive_p2p.relay.rotation import MOST, line_to, make_rotation, place_of, read_line
 from alive_p2p.runtime import Runtime
 
 _SUFFIX = ".json"
@@ -45,7 +45,7 @@ def past_of(public: PublicKey, runtime: Runtime) -> Past:
     lines = [line for path in _files(runtime) if (line := read_line(_content(path))) is not None]
     way = line_to(public.fingerprint, lines)[:MOST]
     return Past(
-        {f".alive-relay/rotation-{line.new[:16]}.json": line.data for line in way},
+        {place_of(line.new[:16]): line.data for line in way},
         frozenset(line.old[:16] for line in way),
         way[0].serial if way else 0,
     )

@@ -27,9 +27,9 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _MOST_SERIAL = 1 << 31
 
 
-def place_of(public: PublicKey) -> str:
+def place_of(pubkey_id: str) -> str:
     """Where in its owner's relay the document lies that introduces a key."""
-    return f".alive-relay/rotation-{public.pubkey_id}.json"
+    return f".alive-relay/rotation-{pubkey_id}.json"
 
 
 def is_place(name: str) -> bool:
