@@ -4,9 +4,8 @@ A process of its own with a single thread, so that it can fork: `python killed_r
 """
 
 import json
-import os
-import shutil
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from alive_p2p.relay.config import change_config, kept_from, read_config
 from alive_p2p.relay.renaming import finish_renaming, rename
 from alive_p2p.relay.state import read_state
 from alive_p2p.sharing.sent import SentRegister
-from relay.killed import MOST, expect, killed_at
+from relay.killed import at_every_operation, expect, killed_at
 from relay.people import Person
 from worlds import Clock
 
@@ -62,27 +61,18 @@ def main(folder: Path) -> dict[str, object]:
     first.probe()
     we = first.we
     outbox.queue(first.packed("second.walnut"), we.keyring.peer("ben"), we, first.runtime)
-    failures, names = [], []
-    points = 0
-    for number in range(1, MOST):
-        run = folder / "run"
-        shutil.rmtree(run, ignore_errors=True)
-        shutil.copytree(base, run)
-        for path in run.rglob("relay.json"):
-            path.write_bytes(path.read_bytes().replace(os.fsencode(base), os.fsencode(run)))
-        alice = Person.at("alice", run)
-        if not killed_at(number, partial(rename, "ben", "benjamin", alice.runtime)):
-            break
-        points += 1
-        try:
-            names.append(after_rename(alice, number))
-        except Exception as error:  # noqa: BLE001  (told by the test)
-            failures.append(f"at operation {number}: {type(error).__name__}: {error}")
-    else:
-        failures.append("it does not end")
+    names: list[str] = []
+
+    def acts(alice: Person, _ben: Person, _run: Path) -> Callable[[], object]:
+        return partial(rename, "ben", "benjamin", alice.runtime)
+
+    def after(alice: Person, _ben: Person) -> None:
+        names.append(after_rename(alice, len(names) + 1))
+
+    report = at_every_operation(folder, base, acts, after)
     if names != sorted(names) or set(names) != {"ben", "benjamin"}:
-        failures.append(f"it begins once, and goes on from there: {names}")
-    return {"points": points, "failures": failures}
+        return {**report, "failures": [report["failures"], f"it begins once, and goes on from there: {names}"]}
+    return report
 
 
 if __name__ == "__main__":
