@@ -1,20 +1,17 @@
-"""gzip around the payload: a bounded reader, and a writer (format.md §1).
+"""Reading the gzip around the payload, bounded (format.md §1).
 
-Reading accepts any gzip writer and several members in a row, checks every trailer, and stops as soon as more
-comes out than was allowed. Writing leaves no name and no time in the header.
+Any gzip writer is accepted and several members in a row; every trailer is checked, and reading stops as soon as
+more comes out than was allowed.
 """
 
-import gzip
-import io
 import zlib
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from alive_p2p.errors import PackageError
 from alive_p2p.package.limits import MIB
 
 _CHUNK = 1 << 17
 _MAGIC = b"\x1f\x8b"
-_LEVEL = 6
 
 _FREE_MEMBERS = 1_000
 _MIN_BYTES_PER_MEMBER = 512
@@ -156,33 +153,3 @@ def over_limit(why: str) -> PackageError:
         untouched="everything",
         hint="if you trust the sender, raise it with `--max-files N` or `--max-bytes N`",
     )
-
-
-def open_gzip_writer(raw: io.BufferedIOBase | io.RawIOBase, *, reproducible: bool) -> BinaryIO:
-    """Open a gzip writer around a buffered stream; closing it leaves `raw` open.
-
-    Args:
-        raw: where the compressed bytes go.
-        reproducible: use the one backend whose bytes do not depend on threads or on what is installed.
-    """
-    if not reproducible:
-        try:
-            from zlib_ng import gzip_ng_threaded
-        except ImportError:
-            pass
-        else:
-            threaded: BinaryIO = gzip_ng_threaded.open(  # type: ignore[no-untyped-call]
-                raw, "wb", compresslevel=_LEVEL, threads=1
-            )
-            return threaded
-    return _PlainWriter(filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0)  # type: ignore[return-value]
-
-
-class _PlainWriter(gzip.GzipFile):
-    """The standard library's writer, which is always closed by its user.
-
-    After a failure it would try to write once more when it is collected, and complain that it cannot.
-    """
-
-    def __del__(self) -> None:
-        pass
