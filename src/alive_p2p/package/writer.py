@@ -4,7 +4,6 @@ The files are read and hashed once more while they are written. One that is no l
 stops the writing: what was shown is what leaves.
 """
 
-import hashlib
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import BinaryIO
 
 from alive_p2p import files
 from alive_p2p.errors import PackageError
+from alive_p2p.hashing import Sha256
 from alive_p2p.package import paths
 from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.gzip_writer import GzipWriter
@@ -91,7 +91,7 @@ def write_package(
 def _copy(piece: Piece, archive: GzipWriter) -> None:
     """Copy one file's content, and refuse it where it is not what was hashed."""
     entry = piece.entry
-    digest = hashlib.sha256()
+    digest = Sha256()
     left = entry.size
     try:
         stream = piece.open()

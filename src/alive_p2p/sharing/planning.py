@@ -100,8 +100,7 @@ class Planner:
         selection = self._select(chosen, exclusions)
         self._check_bundles_are_whole(chosen, selection)
         self._refuse_too_large(selection, [])
-        planned = [self.contents.file(candidate) for candidate in selection.files]
-        present = [one for one in planned if one is not None]
+        present = self.contents.files(selection.files)
         present += self.contents.generated_manifests(chosen, present)
         present += self.contents.kernel_files(exclusions)
         leaving = {one.entry.path.split("/")[0] for one in present}
