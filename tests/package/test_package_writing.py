@@ -32,7 +32,8 @@ from alive_p2p.package import paths
 from alive_p2p.package.compression import GzipSource
 from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.limits import DEFAULT_LIMITS
-from alive_p2p.package.tar import HeaderWriter, TarReader
+from alive_p2p.package.tar import TarReader
+from alive_p2p.package.tar_headers import HeaderWriter
 from alive_p2p.package.writer import ChangedError, Piece, write_package
 
 _MOMENT = 1_775_556_900  # CREATED, in seconds

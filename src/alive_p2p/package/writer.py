@@ -17,7 +17,7 @@ from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.gzip_writer import GzipWriter
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.reader import Progress
-from alive_p2p.package.tar import END, HeaderWriter, padding
+from alive_p2p.package.tar_headers import END, HeaderWriter, padding
 from alive_p2p.runtime import parse_timestamp
 
 
@@ -99,8 +99,10 @@ def _copy(piece: Piece, archive: GzipWriter) -> None:
         raise ChangedError(entry.path) from None
     with stream:
         while True:
-            with files.translating("read", entry.path):
+            try:
                 chunk = stream.read(min(files.CHUNK, left + 1))
+            except OSError as error:
+                raise files.file_system_error(error, "read", entry.path) from error
             if not chunk:
                 break
             left -= len(chunk)

@@ -127,7 +127,7 @@ class Contents:
             self.warnings.append(f"'{candidate.walnut_path}' cannot be read and stays here")
             return None
         entry = FileEntry(candidate.path, digest, size)
-        stamp = replace(candidate.stamp, size=size)
+        stamp = candidate.stamp if candidate.stamp.size == size else replace(candidate.stamp, size=size)
         return PlannedFile(entry, candidate.is_executable, candidate.origin, stamp)
 
     def _is_indispensable(self, candidate: Candidate) -> bool:

@@ -9,10 +9,10 @@ A window is looked at again as `views_of` reads it in other ways.
 
 import codecs
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 
 from alive_p2p.errors import UsageError
 from alive_p2p.globs import Pattern
@@ -171,7 +171,7 @@ class FileScan:
         self.path = path
         self.is_opaque = False
         self._is_text = True
-        self._is_code = PurePosixPath(path).suffix.lower() in _CODE
+        self._is_code = os.path.splitext(path)[1].lower() in _CODE  # noqa: PTH122  (asked of every file)
         self._pending = bytearray()  # what is not scanned yet, with up to _BEFORE bytes that are
         self._before = 0  # how many of them are scanned
         self._core = _CORE
