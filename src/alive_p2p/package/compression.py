@@ -11,6 +11,8 @@ from alive_p2p.errors import PackageError
 from alive_p2p.package.limits import MIB
 
 _CHUNK = 1 << 17
+_PIECE = 1 << 18
+"""Bytes read, and bytes unpacked, at a time."""
 _MAGIC = b"\x1f\x8b"
 
 _FREE_MEMBERS = 1_000
@@ -77,7 +79,8 @@ class GzipSource:
         self._limit = limit
         self._decompressor = _new_decompressor()
         self._input = b""
-        self._output = bytearray()
+        self._output = b""
+        self._given = 0  # how much of the output was read
         self._members = 1
         self._total = 0
         self._at_end = False
@@ -89,11 +92,22 @@ class GzipSource:
         Raises:
             PackageError: the stream is cut off, altered, or gives more than the limit.
         """
-        while len(self._output) < size and not self._at_end:
-            self._output += self._next()
-        data = bytes(self._output[:size])
-        del self._output[:size]
-        return data
+        end = self._given + size
+        if end <= len(self._output):
+            data = self._output[self._given : end]
+            self._given = end
+            return data
+        pieces = [self._output[self._given :]]
+        missing = size - len(pieces[0])
+        self._output, self._given = b"", 0
+        while missing and not self._at_end:
+            piece = self._next()
+            if len(piece) > missing:
+                self._output, self._given = piece, missing
+                piece = piece[:missing]
+            pieces.append(piece)
+            missing -= len(piece)
+        return b"".join(pieces)
 
     def ends_well(self) -> bool:
         """Read on to the end and say whether the stream is whole: every trailer, and whatever lies under it."""
@@ -117,7 +131,7 @@ class GzipSource:
             if not self._input:
                 raise damaged("it is cut off")
         try:
-            piece = self._decompressor.decompress(self._input, _CHUNK)
+            piece = self._decompressor.decompress(self._input, min(_PIECE, self._limit - self._total + 1))
         except Exception as error:  # zlib.error, or its twin's error class, which is not related to it
             if isinstance(error, (MemoryError, OSError)):
                 raise

@@ -218,7 +218,7 @@ def _checked_header(block: bytes) -> tuple[str, int]:
     if block[257:263] not in (b"ustar\0", b"ustar "):
         raise damaged("the archive inside it is not a POSIX tar")
     stated = _number(block[148:156], -1)
-    if stated != sum(block[:148]) + 8 * 32 + sum(block[156:]):
+    if stated != sum(block) - sum(block[148:156]) + 8 * 32:
         raise damaged("a header of the archive inside it has been altered")
     size = _number(block[124:136], -1)
     if size < 0:
@@ -231,11 +231,9 @@ def _number(data: bytes, default: int) -> int:
     if data[0] == 0x80:
         return int.from_bytes(data[1:], "big")
     text = data.split(b"\0", 1)[0].strip(b" ")
-    if not text:
-        return 0
-    if not all(0x30 <= digit <= 0x37 for digit in text):
+    if text.strip(b"01234567"):
         return default
-    return int(text, 8)
+    return int(text, 8) if text else 0
 
 
 def _decode(data: bytes) -> str:
