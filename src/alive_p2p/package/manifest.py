@@ -5,8 +5,9 @@ part in the canonical bytes and survive a round trip.
 """
 
 import hashlib
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -167,6 +168,23 @@ class Manifest:
     def files(self) -> tuple[FileEntry, ...]:
         """Every listed file, in the order of the manifest."""
         return tuple(FileEntry(e["path"], e["sha256"], e["size"]) for e in self.fields["files"])
+
+    @cached_property
+    def hashes(self) -> Mapping[str, str]:
+        """The SHA-256 of every listed file, by its path."""
+        return {entry.path: entry.sha256 for entry in self.files}
+
+    def below(self, folder: str) -> Sequence[FileEntry]:
+        """The listed files in a folder of the top level, or of the one below it, at any depth."""
+        return self._by_folder.get(folder, ())
+
+    @cached_property
+    def _by_folder(self) -> Mapping[str, Sequence[FileEntry]]:
+        held: dict[str, list[FileEntry]] = {}
+        for entry in self.files:
+            for folder in itertools.islice(paths.ancestors(entry.path), 2):
+                held.setdefault(folder, []).append(entry)
+        return held
 
     @cached_property
     def executables(self) -> frozenset[str] | None:

@@ -125,7 +125,7 @@ def _joined(folder: str, rest: str) -> str:
 
 def _rows(plan: ReceivePlan, names: dict[str, str], tree: Path, pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
     """Per file its hash in the package, where it is (or would be), and its hash as it is (or would be) put there."""
-    listed = {entry.path: entry.sha256 for entry in plan.manifest.files}
+    listed = plan.manifest.hashes
     rows: dict[str, list[str]] = {}
     for path, place in pairs:
         content = content_of(path, names, tree)

@@ -1,6 +1,7 @@
 """Deciding what a share will do: every step from the walnut to the manifest, and nothing written (share.md §1–§5)."""
 
 import os
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from alive_p2p.errors import UsageError, WalnutError
@@ -134,7 +135,7 @@ class Planner:
             request=self.request,
             manifest=manifest,
             files=tuple(present),
-            bundles=tuple(self._describe(bundle, present) for bundle in chosen.values()),
+            bundles=_described(chosen.values(), present),
             left_out=tuple(sorted(left_out, key=lambda one: (one.reason.value, one.path))),
             exclusions=tuple(ExclusionUse(e.pattern.text, e.origin, e.matched) for e in exclusions),
             included=tuple(selection.included),
@@ -249,11 +250,6 @@ class Planner:
         )
 
     # -- what the plan says of itself --------------------------------------------------------------------------
-
-    def _describe(self, bundle: Bundle, present: list[PlannedFile]) -> PlannedBundle:
-        inside = [one for one in present if one.entry.path.startswith(bundle.name + "/")]
-        size = sum(one.entry.size for one in inside)
-        return PlannedBundle(bundle.name, bundle.sensitivity, len(inside), size, bundle.tasks, bundle.has_pii)
 
     def _key_form(self, sensitivity: Sensitivity) -> KeyForm:
         return key_form(sensitivity, self.audience, self.request.key, self.request.acknowledged)
@@ -404,6 +400,20 @@ class Planner:
         groups = groups_here(self.walnut.root, present, bundles, primer)
         held = {name: group.hashes for name, group in groups.items()}
         return based_on(self.ledger, read_sent(self.walnut.root), held)
+
+
+def _described(bundles: Collection[Bundle], present: Iterable[PlannedFile]) -> tuple[PlannedBundle, ...]:
+    """The bundles that leave, with how many files and bytes of each do."""
+    sizes: dict[str, list[int]] = {}
+    for one in present:
+        top, _, inside = one.entry.path.partition("/")
+        if inside:
+            sizes.setdefault(top, []).append(one.entry.size)
+    held = {one.name: sizes.get(one.name, []) for one in bundles}
+    return tuple(
+        PlannedBundle(one.name, one.sensitivity, len(held[one.name]), sum(held[one.name]), one.tasks, one.has_pii)
+        for one in bundles
+    )
 
 
 def _unknown_bundle(name: str, bundles: list[Bundle], sharable: list[str]) -> UsageError:
