@@ -140,21 +140,31 @@ def settle(runtime: Runtime, *, place: Path | None = None, action: Action = "rec
     return tuple(found)
 
 
+def interrupted(runtime: Runtime, *, place: Path | None = None) -> tuple[tuple[str, Path], ...]:
+    """What killed processes have left at or below a place, or everywhere: what they did, and the walnut; only looks.
+
+    Raises:
+        FileSystemError: a registration cannot be read.
+    """
+    found = []
+    for registration in abandoned(runtime, only_look=True):
+        is_here = place is None or _is_at_or_below(registration.target, place)
+        if is_here and files.is_taken(registration.staging):
+            found.append((registration.action, registration.target))
+        registration.close()
+    return tuple(dict.fromkeys(found))
+
+
 def interrupted_notes(runtime: Runtime, *, place: Path) -> tuple[str, ...]:
     """What somebody should know of what killed processes have left at or below a place; only looks.
 
     Raises:
         FileSystemError: a registration cannot be read.
     """
-    found = []
-    for registration in abandoned(runtime):
-        if _is_at_or_below(registration.target, place) and files.is_taken(registration.staging):
-            found.append((registration.action, registration.target))
-        registration.close()
     return tuple(
         f"an earlier {action} {'into' if action == 'receive' else 'in'} '{target}' was interrupted;"
         f" `alive-p2p recover {shlex.quote(str(target))}` puts it right"
-        for action, target in dict.fromkeys(found)
+        for action, target in interrupted(runtime, place=place)
     )
 
 
