@@ -1,11 +1,12 @@
 """The entry point of the program `alive-p2p`.
 
 A bare `--version` is answered here: nothing else is imported for it. Nor is more than is needed for what sessions wait
-for when they start.
+for when they start, and for what somebody sees who types the name alone.
 """
 
 import os
 import sys
+from collections.abc import Sequence
 
 
 def run() -> None:
@@ -23,12 +24,11 @@ def _run(arguments: list[str]) -> int:
     if arguments == ["--version"]:
         from alive_p2p import __version__
 
-        try:
-            print(f"alive-p2p {__version__}", flush=True)  # noqa: T201  (a door prints)
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing complains when it is closed
-            return 1
-        return 0
+        return _print([f"alive-p2p {__version__}"])
+    if not arguments:
+        from alive_p2p.cli import next_steps
+
+        return _print(next_steps.lines())
     if arguments == ["hook", "session-start"]:
         from alive_p2p.cli import session_start
 
@@ -36,3 +36,14 @@ def _run(arguments: list[str]) -> int:
     from alive_p2p.cli.program import main
 
     return main(arguments)
+
+
+def _print(lines: Sequence[str]) -> int:
+    try:
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        print(*lines, sep="\n", flush=True)  # noqa: T201  (a door prints)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing complains when it is closed
+        return 1
+    return 0

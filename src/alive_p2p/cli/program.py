@@ -6,8 +6,6 @@ Exit codes (cli.md): 0 done, 1 refused or failed, 2 wrong usage or a path that d
 import os
 import signal
 import sys
-import tempfile
-import traceback
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -43,6 +41,15 @@ COMMANDS = {
 }
 """Every command: its module, its name there, and its line in `--help`."""
 
+SECTIONS = {
+    "Share": ("share", "create"),
+    "Receive": ("receive", "info", "verify", "undo"),
+    "People": ("relay", "pair", "keys"),
+    "Look and mend": ("doctor", "recover", "unlock", "list-bundles", "log-import", "migrate", "project"),
+    "Agents": ("hook", "mcp"),
+}
+"""The headings in `--help`; what is under none of them comes last."""
+
 
 class LazyGroup(click.Group):
     """A group that imports a command only when it is used, and suggests the nearest one for a mistyped name."""
@@ -69,9 +76,13 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+        """List the commands under their headings, without importing any."""
+        placed = {name for names in SECTIONS.values() for name in names}
+        rest = tuple(name for name in COMMANDS if name not in placed)
+        width = max(map(len, COMMANDS))
+        for heading, names in {**SECTIONS, "More": rest}.items():
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:<{width}}", COMMANDS[name][2]) for name in names])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -125,6 +136,8 @@ def main(arguments: list[str]) -> int:
 
 def _show_traceback(screen: Screen) -> None:
     """A traceback quotes what a package said, so it is escaped like everything else."""
+    import traceback
+
     for line in traceback.format_exc().splitlines():
         screen.err.write(escape(line) + "\n")
 
@@ -158,6 +171,9 @@ def _wrong_usage(screen: Screen, error: click.UsageError) -> int:
 
 def _unforeseen(screen: Screen, error: Exception) -> None:
     """Say that something happened that nobody foresaw, and where the details are."""
+    import tempfile
+    import traceback
+
     where = "they could not be written down"
     with suppress(OSError):
         descriptor, path = tempfile.mkstemp(prefix="alive-p2p-error-", suffix=".txt")

@@ -21,7 +21,7 @@ from alive_p2p.package.paths import STAGING_PREFIX
 from alive_p2p.runtime import Runtime
 from alive_p2p.transactions.finishing import InTheWayError, finish
 from alive_p2p.transactions.journal import BrokenJournalError, Journal, State
-from alive_p2p.transactions.registry import Registration, abandoned, is_registered
+from alive_p2p.transactions.registry import Registration, abandoned, interrupted, is_registered
 from alive_p2p.transactions.staging import (
     INCOMPLETE_PREFIX,
     OWNER,
@@ -140,21 +140,6 @@ def settle(runtime: Runtime, *, place: Path | None = None, action: Action = "rec
     return tuple(found)
 
 
-def interrupted(runtime: Runtime, *, place: Path | None = None) -> tuple[tuple[str, Path], ...]:
-    """What killed processes have left at or below a place, or everywhere: what they did, and the walnut; only looks.
-
-    Raises:
-        FileSystemError: a registration cannot be read.
-    """
-    found = []
-    for registration in abandoned(runtime, only_look=True):
-        is_here = place is None or _is_at_or_below(registration.target, place)
-        if is_here and files.is_taken(registration.staging):
-            found.append((registration.action, registration.target))
-        registration.close()
-    return tuple(dict.fromkeys(found))
-
-
 def interrupted_notes(runtime: Runtime, *, place: Path) -> tuple[str, ...]:
     """What somebody should know of what killed processes have left at or below a place; only looks.
 
@@ -164,7 +149,8 @@ def interrupted_notes(runtime: Runtime, *, place: Path) -> tuple[str, ...]:
     return tuple(
         f"an earlier {action} {'into' if action == 'receive' else 'in'} '{target}' was interrupted;"
         f" `alive-p2p recover {shlex.quote(str(target))}` puts it right"
-        for action, target in interrupted(runtime, place=place)
+        for action, target in interrupted(runtime)
+        if _is_at_or_below(target, place)
     )
 
 

@@ -126,6 +126,20 @@ def abandoned(runtime: Runtime, *, only_look: bool = False) -> Iterator[Registra
                 files.remove_file(path)
 
 
+def interrupted(runtime: Runtime) -> tuple[tuple[str, Path], ...]:
+    """What killed processes have left half done: what they did, and the walnut; only looks.
+
+    Raises:
+        FileSystemError: a registration cannot be read.
+    """
+    found = []
+    for registration in abandoned(runtime, only_look=True):
+        if files.is_taken(registration.staging):
+            found.append((registration.action, registration.target))
+        registration.close()
+    return tuple(dict.fromkeys(found))
+
+
 def is_registered(staging: Path, runtime: Runtime) -> bool:
     """Whether a staging folder belongs to a transaction that is registered here, alive or not."""
     return files.exists(_folder(runtime) / f"{staging.name.rpartition('-')[2]}.json")

@@ -12,7 +12,7 @@ from alive_p2p.keys.keyring import Keyring
 from alive_p2p.locks import lock_path, noted_locks
 from alive_p2p.receiving.inbox import inbox_of, packages_in
 from alive_p2p.runtime import Runtime
-from alive_p2p.transactions.recovery import interrupted as interrupted_transactions
+from alive_p2p.transactions.registry import interrupted as interrupted_transactions
 from alive_p2p.walnut.preferences import load_preferences
 from alive_p2p.walnut.world import find_world, walnuts_in
 
