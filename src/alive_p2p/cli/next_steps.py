@@ -5,6 +5,7 @@ asks nobody, and nothing is imported that takes long.
 """
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def _here(runtime: Runtime) -> Iterator[Step]:
     else:
         for folder in _folders(runtime.cwd):
             if is_world(folder):
-                yield "share", f"share something, once you are in your world: cd {_name(folder)}"
+                yield "share", f"share something, once you are in your world: cd {shlex.quote(folder.name)}"
                 return
         if not (runtime.alive_home / "relay" / "relay.json").exists():
             yield "demo", "see all of it at work, in a folder that is removed again"

@@ -101,7 +101,9 @@ def _walnut(call: Call, questions: Questions, given: Path | None) -> Path:
     known = [folder for folder in walnuts_in(world) if folder != world] if world is not None else []
     if world is None or not known:
         raise UsageError(
-            "no-walnut", "there is no walnut around the current folder", hint="name one with `--walnut FOLDER`"
+            "no-walnut",
+            "there is no walnut around the current folder",
+            hint="name one with `--walnut FOLDER`: a folder with a `_kernel/key.md`",
         )
     chosen: Path = questions.choose(
         "which walnut?", [Answer(folder.relative_to(world).as_posix(), folder) for folder in known]

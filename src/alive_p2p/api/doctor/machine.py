@@ -127,6 +127,9 @@ def gh(runtime: Runtime, seconds: float) -> Iterator[Check]:
     if runtime.environ.get(variable):
         yield ok("gh", f"a token is in {variable}")
         return
+    if (url := _config(runtime).url) is not None and site.place(url) is None:
+        yield ok("gh", f"no login at {site.name}, and your mailbox needs none")
+        return
     need = f"needed only to make a mailbox at {site.name} and to let peers in there"
     if shutil.which("gh", path=runtime.environ.get("PATH")) is None:
         yield note("gh", "`gh` is not installed", need, f"https://cli.github.com, then `{_login(site)}`")
@@ -211,12 +214,16 @@ def _install(extras: str) -> str:
     return f"in the folder you installed it from: pipx install --force '.[{extras}]'"
 
 
+def _config(runtime: Runtime) -> RelayConfig:
+    try:
+        return read_config(runtime)
+    except AliveP2PError:
+        return RelayConfig(Path())  # told where that file is looked at
+
+
 def _addresses(runtime: Runtime) -> Sequence[str]:
     """Where our relay and those of our peers lie, as far as that can be read."""
-    try:
-        config = read_config(runtime)
-    except AliveP2PError:
-        config = RelayConfig(Path())
+    config = _config(runtime)
     urls = [config.url, *(peer.url for peer in config.peers.values())]
     return [url for url in urls if url is not None]
 
