@@ -6,7 +6,6 @@ for when they start, and for what somebody sees who types the name alone.
 
 import os
 import sys
-from collections.abc import Sequence
 
 
 def run() -> None:
@@ -24,26 +23,20 @@ def _run(arguments: list[str]) -> int:
     if arguments == ["--version"]:
         from alive_p2p import __version__
 
-        return _print([f"alive-p2p {__version__}"])
-    if not arguments:
-        from alive_p2p.cli import next_steps
-
-        return _print(next_steps.lines())
+        try:
+            print(f"alive-p2p {__version__}", flush=True)  # noqa: T201  (a door prints)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing complains when it is closed
+            return 1
+        return 0
     if arguments == ["hook", "session-start"]:
         from alive_p2p.cli import session_start
 
         return session_start.main()
+    if not arguments:
+        from alive_p2p.cli import next_steps
+
+        return next_steps.main()
     from alive_p2p.cli.program import main
 
     return main(arguments)
-
-
-def _print(lines: Sequence[str]) -> int:
-    try:
-        if hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(errors="backslashreplace")
-        print(*lines, sep="\n", flush=True)  # noqa: T201  (a door prints)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing complains when it is closed
-        return 1
-    return 0

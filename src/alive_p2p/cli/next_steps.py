@@ -6,7 +6,9 @@ asks nobody, and nothing is imported that takes long.
 
 import os
 import shlex
+import sys
 from collections.abc import Iterator
+from io import TextIOWrapper
 from pathlib import Path
 
 from alive_p2p.errors import AliveP2PError
@@ -26,7 +28,23 @@ Step = tuple[str, str]
 """A command without the program's name, and why."""
 
 
-def lines() -> list[str]:
+def main() -> int:
+    """Print it.
+
+    Returns:
+        The exit code: 1 where nobody listens any more.
+    """
+    try:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        print(*_lines(), sep="\n", flush=True)  # noqa: T201  (a door prints)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing complains when it is closed
+        return 1
+    return 0
+
+
+def _lines() -> list[str]:
     """What to print; something in every case."""
     try:
         runtime = Runtime.from_process()

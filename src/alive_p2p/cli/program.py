@@ -31,12 +31,12 @@ COMMANDS = {
     "migrate": ("alive_p2p.cli.migrate", "migrate", "Bring an unpacked package of an older layout forward."),
     "log-import": ("alive_p2p.cli.maintenance", "log_import", "Write a missing log entry of a receive."),
     "project": ("alive_p2p.cli.maintenance", "project", "Make a walnut's now.json anew."),
+    "doctor": ("alive_p2p.cli.doctor", "doctor", "Look whether everything is there, and how to mend what is not."),
     "recover": ("alive_p2p.cli.recover", "recover", "Finish or take back what was interrupted."),
     "undo": ("alive_p2p.cli.undo", "undo", "Take back the last receive, all of it or nothing."),
     "unlock": ("alive_p2p.cli.maintenance", "unlock", "Say whether a walnut is locked, and tidy up if not."),
     "hook": ("alive_p2p.cli.hook", "hook", "What an agent's plugin runs by itself."),
     "mcp": ("alive_p2p.cli.mcp", "mcp", "Serve agents by MCP on standard input and output."),
-    "doctor": ("alive_p2p.cli.doctor", "doctor", "Look whether everything is there, and how to mend what is not."),
     "demo": ("alive_p2p.cli.demo", "demo", "Show the whole road between two worlds in a temporary folder."),
 }
 """Every command: its module, its name there, and its line in `--help`."""
