@@ -24,7 +24,7 @@ _TEXT = 400
 )
 @common
 def doctor(call: Call, /, *, timeout: float) -> None:
-    """Look whether everything is there that sharing needs, and how to mend what is not.
+    """Look whether everything is there, and how to mend what is not.
 
     Changes nothing. Exits with 0 where there is no problem, also where there are notes; else with 1.
     """
