@@ -123,9 +123,9 @@ def _people(seen: Glance, runtime: Runtime) -> Iterator[Step]:
     outbox = runtime.alive_home / "relay" / "outbox"
     if queued := sum(1 for name in _names(outbox) if name.endswith(".json")):
         yield "relay probe", f"send what waits in the outbox ({_packages(queued)}), and look what has come"
-    elif seen.is_due and not seen.pending:
-        yield "relay probe", "look what has come"
-    if not seen.paired:
+    elif seen.is_due and seen.peers and not seen.pending:
+        yield "relay probe", "look what has come, and who has answered"
+    if not seen.peers:
         yield "relay invite NAME", "let somebody leave packages in your mailbox"
 
 

@@ -33,13 +33,13 @@ class Glance:
         is_set_up: whether we have a relay.
         is_due: whether the relays are to be looked at again.
         pending: the peers of whom something waited when they were last looked at, and how many packages.
-        paired: how many peers we have.
+        peers: how many people are written down, invited or paired.
     """
 
     is_set_up: bool
     is_due: bool = False
     pending: tuple[tuple[str, int], ...] = ()
-    paired: int = 0
+    peers: int = 0
 
     @property
     def line(self) -> str | None:
@@ -82,7 +82,7 @@ def glance(runtime: Runtime) -> Glance:
             hint="check who owns it and its permissions",
         )
     seen = _mapping(state.get("peers"))
-    paired = [name for name, peer in _mapping(config.get("peers")).items() if _mapping(peer).get("accepted") is True]
+    paired = (name for name, peer in _mapping(config.get("peers")).items() if _mapping(peer).get("accepted") is True)
     pending = ((name, _mapping(seen.get(name)).get("pending_packages")) for name in paired)
     return Glance(
         is_set_up=True,
@@ -90,7 +90,7 @@ def glance(runtime: Runtime) -> Glance:
             _is_recent(at, runtime) for at in (state.get("last_probe"), _mapping(state.get(ATTEMPT)).get("at"))
         ),
         pending=tuple((name, count) for name, count in pending if type(count) is int and count > 0),
-        paired=len(paired),
+        peers=len(_mapping(config.get("peers"))),
     )
 
 

@@ -59,7 +59,7 @@ def program(runtime: Runtime) -> Iterator[Check]:
             "path",
             "the PATH does not lead to `alive-p2p`",
             "it has to be called by its whole path, and the hook of the plugin does not find it",
-            "pipx ensurepath (or: uv tool update-shell), then open a new terminal",
+            f"{_installer()[1]}, then open a new terminal",
         )
 
 
@@ -71,7 +71,7 @@ def libraries(_: Runtime) -> Iterator[Check]:
             "libraries",
             f"cannot be loaded: {', '.join(missing)}",
             "packages cannot be made or read without them",
-            "pipx reinstall alive-p2p (or: uv tool upgrade --reinstall alive-p2p)",
+            _install(""),
         )
     else:
         shown = ", ".join(f"{name} {_version(name)}" for name in ("cryptography", "pyrage"))
@@ -211,7 +211,23 @@ def _version(name: str) -> str:
 
 
 def _install(extras: str) -> str:
-    return f"in the folder you installed it from: pipx install --force '.[{extras}]'"
+    what = f"'.[{extras}]'" if extras else "."
+    return f"{_installer()[0]} {what} (in the folder that it was installed from)"
+
+
+def _installer(prefix: str | None = None) -> tuple[str, str]:
+    """How this program is installed again, and how the PATH is made to lead to it: by what has installed it.
+
+    Args:
+        prefix: where Python says that it is; by default this one.
+    """
+    here = Path(prefix or sys.prefix)
+    if (here / "uv-receipt.toml").exists():
+        return "uv tool install --force", "uv tool update-shell"
+    if (here / "pipx_metadata.json").exists():
+        return "pipx install --force", "pipx ensurepath"
+    folder = here / ("Scripts" if sys.platform == "win32" else "bin")
+    return f"{folder / 'pip'} install", f"add '{folder}' to the PATH"
 
 
 def _config(runtime: Runtime) -> RelayConfig:
