@@ -40,10 +40,10 @@ class Gh:
         site: whom.
         program: where `gh` is.
         runtime: the surroundings.
-        seconds: how long one answer may take.
+        seconds: how long one answer may take; by default as long as over HTTPS.
     """
 
-    def __init__(self, site: Site, program: str, runtime: Runtime, seconds: float = SECONDS) -> None:
+    def __init__(self, site: Site, program: str, runtime: Runtime, seconds: float | None = None) -> None:
         self._site = site
         self._seconds = seconds
         self._program = program
@@ -51,7 +51,7 @@ class Gh:
         self._environ = _gh_environ(runtime)
 
     @classmethod
-    def find(cls, site: Site, runtime: Runtime, seconds: float = SECONDS) -> "Gh | None":
+    def find(cls, site: Site, runtime: Runtime, seconds: float | None = None) -> "Gh | None":
         """The `gh` that is installed; None where there is none, or it has no login there. Nothing is asked."""
         program = shutil.which("gh", path=runtime.environ.get("PATH"))
         if program is None:
@@ -121,13 +121,14 @@ def _gh_environ(runtime: Runtime) -> dict[str, str]:
 
 
 def _run(
-    command: list[str], environ: Mapping[str, str], runtime: Runtime, seconds: float, data: bytes = b""
+    command: list[str], environ: Mapping[str, str], runtime: Runtime, limit: float | None, data: bytes = b""
 ) -> tuple[bytes, str, int]:
     """Run a program, for so long and up to so much: what it printed, the beginning of what it said, and its code.
 
     Through files and not pipes, which what it has started could hold open after its end.
     """
     most = MEGABYTES << 20
+    seconds = SECONDS if limit is None else limit
     try:
         with TemporaryFile() as asked, TemporaryFile() as out, TemporaryFile() as said:
             asked.write(data)
