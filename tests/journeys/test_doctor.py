@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from alive_p2p.api.doctor import Check, examine, machine
+from alive_p2p.api import doctor
+from alive_p2p.api.doctor import Check, examine, here, machine
 from alive_p2p.api.doctor.check import Level
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.locks import lock_path
@@ -346,6 +347,25 @@ def test_a_gh_that_hangs_keeps_nobody_waiting(tmp_path: Path) -> None:
     found = _examined(_as(person, PATH=path, GH_USER=None), tmp_path, seconds=0.2)
     assert "does not answer" in _of(found, "gh", "note").found
     assert _of(found, "sender", "problem")
+
+
+@needs_posix
+def test_a_check_that_does_not_end_ends_by_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is that keeps it; the others follow."""
+    monkeypatch.setattr(doctor, "_MORE_SECONDS", 0.0)
+    monkeypatch.setattr(machine, "_LIBRARIES", {"click": "click"})  # what loads slowly is not what is meant
+    path = _script(tmp_path / "bin", "git", "exec /bin/sleep 2")
+    found = _examined(Runtime({"HOME": str(tmp_path), "PATH": path}, tmp_path), tmp_path, seconds=0.5)
+    assert "no answer within 0.5 seconds" in _of(found, "git", "problem").found
+    assert found[-1].name == "locks"
+
+
+def test_what_nobody_has_foreseen_stops_no_other_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a problem by itself, with no traceback."""
+    monkeypatch.setattr(here, "worlds", lambda _: 1 // 0)
+    found = _examined(Runtime({"HOME": str(tmp_path)}, tmp_path), tmp_path)
+    assert "not foreseen (ZeroDivisionError)" in _of(found, "world", "problem").found
+    assert found[-1].name == "locks"
 
 
 def test_a_missing_library_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

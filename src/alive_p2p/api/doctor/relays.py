@@ -56,6 +56,11 @@ def _address(name: str, whose: str, url: str) -> Check:
     return ok(name, f"{whose} is {url}")
 
 
+def _is_carried(url: str) -> bool:
+    """Whether an address is one; where it is not, `settings` has told."""
+    return _address("relay", "it", url).level == "ok"
+
+
 def answers(runtime: Runtime, seconds: float) -> Iterator[Check]:
     """Whether our relay and those of our peers answer, all at the same time.
 
@@ -68,7 +73,7 @@ def answers(runtime: Runtime, seconds: float) -> Iterator[Check]:
     except AliveP2PError:
         return  # told by `settings`
     urls: dict[str | None, str | None] = {None: config.url, **{name: peer.url for name, peer in config.peers.items()}}
-    good = {who: url for who, url in urls.items() if url is not None and _address("", "", url).level == "ok"}
+    good = {who: url for who, url in urls.items() if url is not None and _is_carried(url)}
     actions: dict[str | None, Callable[[Reach], Check]] = {
         who: partial(_ours, url, config.username, told_key(runtime)) if who is None else partial(_theirs, url, who)
         for who, url in good.items()
