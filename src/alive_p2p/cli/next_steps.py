@@ -50,7 +50,8 @@ def _lines() -> list[str]:
         runtime = Runtime.from_process()
         where, steps = _where(runtime), [*_unfinished(runtime), *_here(runtime), *_relay(runtime)]
     except AliveP2PError as error:
-        where, steps = error.message, [("doctor", "look what is wrong")]
+        where = error.message if error.hint is None else f"{error.message}; try: {error.hint}"
+        steps = [("doctor", "look what is wrong")]
     except Exception as error:  # noqa: BLE001  (what nobody has foreseen must not keep anybody from finding help)
         where, steps = f"something was not foreseen ({type(error).__name__})", [("doctor", "look what is wrong")]
     width = max(len(command) for command, _ in steps)
