@@ -19,6 +19,7 @@ from alive_p2p.errors import AliveP2PError
 from alive_p2p.keys.peers import Peer
 from alive_p2p.keys.public import PublicKey
 from alive_p2p.relay import moving
+from alive_p2p.relay.config import own_handle
 
 
 @click.group(epilog="\b\nExample:\n  alive-p2p keys show", context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,6 +75,8 @@ def generate(call: Call, /, *, with_passphrase: bool, passphrase_env: str | None
     call.screen.say("made your key")
     call.screen.say(field_line("key", f"{made.kind} {made.pubkey_id}"))
     call.screen.say(field_line("fingerprint", grouped(made.fingerprint)))
+    if own_handle(call.runtime) is None:
+        call.remember("nothing is signed with it before it is said who you are: set GH_USER, or make a mailbox")
     call.screen.document({"status": "ok", "own": _key(made)})
     call.finish(())
 

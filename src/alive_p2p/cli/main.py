@@ -1,7 +1,7 @@
 """The entry point of the program `alive-p2p`.
 
 A bare `--version` is answered here: nothing else is imported for it. Nor is more than is needed for what sessions wait
-for when they start.
+for when they start, and for what somebody sees who types the name alone.
 """
 
 import gc
@@ -36,6 +36,10 @@ def _run(arguments: list[str]) -> int:
         from alive_p2p.cli import session_start
 
         return session_start.main()
+    if not arguments:
+        from alive_p2p.cli import next_steps
+
+        return next_steps.main()
     from alive_p2p.cli.program import main
 
     return main(arguments)

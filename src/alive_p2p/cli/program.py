@@ -6,8 +6,6 @@ Exit codes (cli.md): 0 done, 1 refused or failed, 2 wrong usage or a path that d
 import os
 import signal
 import sys
-import tempfile
-import traceback
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -33,6 +31,7 @@ COMMANDS = {
     "migrate": ("alive_p2p.cli.migrate", "migrate", "Bring an unpacked package of an older layout forward."),
     "log-import": ("alive_p2p.cli.maintenance", "log_import", "Write a missing log entry of a receive."),
     "project": ("alive_p2p.cli.maintenance", "project", "Make a walnut's now.json anew."),
+    "doctor": ("alive_p2p.cli.doctor", "doctor", "Look whether everything is there, and how to mend what is not."),
     "recover": ("alive_p2p.cli.recover", "recover", "Finish or take back what was interrupted."),
     "undo": ("alive_p2p.cli.undo", "undo", "Take back the last receive, all of it or nothing."),
     "unlock": ("alive_p2p.cli.maintenance", "unlock", "Say whether a walnut is locked, and tidy up if not."),
@@ -41,6 +40,15 @@ COMMANDS = {
     "demo": ("alive_p2p.cli.demo", "demo", "Show the whole road between two worlds in a temporary folder."),
 }
 """Every command: its module, its name there, and its line in `--help`."""
+
+SECTIONS = {
+    "Share": ("share", "create"),
+    "Receive": ("receive", "info", "verify", "undo"),
+    "People": ("relay", "pair", "keys"),
+    "Look and mend": ("doctor", "recover", "unlock", "list-bundles", "log-import", "migrate", "project"),
+    "Agents": ("hook", "mcp"),
+}
+"""The headings in `--help`; what is under none of them comes last."""
 
 
 class LazyGroup(click.Group):
@@ -68,9 +76,13 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+        """List the commands under their headings, without importing any."""
+        placed = {name for names in SECTIONS.values() for name in names}
+        rest = tuple(name for name in COMMANDS if name not in placed)
+        width = max(map(len, COMMANDS))
+        for heading, names in {**SECTIONS, "More": rest}.items():
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:<{width}}", COMMANDS[name][2]) for name in names])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -124,6 +136,8 @@ def main(arguments: list[str]) -> int:
 
 def _show_traceback(screen: Screen) -> None:
     """A traceback quotes what a package said, so it is escaped like everything else."""
+    import traceback
+
     for line in traceback.format_exc().splitlines():
         screen.err.write(escape(line) + "\n")
 
@@ -157,6 +171,9 @@ def _wrong_usage(screen: Screen, error: click.UsageError) -> int:
 
 def _unforeseen(screen: Screen, error: Exception) -> None:
     """Say that something happened that nobody foresaw, and where the details are."""
+    import tempfile
+    import traceback
+
     where = "they could not be written down"
     with suppress(OSError):
         descriptor, path = tempfile.mkstemp(prefix="alive-p2p-error-", suffix=".txt")

@@ -12,8 +12,8 @@ from alive_p2p.receiving.plan import Lineage
 from alive_p2p.runtime import Runtime
 from alive_p2p.walnut import frontmatter, kernel
 from alive_p2p.walnut.ledger import BrokenLedgerError, Ledger
-from alive_p2p.walnut.walnut import Walnut, looks_like_walnut, open_walnut
-from alive_p2p.walnut.world import find_world, walnuts_in
+from alive_p2p.walnut.walnut import Walnut, open_walnut
+from alive_p2p.walnut.world import find_world, looks_like_walnut, walnuts_in
 
 
 @dataclass(frozen=True)
