@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from alive_p2p.cli.columns import isolated
 from alive_p2p.cli.options import Call
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.text import escape
@@ -49,7 +50,7 @@ class Questions:
         """
         import questionary
 
-        choices = [questionary.Choice(escape(one.text), value=one) for one in answers]
+        choices = [questionary.Choice(isolated(escape(one.text)), value=one) for one in answers]
         start = next((choice for choice, one in zip(choices, answers, strict=True) if one.value == default), None)
         chosen = self._ask(questionary.select, question, choices=choices, default=start, instruction="(arrows, Enter)")
         return chosen.value
@@ -58,7 +59,7 @@ class Questions:
         """Any number of the answers, at least one. Raises as `choose`."""
         import questionary
 
-        choices = [questionary.Choice(escape(one.text), value=one, checked=one.is_ticked) for one in answers]
+        choices = [questionary.Choice(isolated(escape(one.text)), value=one, checked=one.is_ticked) for one in answers]
         chosen = self._ask(
             questionary.checkbox,
             question,
@@ -88,7 +89,7 @@ class Questions:
             )
         self._call.screen.err.flush()
         try:
-            asked = kind(escape(question), output=_output(), qmark="", **options)
+            asked = kind(isolated(escape(question)), output=_output(), qmark="", **options)
             asked.application.key_bindings = _with_end_of_input(asked.application.key_bindings)
             return asked.unsafe_ask()
         except EOFError:

@@ -7,7 +7,8 @@ The rules:
 - A line starts in lower case and an error has no full stop at its end.
 - An error says what happened, then what was left untouched, then what to try.
 - Every text is escaped here, whatever it came from: no control or bidi character reaches a terminal.
-- Colour and progress only on a terminal, and not with `NO_COLOR` or `TERM=dumb`.
+- Colour and progress only on a terminal, and not with `TERM=dumb`; with `NO_COLOR` progress has no colour.
+- On a terminal lines are broken between words, and right-to-left words are isolated; a pipe gets lines as they are.
 """
 
 import json
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from alive_p2p import files
+from alive_p2p.cli.columns import fitted, isolated, padded
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import escape
@@ -115,20 +117,20 @@ class Screen:
         for warning in warnings:
             if not (self.as_json or self.quiet or warning in self._warned):
                 self._warned.add(warning)
-                self._print(self._style("warning:", "yellow") + f" {_line(warning)}", self.err)
+                self._print(self._style("warning:", "magenta") + f" {_line(warning)}", self.err)
 
     def document(self, value: Mapping[str, Any] | list[Any]) -> None:
         """The JSON document."""
         if self.as_json and not self._printed:
             self._printed = True
-            self._print(json.dumps(value, indent=2, ensure_ascii=True), self.out)
+            self._print(json.dumps(value, indent=2, ensure_ascii=True), self.out, as_it_is=True)
 
-    def _print(self, text: str, stream: TextIO) -> None:
+    def _print(self, text: str, stream: TextIO, *, as_it_is: bool = False) -> None:
         """Print a line; a reader that has gone does not turn what was done into a failure."""
         try:
             if self._bar is not None:
                 self._bar.clear()
-            print(text, file=stream, flush=True)
+            print(text if as_it_is else _laid_out(text, stream), file=stream, flush=True)
         except BrokenPipeError:
             silence(stream)
         except OSError as error:
@@ -174,7 +176,7 @@ class Screen:
             self._bar.clear()
         self.err.flush()
         try:
-            answer = click.prompt(_line(question), default="", show_default=False, err=True)
+            answer = click.prompt(isolated(_line(question)), default="", show_default=False, err=True)
         except click.Abort:
             self._print("", self.err)  # what follows does not stand behind the question
             raise
@@ -242,6 +244,20 @@ def silence(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def columns_of(stream: TextIO) -> int | None:
+    """How wide the terminal is that a stream goes to; None where it goes to none, or that is not known."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None if stream.isatty() else None
+    except (OSError, ValueError):  # no terminal after all, or a stream of a test
+        return None
+
+
+def _laid_out(text: str, stream: TextIO) -> str:
+    """A line as a terminal shows it best; as it is, where it goes anywhere else."""
+    columns = columns_of(stream)
+    return text if columns is None else "\n".join(fitted(isolated(text), columns))
+
+
 def _line(text: str) -> str:
     cut = text if len(text) <= _MAX_TEXT * 4 else text[: _MAX_TEXT * 4] + "…"
     return escape(cut)
@@ -262,7 +278,7 @@ def some(lines: tuple[str, ...] | list[str]) -> list[str]:
 
 def field_line(label: str, value: str) -> str:
     """A labelled line of a preview."""
-    return f"  {label:<{_LABEL_WIDTH}} {value}"
+    return f"  {padded(label, _LABEL_WIDTH)} {value}"
 
 
 def plural(count: int, singular: str, several: str | None = None) -> str:

@@ -1,0 +1,150 @@
+"""How wide a text is on a terminal, and how a line is broken so that it fits.
+
+Lines are broken, and words isolated, only for a terminal: what goes into a pipe or a file keeps its lines, and gets no
+character that was not in them. Text has been escaped before it comes here (see `alive_p2p.text`).
+"""
+
+import re
+import unicodedata
+
+from alive_p2p.text import escape
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_PIECE = re.compile(r" *[^ ]+")
+_LEADING = re.compile(r" *")
+_COLUMN = re.compile(r"( +\S.*?  +)\S")
+"""Where the second column of a line begins: after two spaces or more."""
+
+_OPENING = "([{«“\u2066\u2068"
+_CLOSING = ")]}.,:;!?»”…\u2069"
+_MARKS = "'`\""
+
+_COMMAND = re.compile(r"(`[^`]*`)")
+
+_ISOLATE, _ISOLATE_FROM_LEFT, _ISOLATED = "\u2068", "\u2066", "\u2069"
+_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
+_INDENT = 2
+_DEEP = 8
+"""A line that begins so far in goes on under a column, and so does what is broken off it."""
+_NARROWEST = 20
+"""A terminal that is narrower shows nothing a person could read, however it is broken."""
+
+
+def width_of(text: str) -> int:
+    """How many columns a terminal needs for a text: two for what is wide, none for what combines."""
+    if text.isascii() and "\x1b" not in text:
+        return len(text)
+    from wcwidth import wcswidth
+
+    plain = _COLOUR.sub("", text)
+    wide = wcswidth(plain)
+    return wide if wide >= 0 else len(plain)
+
+
+def padded(text: str, columns: int) -> str:
+    """A text, escaped, with blanks behind it, so that what follows begins at a column."""
+    text = escape(text)
+    return text + " " * max(0, columns - width_of(text))
+
+
+def isolated(text: str) -> str:
+    """Keep words that are written from right to left from drawing over what stands beside them.
+
+    A terminal that follows the Unicode bidirectional algorithm would else put a number, a slash or a bracket after
+    such a word before it, and turn a line that begins with one round. Words that belong together stay together. A
+    command in backticks is isolated as a whole, so that it is copied without these characters.
+    """
+    if text.isascii() or not any(map(_is_from_right, text)):
+        return text
+    return "".join(
+        _isolated_command(part) if part.startswith("`") else _isolated_words(part) for part in _COMMAND.split(text)
+    )
+
+
+def _isolated_command(text: str) -> str:
+    return f"{_ISOLATE_FROM_LEFT}{text}{_ISOLATED}" if any(map(_is_from_right, text)) else text
+
+
+def _isolated_words(text: str) -> str:
+    made: list[str] = []
+    run: list[str] = []  # a run of such words, and the blanks after it, which may turn out to be inside it
+    for char in text:
+        if _is_from_right(char) or (run and (char == " " or _belongs_to_the_last(char))):
+            run.append(char)
+            continue
+        made += _closed(run)
+        run = []
+        made.append(char)
+    return "".join([*made, *_closed(run)])
+
+
+def _is_from_right(char: str) -> bool:
+    return not char.isascii() and unicodedata.bidirectional(char) in _RIGHT_TO_LEFT
+
+
+def _belongs_to_the_last(char: str) -> bool:
+    return unicodedata.bidirectional(char) == "NSM" or char in "\u200c\u200d"
+
+
+def _closed(run: list[str]) -> list[str]:
+    text = "".join(run)
+    words = text.rstrip(" ")
+    return [_ISOLATE, words, _ISOLATED, text[len(words) :]] if words else []
+
+
+def fitted(line: str, columns: int) -> list[str]:
+    """Break a line between words so that every part fits into so many columns.
+
+    What a person copies stays in one piece: a command in backticks, a name in quotes, a path. Where one alone is wider
+    than the terminal, it is left to the terminal. What follows is put under the second column where there is one.
+    """
+    if columns < _NARROWEST or width_of(line) <= columns:
+        return [line]
+    hang = _hanging(line, columns)
+    made, current, used = [], "", 0
+    for piece in _pieces(line):
+        wide = width_of(piece)
+        if current.strip() and used > hang and used + wide > columns:
+            made.append(current)
+            current, used = " " * hang, hang
+            piece = piece.lstrip(" ")  # noqa: PLW2901  (the break stands for the blanks)
+            wide = width_of(piece)
+        current += piece
+        used += wide
+    return [*made, current]
+
+
+def _hanging(line: str, columns: int) -> int:
+    """The column at which every part but the first begins."""
+    indent = len(_LEADING.match(line)[0])  # type: ignore[index]  # it matches nothing at least
+    column = _COLUMN.match(line)
+    if column is not None and (wide := width_of(column[1])) <= columns // 2:
+        return wide
+    return min(indent if indent >= _DEEP else indent + _INDENT, columns // 2)
+
+
+def _pieces(line: str) -> list[str]:
+    """The words of a line, each with the blanks before it; what stands in quotes or backticks is one."""
+    words = _PIECE.findall(line)
+    pieces: list[str] = []
+    at = 0
+    while at < len(words):
+        end = _end_of_quoted(words, at)
+        pieces.append("".join(words[at : end + 1]))
+        at = end + 1
+    return pieces
+
+
+def _end_of_quoted(words: list[str], at: int) -> int:
+    """The index of the word that ends what a word begins to quote; the word itself where it quotes nothing."""
+    opened = words[at].strip().lstrip(_OPENING)
+    mark = opened[:1]
+    if mark not in _MARKS or not mark:
+        return at
+    for index in range(at, len(words)):
+        text = words[index].strip()
+        if index == at:
+            text = opened[1:]
+        if text.rstrip(_CLOSING).endswith(mark) or (index == at and mark in text):
+            return index
+    return at
