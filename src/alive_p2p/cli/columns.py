@@ -11,7 +11,6 @@ from alive_p2p.text import escape
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PIECE = re.compile(r" *[^ ]+")
-_LEADING = re.compile(r" *")
 _COLUMN = re.compile(r"( +\S.*?  +)\S")
 """Where the second column of a line begins: after two spaces or more."""
 
@@ -92,35 +91,40 @@ def _closed(run: list[str]) -> list[str]:
     return [_ISOLATE, words, _ISOLATED, text[len(words) :]] if words else []
 
 
-def fitted(line: str, columns: int) -> list[str]:
+def fitted(line: str, columns: int, *, indent: int = _INDENT) -> list[str]:
     """Break a line between words so that every part fits into so many columns.
 
     What a person copies stays in one piece: a command in backticks, a name in quotes, a path. Where one alone is wider
     than the terminal, it is left to the terminal. What follows is put under the second column where there is one.
+
+    Args:
+        line: the line.
+        columns: how wide the terminal is.
+        indent: how much further in than the line what is broken off begins, where there is no second column.
     """
     if columns < _NARROWEST or width_of(line) <= columns:
         return [line]
-    hang = _hanging(line, columns)
+    under, shallow = _hanging(line, columns, indent)
     made, current, used = [], "", 0
     for piece in _pieces(line):
-        wide = width_of(piece)
-        if current.strip() and used > hang and used + wide > columns:
-            made.append(current)
-            current, used = " " * hang, hang
-            piece = piece.lstrip(" ")  # noqa: PLW2901  (the break stands for the blanks)
-            wide = width_of(piece)
-        current += piece
-        used += wide
+        word = piece.lstrip(" ")
+        hang = under if under + width_of(word) <= columns else shallow
+        if current.strip() and used > hang and used + width_of(piece) > columns:
+            made.append(current.rstrip(" "))
+            current, used = " " * hang + word, hang + width_of(word)  # the break stands for the blanks
+        else:
+            current, used = current + piece, used + width_of(piece)
     return [*made, current]
 
 
-def _hanging(line: str, columns: int) -> int:
-    """The column at which every part but the first begins."""
-    indent = len(_LEADING.match(line)[0])  # type: ignore[index]  # it matches nothing at least
+def _hanging(line: str, columns: int, indent: int) -> tuple[int, int]:
+    """The columns at which every part but the first begins: under the second column, and where that is too far in."""
+    begins = len(line) - len(line.lstrip(" "))
+    shallow = min(begins if begins >= _DEEP else begins + indent, columns // 2)
     column = _COLUMN.match(line)
-    if column is not None and (wide := width_of(column[1])) <= columns // 2:
-        return wide
-    return min(indent if indent >= _DEEP else indent + _INDENT, columns // 2)
+    if column is not None and (wide := width_of(column[1])) <= columns * 3 // 5:
+        return wide, shallow
+    return shallow, shallow
 
 
 def _pieces(line: str) -> list[str]:

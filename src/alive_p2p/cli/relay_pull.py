@@ -285,6 +285,10 @@ def _show(call: Call, one: Pulled) -> None:
             call.remember(warning)
     elif one.status == "here":
         screen.say(f"what {_from(one)} has sent is here already")
+        for warning in (
+            one.result.warnings if one.result is not None else ()
+        ):  # what was interrupted and is finished now
+            call.remember(warning)
     elif one.status == "fetched":
         screen.say(f"fetched {one.file}")
         if one.error is not None:

@@ -95,6 +95,17 @@ class Screen:
         if not self.as_json:
             self._print(_line(text), self.out)
 
+    def strong(self, text: str) -> None:
+        """A line of the result that the eye is to find first, where there are colours."""
+        if not self.as_json:
+            is_shown = self.colour and columns_of(self.out) is not None
+            self._print(click.style(_line(text), bold=True) if is_shown else _line(text), self.out)
+
+    @property
+    def columns(self) -> int | None:
+        """How wide the terminal is that the result goes to; None where it goes to none."""
+        return columns_of(self.out)
+
     def note(self, text: str = "", *, is_asked_about: bool = False) -> None:
         """One line beside the result, on standard error; what a question is about is shown with `--quiet` as well."""
         if not (self.as_json or (self.quiet and not is_asked_about)):
