@@ -70,7 +70,8 @@ def generate(call: Call, /, *, with_passphrase: bool, passphrase_env: str | None
     passphrase = (
         source.read(call) if source.is_given() else new_passphrase(call, "your key") if with_passphrase else None
     )
-    made = call.keyring().generate(passphrase=passphrase)
+    with call.screen.working("making a key"):
+        made = call.keyring().generate(passphrase=passphrase)
     call.screen.say("made your key")
     call.screen.say(field_line("key", f"{made.kind} {made.pubkey_id}"))
     call.screen.say(field_line("fingerprint", grouped(made.fingerprint)))

@@ -28,7 +28,8 @@ _WIDEST = 32
 @common
 def list_bundles(call: Call, /, *, walnut: Path) -> None:
     """List a walnut's bundles and their tasks."""
-    found = discover(open_walnut(call.runtime.cwd / walnut, allow_archived=True))
+    with call.screen.working("looking"):
+        found = discover(open_walnut(call.runtime.cwd / walnut, allow_archived=True))
     width = min(max((width_of(escape(bundle.relpath)) for bundle in found), default=0), _WIDEST)
     for bundle in found:
         nested = "" if bundle.is_top_level else "  (nested: travels inside its parent)"

@@ -91,7 +91,8 @@ class Questions:
         try:
             asked = kind(isolated(escape(question)), output=_output(), qmark="", **options)
             asked.application.key_bindings = _with_end_of_input(asked.application.key_bindings)
-            return asked.unsafe_ask()
+            with self._call.screen.without_bar():
+                return asked.unsafe_ask()
         except EOFError:
             raise KeyboardInterrupt from None
 

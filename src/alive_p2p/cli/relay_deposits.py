@@ -29,9 +29,8 @@ def push(call: Call, /, *, file: Path | None, package: Path | None, peer: str) -
     desk = Desk(call)
     desk.try_to_confirm()
     we = desk.we
-    outgoing = outbox.queue(
-        call.runtime.cwd / given, we.keyring.peer(peer), we, call.runtime, call.screen.progress("sealing")
-    )
+    with call.screen.working("sealing") as progress:
+        outgoing = outbox.queue(call.runtime.cwd / given, we.keyring.peer(peer), we, call.runtime, progress)
     found = desk.deliver(first=[peer])
     one = next((one for one in found if one.outgoing.id == outgoing.id), None)
     is_queued = one is None or one.error is not None

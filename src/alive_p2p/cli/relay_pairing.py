@@ -131,7 +131,8 @@ def set_up(
         username = username or hosting.login()
         own_relay.handle_for(known, runtime, username)
         url = known or hosting.create(repo_name or _DEFAULT_REPOSITORY)
-    return own_relay.setup(url, runtime, desk.reach_ours, username=username, ask=desk.ask, make=make)
+    with desk.call.screen.working("setting up"):
+        return own_relay.setup(url, runtime, desk.reach_ours, username=username, ask=desk.ask, make=make)
 
 
 def set_up_first(desk: Desk, **where: Any) -> bool:

@@ -131,11 +131,11 @@ class Desk:
         Raises:
             AliveP2PError: the outbox cannot be read.
         """
-        progress = self.call.screen.progress("sending")
         try:
-            found = outbox.deliver(
-                self.we, self.call.runtime, self.reach, first=first, wait_seconds=wait_seconds, progress=progress
-            )
+            with self.call.screen.working("sending") as progress:
+                found = outbox.deliver(
+                    self.we, self.call.runtime, self.reach, first=first, wait_seconds=wait_seconds, progress=progress
+                )
         except BusyError:
             self.call.remember(
                 "another command is sending; what is in the outbox goes out with it, or with the next one"

@@ -14,13 +14,15 @@ The rules:
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from alive_p2p import files
+from alive_p2p.cli.bar import Bar
 from alive_p2p.cli.columns import fitted, isolated, padded
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.runtime import Runtime
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 _MAX_TEXT = 500
 """Longer pieces of text are cut: a name or note of a hundred thousand characters hides everything else."""
 
-_PROGRESS_AFTER = 0.5
 _LABEL_WIDTH = 13
 _SHOWN = 8
 
@@ -45,6 +46,7 @@ class Screen:
         as_json: one JSON document instead of words.
         quiet: no progress, previews, notes or warnings.
         debug: a traceback where something fails.
+        has_bar: whether progress can be shown at all.
         exit_code: what the program ends with if no error is raised.
         beside_error: what the JSON document of an error holds besides the error, such as the plan that was refused.
     """
@@ -57,11 +59,12 @@ class Screen:
     err: TextIO
     colour: bool
     is_interactive: bool
+    has_bar: bool = False
     exit_code: int = 0
     beside_error: dict[str, Any] = field(default_factory=dict)
     _warned: set[str] = field(default_factory=set, repr=False)
     _printed: bool = field(default=False, repr=False)
-    _bar: "_Bar | None" = field(default=None, repr=False)
+    _bar: "Bar | None" = field(default=None, repr=False)
 
     @classmethod
     def for_process(cls, runtime: Runtime, *, as_json: bool, debug: bool) -> "Screen":
@@ -80,6 +83,7 @@ class Screen:
             out=sys.stdout,
             err=sys.stderr,
             colour=tty and not plain,
+            has_bar=tty and environ.get("TERM") != "dumb",
             is_interactive=tty and sys.stdin is not None and sys.stdin.isatty(),
         )
 
@@ -139,9 +143,8 @@ class Screen:
     def _print(self, text: str, stream: TextIO, *, as_it_is: bool = False) -> None:
         """Print a line; a reader that has gone does not turn what was done into a failure."""
         try:
-            if self._bar is not None:
-                self._bar.clear()
-            print(text if as_it_is else _laid_out(text, stream), file=stream, flush=True)
+            with self.without_bar():
+                print(text if as_it_is else _laid_out(text, stream), file=stream, flush=True)
         except BrokenPipeError:
             silence(stream)
         except OSError as error:
@@ -183,11 +186,10 @@ class Screen:
 
     def ask(self, question: str) -> str:
         """Ask for a line of text on the terminal; without the blanks around it, and empty where nothing was typed."""
-        if self._bar is not None:
-            self._bar.clear()
         self.err.flush()
         try:
-            answer = click.prompt(isolated(_line(question)), default="", show_default=False, err=True)
+            with self.without_bar():
+                answer = click.prompt(isolated(_line(question)), default="", show_default=False, err=True)
         except click.Abort:
             self._print("", self.err)  # what follows does not stand behind the question
             raise
@@ -207,47 +209,31 @@ class Screen:
 
     def progress(self, label: str) -> "Progress | None":
         """A progress callback for something that may take a while; None where nothing is to be shown."""
-        if self.quiet or self.as_json or not self.colour:
+        if self.quiet or self.as_json or not self.has_bar:
             return None
-        self._bar = _Bar(label, self.err, self.runtime)
+        self._bar = Bar(label, self.err, self.runtime.monotonic, columns_of(self.err))
         return self._bar
+
+    @contextmanager
+    def working(self, label: str) -> Iterator["Progress | None"]:
+        """The same around a piece of work; a bar moves also while nothing can be counted."""
+        if self.progress(label) is None or self._bar is None:
+            yield None
+            return
+        try:
+            with self._bar as bar:
+                yield bar
+        finally:
+            self._bar = None
+
+    @contextmanager
+    def without_bar(self) -> Iterator[None]:
+        """Nothing is drawn meanwhile: somebody is asked, or something is printed."""
+        with self._bar.hidden() if self._bar is not None else nullcontext():
+            yield
 
     def _style(self, text: str, colour: str) -> str:
         return click.style(text, fg=colour, bold=True) if self.colour else text
-
-
-class _Bar:
-    """A bar that appears after half a second and disappears when it is full, or when something else is printed."""
-
-    def __init__(self, label: str, stream: TextIO, runtime: Runtime) -> None:
-        self._label = label
-        self._stream = stream
-        self._clock = runtime.monotonic
-        self._began = self._clock()
-        self._shown = -1
-        self._is_there = False
-
-    def __call__(self, done: int, total: int) -> None:
-        if total <= 0 or self._clock() - self._began < _PROGRESS_AFTER:
-            return
-        percent = min(100, done * 100 // total)
-        if percent == self._shown:
-            return
-        self._shown = percent
-        filled = percent * 30 // 100
-        bar = "█" * filled + "░" * (30 - filled)
-        self._stream.write(f"\r{self._label} {bar} {percent:3d} %")
-        self._stream.flush()
-        self._is_there = True
-        if percent == 100:
-            self.clear()
-
-    def clear(self) -> None:
-        """Take the bar away, for a line that comes where it stands."""
-        if self._is_there:
-            self._is_there = False
-            self._stream.write("\r\x1b[2K")
-            self._stream.flush()
 
 
 def silence(stream: TextIO) -> None:

@@ -1,6 +1,7 @@
 """Deciding what a share will do: every step from the walnut to the manifest, and nothing written (share.md §1–§5)."""
 
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from alive_p2p.errors import UsageError, WalnutError
@@ -10,6 +11,7 @@ from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import FORMAT_VERSION, Manifest
 from alive_p2p.package.paths import bundle_name_refusal
+from alive_p2p.package.reader import Progress
 from alive_p2p.package.signature import sign
 from alive_p2p.runtime import PLUGIN_VERSION, Runtime
 from alive_p2p.sharing.audience import audience_of
@@ -27,7 +29,7 @@ from alive_p2p.sharing.plan import (
 )
 from alive_p2p.sharing.remembering import groups_here
 from alive_p2p.sharing.scanning import gather
-from alive_p2p.sharing.selection import Exclusion, Selection, Selector, unmatched
+from alive_p2p.sharing.selection import Candidate, Exclusion, Selection, Selector, unmatched
 from alive_p2p.text import breaks_the_line, nearest, one_line
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.bundles import Bundle, containing, discover, top_level
@@ -91,8 +93,12 @@ class Planner:
         self.ledger_problem: str | None = None
         self.ledger = self._read_ledger()
 
-    def plan(self) -> SharePlan:
-        """All steps, in the order of share.md §1."""
+    def plan(self, progress: Progress | None = None) -> SharePlan:
+        """All steps, in the order of share.md §1.
+
+        Args:
+            progress: called with bytes read and bytes in all, after each file.
+        """
         bundles = discover(self.walnut)
         sharable = top_level(bundles)
         chosen = self._chosen(bundles, sharable)
@@ -100,7 +106,7 @@ class Planner:
         selection = self._select(chosen, exclusions)
         self._check_bundles_are_whole(chosen, selection)
         self._refuse_too_large(selection, [])
-        planned = [self.contents.file(candidate) for candidate in selection.files]
+        planned = [self.contents.file(candidate) for candidate in counted(selection.files, progress)]
         present = [one for one in planned if one is not None]
         present += self.contents.generated_manifests(chosen, present)
         present += self.contents.kernel_files(exclusions)
@@ -400,6 +406,16 @@ class Planner:
         groups = groups_here(self.walnut.root, present, bundles, primer)
         held = {name: group.hashes for name, group in groups.items()}
         return based_on(self.ledger, read_sent(self.walnut.root), held)
+
+
+def counted(candidates: Sequence[Candidate], progress: Progress | None) -> Iterator[Candidate]:
+    """Yield what is to be read, and tell after each how far that is."""
+    done, total = 0, sum(one.stamp.size for one in candidates)
+    for one in candidates:
+        yield one
+        done += one.stamp.size
+        if progress is not None:
+            progress(done, total)
 
 
 def _unknown_bundle(name: str, bundles: list[Bundle], sharable: list[str]) -> UsageError:
