@@ -11,8 +11,12 @@ from alive_p2p.text import escape
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PIECE = re.compile(r" *[^ ]+")
-_COLUMN = re.compile(r"( +\S.*?  +)\S")
-"""Where the second column of a line begins: after two spaces or more."""
+_COLUMN = re.compile(r"\S  +(?=\S)")
+"""Before the second column of a line, and every further one: two spaces or more."""
+
+_FIRST, _LATER = 60, 40
+"""How far in, in hundredths of the width, the second column may begin for what is broken off to go under it; and the
+others, which begin at another place in every line."""
 
 _OPENING = "([{«“\u2066\u2068"
 _CLOSING = ")]}.,:;!?»”…\u2069"
@@ -121,10 +125,12 @@ def _hanging(line: str, columns: int, indent: int) -> tuple[int, int]:
     """The columns at which every part but the first begins: under the second column, and where that is too far in."""
     begins = len(line) - len(line.lstrip(" "))
     shallow = min(begins if begins >= _DEEP else begins + indent, columns // 2)
-    column = _COLUMN.match(line)
-    if column is not None and (wide := width_of(column[1])) <= columns * 3 // 5:
-        return wide, shallow
-    return shallow, shallow
+    under = shallow
+    for at, column in enumerate(_COLUMN.finditer(line)):
+        wide = width_of(line[: column.end()])
+        if wide <= columns * (_FIRST if at == 0 else _LATER) // 100:
+            under = wide
+    return under, shallow
 
 
 def _pieces(line: str) -> list[str]:

@@ -13,6 +13,7 @@ from alive_p2p.cli.credentials import (
     no_such_file,
     passphrase_options,
 )
+from alive_p2p.cli.groups import Group
 from alive_p2p.cli.options import FOLDER, Call, common
 from alive_p2p.cli.screen import field_line, grouped
 from alive_p2p.errors import AliveP2PError
@@ -21,7 +22,9 @@ from alive_p2p.keys.public import PublicKey
 from alive_p2p.relay import moving
 
 
-@click.group(epilog="\b\nExample:\n  alive-p2p keys show", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group, epilog="\b\nExample:\n  alive-p2p keys show", context_settings={"help_option_names": ["-h", "--help"]}
+)
 def keys() -> None:
     """Your own key, your peers' keys, and their fingerprints."""
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from alive_p2p.cli.columns import isolated
+from alive_p2p.cli.columns import fitted, isolated
 from alive_p2p.cli.options import Call
+from alive_p2p.cli.screen import columns_of
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.text import escape
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 
 Value = TypeVar("Value")
+
+_STYLE = {"qmark": "fg:default", "answer": "fg:default bold", "pointer": "bold", "highlighted": "bold"}
+"""No colours: the library's own orange cannot be read on a light terminal."""
+
+_MARGIN = 5
+"""What stands before an answer: an arrow, and in a list a circle."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Questions:
         """
         import questionary
 
-        choices = [questionary.Choice(isolated(escape(one.text)), value=one) for one in answers]
+        choices = [questionary.Choice(self._shown(one.text), value=one) for one in answers]
         start = next((choice for choice, one in zip(choices, answers, strict=True) if one.value == default), None)
         chosen = self._ask(questionary.select, question, choices=choices, default=start, instruction="(arrows, Enter)")
         return chosen.value
@@ -59,7 +66,7 @@ class Questions:
         """Any number of the answers, at least one. Raises as `choose`."""
         import questionary
 
-        choices = [questionary.Choice(isolated(escape(one.text)), value=one, checked=one.is_ticked) for one in answers]
+        choices = [questionary.Choice(self._shown(one.text), value=one, checked=one.is_ticked) for one in answers]
         chosen = self._ask(
             questionary.checkbox,
             question,
@@ -79,6 +86,12 @@ class Questions:
         """A line about an answer that will not do."""
         self._call.screen.note(f"  {text}")
 
+    def _shown(self, text: str) -> str:
+        """An answer as the terminal shows it: a menu cuts what is wider, so it is broken here."""
+        safe = isolated(escape(text))
+        columns = columns_of(self._call.screen.err)
+        return safe if columns is None else f"\n{' ' * _MARGIN}".join(fitted(safe, columns - _MARGIN - 1, indent=0))
+
     def _ask(self, kind: Any, question: str, **options: Any) -> Any:
         if not self._call.screen.can_ask:
             raise AliveP2PError(
@@ -87,9 +100,12 @@ class Questions:
                 untouched="everything",
                 hint="`alive-p2p create` takes every answer as an option; `alive-p2p share --help` lists them",
             )
+        from questionary import Style
+
         self._call.screen.err.flush()
         try:
-            asked = kind(isolated(escape(question)), output=_output(), qmark="", **options)
+            style = Style(list(_STYLE.items()))
+            asked = kind(isolated(escape(question)), output=_output(), qmark="", style=style, **options)
             asked.application.key_bindings = _with_end_of_input(asked.application.key_bindings)
             with self._call.screen.without_bar():
                 return asked.unsafe_ask()

@@ -166,8 +166,8 @@ def invite(call: Call, /, *, peer: str, login: str | None, **where: Any) -> None
     else:
         remember_to_grant(call, peer, code.url)
     word = code.encode()
-    screen.note(f"send this to {peer}, and keep it between the two of you until it is used; they run")
-    screen.note("`alive-p2p relay accept`, and paste it there:")
+    screen.note(f"send this to {peer}, and keep it between the two of you until it is used;")
+    screen.note("they run `alive-p2p relay accept`, and paste it there:")
     screen.note()
     screen.say(word)
     grant = grant_for(code.url, peer)

@@ -1,6 +1,7 @@
 """Deciding what a share will do: every step from the walnut to the manifest, and nothing written (share.md §1–§5)."""
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -434,5 +435,5 @@ def _unknown_bundle(name: str, bundles: list[Bundle], sharable: list[str]) -> Us
     return UsageError(
         "unknown-bundle",
         f"there is no bundle '{name}'; there are: {', '.join(ordered) or 'none'}",
-        hint=f"did you mean `--bundle {closest}`?" if closest else None,
+        hint=f"did you mean `--bundle {shlex.quote(closest)}`?" if closest else None,
     )
