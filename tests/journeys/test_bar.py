@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from alive_p2p.cli.bar import Bar
+from alive_p2p.cli.screen import Screen
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing.pipeline import plan_share, share
 from alive_p2p.sharing.plan import ShareRequest
@@ -121,6 +122,29 @@ def test_a_terminal_that_has_gone_stops_nothing() -> None:
     bar(10, 100)
     with bar:
         pass
+
+
+def test_work_inside_of_work_goes_on_with_its_bar() -> None:
+    """There is never more than one bar, and it is gone only when the outer piece of work is done."""
+    stream = Terminal()
+    screen = Screen(
+        Runtime(environ={}, cwd=Path()),
+        as_json=False,
+        quiet=False,
+        debug=False,
+        out=stream,
+        err=stream,
+        colour=False,
+        is_interactive=False,
+        has_bar=True,
+    )
+    with screen.working("outer") as outer:
+        with screen.working("inner") as inner:
+            assert inner is outer
+        assert screen.progress("other") is outer
+        screen.say("a line")
+    assert stream.getvalue().endswith("a line\n")
+    assert screen.progress("after") is not outer
 
 
 def test_reading_and_writing_are_both_counted(tmp_path: Path, runtime: Runtime) -> None:

@@ -203,7 +203,8 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
             untouched="everything of theirs; nobody was pinned",
             hint="wait a minute and run it again, or ask them to run `relay invite` again",
         )
-    accepted = pairing.accept(invitation, call.runtime, desk.reach, name=name, ask=ask_for_key(call))
+    with call.screen.working("accepting"):
+        accepted = pairing.accept(invitation, call.runtime, desk.reach, name=name, ask=ask_for_key(call))
     we, peer = desk.anew(), accepted.peer
     hosting, login = desk.hosting(we.url), _login_in(invitation.url) if theirs is not None else None
     if hosting is not None and login is not None and hosting.covers(invitation.url):

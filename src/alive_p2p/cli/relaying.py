@@ -80,8 +80,9 @@ class Desk:
         problems: list[str] = []
         if invited or any(COPY in peer.unfinished for peer in unfinished):
             relay = self.reach(we.url)
-            listing = look(relay, Sight(we.url), invited).listing if invited else Listing()
-            confirmed, problems = confirm_proven(we, relay, listing, self.call.runtime)
+            with self.call.screen.working("looking"):
+                listing = look(relay, Sight(we.url), invited).listing if invited else Listing()
+                confirmed, problems = confirm_proven(we, relay, listing, self.call.runtime)
         for problem in problems:
             self.call.remember(problem)
         for one in confirmed:

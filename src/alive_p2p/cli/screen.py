@@ -65,6 +65,7 @@ class Screen:
     _warned: set[str] = field(default_factory=set, repr=False)
     _printed: bool = field(default=False, repr=False)
     _bar: "Bar | None" = field(default=None, repr=False)
+    _is_working: bool = field(default=False, repr=False)
 
     @classmethod
     def for_process(cls, runtime: Runtime, *, as_json: bool, debug: bool) -> "Screen":
@@ -211,20 +212,26 @@ class Screen:
         """A progress callback for something that may take a while; None where nothing is to be shown."""
         if self.quiet or self.as_json or not self.has_bar:
             return None
+        if self._is_working:
+            return self._bar
         self._bar = Bar(label, self.err, self.runtime.monotonic, columns_of(self.err))
         return self._bar
 
     @contextmanager
     def working(self, label: str) -> Iterator["Progress | None"]:
-        """The same around a piece of work; a bar moves also while nothing can be counted."""
-        if self.progress(label) is None or self._bar is None:
-            yield None
+        """The same around a piece of work; a bar moves also while nothing can be counted.
+
+        Inside another such piece of work it is that one's bar which goes on.
+        """
+        if self._is_working or self.progress(label) is None or self._bar is None:
+            yield self._bar if self._is_working else None
             return
+        self._is_working = True
         try:
             with self._bar as bar:
                 yield bar
         finally:
-            self._bar = None
+            self._bar, self._is_working = None, False
 
     @contextmanager
     def without_bar(self) -> Iterator[None]:
