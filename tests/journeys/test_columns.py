@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alive_p2p.cli.columns import fitted, isolated, padded, width_of
+from alive_p2p.cli.columns import cut, fitted, isolated, padded, width_of
 from alive_p2p.text import escape
 
 ARABIC, HEBREW, CHINESE, EMOJI, COMBINED = "محطة نوفا", "תחנה", "日本語の駅", "👩‍🚀🛡️", "cafe\u0301"
@@ -88,3 +88,11 @@ def test_an_apostrophe_is_no_quote() -> None:
     """Only what begins with a mark and ends with it is kept together."""
     assert len(fitted("it isn't 'x' and it's not so " * 4, 60)) > 1
     assert len(fitted("a lone ' and " * 12, 60)) > 1
+
+
+@given(LINES, st.integers(20, 80))
+def test_what_is_cut_fits_and_is_whole(line: str, columns: int) -> None:
+    """Where nothing may be wider, every part fits, and together they are the line."""
+    parts = cut(line, columns)
+    assert "".join(parts) == line
+    assert all(width_of(part) <= columns for part in parts)

@@ -121,6 +121,16 @@ def fitted(line: str, columns: int, *, indent: int = _INDENT) -> list[str]:
     return [*made, current]
 
 
+def cut(line: str, columns: int) -> list[str]:
+    """Break a line wherever it comes to an end, for what shows nothing of a word that is too wide."""
+    made = [""]
+    for char in line:
+        if width_of(made[-1] + char) > columns:
+            made.append("")
+        made[-1] += char
+    return made
+
+
 def _hanging(line: str, columns: int, indent: int) -> tuple[int, int]:
     """The columns at which every part but the first begins: under the second column, and where that is too far in."""
     begins = len(line) - len(line.lstrip(" "))

@@ -15,7 +15,7 @@ from alive_p2p.cli.options import Call, common
 def demo(call: Call, /, *, keep: bool) -> None:
     """Show the whole road between two worlds in a temporary folder.
 
-    Every line is printed by the real program. Nothing outside the folder is touched.
+    What stands below a command was printed by it. Nothing outside the folder is touched.
     """
     from alive_p2p.cli.demo_stage import Stage
     from alive_p2p.cli.demo_story import tell_the_story

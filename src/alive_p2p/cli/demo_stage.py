@@ -137,7 +137,14 @@ class Stage:
     def _environ(self, person: str) -> Mapping[str, str]:
         ours = {name: self.runtime.environ[name] for name in _KEPT if name in self.runtime.environ}
         home = str(self.folder / person)
-        return {**ours, "HOME": home, "USERPROFILE": home, "GH_USER": person, "ALIVE_SESSION_ID": "demo"}
+        return {
+            **ours,
+            "PYTHONUTF8": "1",
+            "HOME": home,
+            "USERPROFILE": home,
+            "GH_USER": person,
+            "ALIVE_SESSION_ID": "demo",
+        }
 
     def _show_command(self, person: str, command: str) -> None:
         self.screen.say()

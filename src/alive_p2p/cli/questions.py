@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from alive_p2p.cli.columns import fitted, isolated
+from alive_p2p.cli.columns import cut, fitted, isolated
 from alive_p2p.cli.options import Call
 from alive_p2p.cli.screen import columns_of
 from alive_p2p.errors import AliveP2PError
@@ -25,6 +25,7 @@ Value = TypeVar("Value")
 _STYLE = {"qmark": "fg:default", "answer": "fg:default bold", "pointer": "bold", "highlighted": "bold"}
 """No colours: the library's own orange cannot be read on a light terminal."""
 
+_NARROWEST = 20
 _MARGIN = 5
 """What stands before an answer: an arrow, and in a list a circle."""
 
@@ -90,7 +91,10 @@ class Questions:
         """An answer as the terminal shows it: a menu cuts what is wider, so it is broken here."""
         safe = isolated(escape(text))
         columns = columns_of(self._call.screen.err)
-        return safe if columns is None else f"\n{' ' * _MARGIN}".join(fitted(safe, columns - _MARGIN - 1, indent=0))
+        if columns is None or columns <= _MARGIN + _NARROWEST:
+            return safe
+        room = columns - _MARGIN - 1
+        return f"\n{' ' * _MARGIN}".join(part for line in fitted(safe, room, indent=0) for part in cut(line, room))
 
     def _ask(self, kind: Any, question: str, **options: Any) -> Any:
         if not self._call.screen.can_ask:
