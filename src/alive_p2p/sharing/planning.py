@@ -2,7 +2,6 @@
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from alive_p2p.errors import UsageError, WalnutError
@@ -27,10 +26,11 @@ from alive_p2p.sharing.plan import (
     PlannedFile,
     SharePlan,
     ShareRequest,
+    Stamp,
 )
 from alive_p2p.sharing.remembering import groups_here
 from alive_p2p.sharing.scanning import gather
-from alive_p2p.sharing.selection import Candidate, Exclusion, Selection, Selector, unmatched
+from alive_p2p.sharing.selection import Exclusion, Selection, Selector, unmatched
 from alive_p2p.text import breaks_the_line, nearest, one_line
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.bundles import Bundle, containing, discover, top_level
@@ -107,8 +107,7 @@ class Planner:
         selection = self._select(chosen, exclusions)
         self._check_bundles_are_whole(chosen, selection)
         self._refuse_too_large(selection, [])
-        planned = [self.contents.file(candidate) for candidate in counted(selection.files, progress)]
-        present = [one for one in planned if one is not None]
+        present = self.contents.files(selection.files, progress)
         present += self.contents.generated_manifests(chosen, present)
         present += self.contents.kernel_files(exclusions)
         leaving = {one.entry.path.split("/")[0] for one in present}
@@ -158,11 +157,11 @@ class Planner:
 
     # -- choosing ----------------------------------------------------------------------------------------------
 
-    def select_again(self) -> tuple[set[str], Decision]:
-        """The package paths that would leave now, and what the gate says of them, without reading any content."""
+    def select_again(self) -> tuple[dict[str, Stamp], Decision]:
+        """What would leave now, by package path, and what the gate says of it, without reading any content."""
         bundles = discover(self.walnut)
         selection = self._select(self._chosen(bundles, top_level(bundles)), self._exclusions())
-        return {candidate.path for candidate in selection.files}, self._decide(selection)
+        return {candidate.path: candidate.stamp for candidate in selection.files}, self._decide(selection)
 
     def _chosen(self, bundles: list[Bundle], sharable: dict[str, Bundle]) -> dict[str, Bundle]:
         if self.request.scope == "full":
@@ -354,10 +353,14 @@ class Planner:
         sensitivity: Sensitivity,
         walnut_id: str | None,
     ) -> Manifest:
+        leaving = [one.entry for one in present]
         layout = self.request.source_layout
         place = placing(layout, bundles)
-        refuse_mixing(layout, [*(one.entry.path for one in present), *selection.empty_dirs])
-        entries = sorted((replace(one.entry, path=place(one.entry.path)) for one in present), key=lambda e: e.path)
+        refuse_mixing(layout, [*(entry.path for entry in leaving), *selection.empty_dirs])
+        entries = sorted(
+            (replace(entry, path=at) if (at := place(entry.path)) != entry.path else entry for entry in leaving),
+            key=lambda entry: entry.path,
+        )
         source = {
             "walnut": self._name(),
             "session_id": one_line(self.runtime.session_id),
@@ -407,16 +410,6 @@ class Planner:
         groups = groups_here(self.walnut.root, present, bundles, primer)
         held = {name: group.hashes for name, group in groups.items()}
         return based_on(self.ledger, read_sent(self.walnut.root), held)
-
-
-def counted(candidates: Sequence[Candidate], progress: Progress | None) -> Iterator[Candidate]:
-    """Yield what is to be read, and tell after each how far that is."""
-    done, total = 0, sum(one.stamp.size for one in candidates)
-    for one in candidates:
-        yield one
-        done += one.stamp.size
-        if progress is not None:
-            progress(done, total)
 
 
 def _unknown_bundle(name: str, bundles: list[Bundle], sharable: list[str]) -> UsageError:
