@@ -53,6 +53,7 @@ def _shell(example: str, program: str, home: Path, cwd: Path, **environ: str) ->
     stand_in.write_text(f"#!/bin/sh\nexec '{program}' \"$@\"\n", encoding="utf-8")
     stand_in.chmod(0o755)
     env = {"PATH": f"{stand_in.parent}:{os.environ['PATH']}", "HOME": str(home), **environ}
+    env["TMPDIR"] = str(stand_in.parent)  # what an example leaves for a look goes with the test
     return subprocess.run(
         ["sh", "-euc", f"alive-p2p {example}"],
         cwd=cwd,
