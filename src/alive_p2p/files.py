@@ -17,14 +17,20 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from alive_p2p import native
 from alive_p2p.errors import FileSystemError
 from alive_p2p.hashing import Sha256
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 CHUNK = 1 << 18
 """Bytes moved at a time: large enough to amortise a system call, small enough to keep memory flat."""
+
+_WRITE_OUT = 8 << 20
+"""Bytes after which the disk is asked to begin: enough for long runs, little beside what takes time."""
 
 Watcher = Callable[[str, tuple[Path, ...]], None]
 _watcher: Watcher | None = None
@@ -205,7 +211,25 @@ def create_file(path: Path, *, mode: int = 0o666) -> BinaryIO:
     _about_to("create", path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), mode)
-    return os.fdopen(descriptor, "wb", buffering=0)
+    return _WrittenOut(descriptor, "wb")
+
+
+class _WrittenOut(io.FileIO):
+    """A file whose content the disk begins to take while it is still being written.
+
+    A large file is otherwise gathered in memory until it is flushed, and then waited for.
+    """
+
+    _waiting = 0
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        count = super().write(data)
+        self._waiting += count
+        if self._waiting >= _WRITE_OUT:
+            self._waiting = 0
+            if (begin := native.begin_writing_out()) is not None:
+                begin(self.fileno())
+        return count
 
 
 def write_all(stream: BinaryIO, data: bytes | memoryview) -> None:
