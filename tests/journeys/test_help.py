@@ -53,6 +53,7 @@ def _shell(example: str, program: str, home: Path, cwd: Path, **environ: str) ->
     stand_in.write_text(f"#!/bin/sh\nexec '{program}' \"$@\"\n", encoding="utf-8")
     stand_in.chmod(0o755)
     env = {"PATH": f"{stand_in.parent}:{os.environ['PATH']}", "HOME": str(home), **environ}
+    env["TMPDIR"] = str(stand_in.parent)  # what an example leaves for a look goes with the test
     return subprocess.run(
         ["sh", "-euc", f"alive-p2p {example}"],
         cwd=cwd,
@@ -147,6 +148,6 @@ def test_the_examples_in_help_work_as_printed(command: str, run: Run, tmp_path: 
             # A package does not go into the walnut it is made from.
             arguments += [] if "--output" in arguments else ["--output", str(world / "x.walnut")]
             arguments = [str(world / a) if a == "review.walnut" else a for a in arguments]
-        ran = run(*arguments, cwd=cwd)
+        ran = run(*arguments, cwd=cwd, TMPDIR=str(tmp_path))  # what is left for a look goes with the test
         expected = 2 if command == "unlock" and "never was" in ran.out else 0
         assert ran.code == expected, f"{example}: {ran.err}"

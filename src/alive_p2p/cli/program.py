@@ -127,6 +127,9 @@ def main(arguments: list[str]) -> int:
         silence(sys.stdout)
         return 1
     except Exception as error:  # noqa: BLE001  (the one except of the program)
+        if isinstance(error.__context__, KeyboardInterrupt) and screen.is_interactive and not sys.stderr.isatty():
+            silence(sys.stderr)  # the terminal was closed, and takes no word of it
+            return 130
         if screen.debug:
             _show_traceback(screen)
         _unforeseen(screen, error)

@@ -75,15 +75,16 @@ def share(
     if plan is None:
         return
     with sending:
-        result = write_share(
-            plan,
-            call.runtime,
-            agreed=True,
-            output=output,
-            force=force,
-            wait_seconds=wait,
-            progress=call.screen.progress("packing"),
-        )
+        with call.screen.working("packing") as progress:
+            result = write_share(
+                plan,
+                call.runtime,
+                agreed=True,
+                output=output,
+                force=force,
+                wait_seconds=wait,
+                progress=progress,
+            )
         show_result(call, result, send=sending.send, is_kept=sending.keeps_file)
 
 
@@ -213,7 +214,8 @@ def _agreed_plan(
     before = request
     while True:
         try:
-            plan = plan_share(request, call.runtime, wait_seconds=wait)
+            with call.screen.working("reading") as progress:
+                plan = plan_share(request, call.runtime, wait_seconds=wait, progress=progress)
         except AliveP2PError as error:
             if request == before:
                 raise

@@ -1,5 +1,6 @@
 """What of a package is here already, and under which names the rest goes (receive.md §5)."""
 
+import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +30,7 @@ def requested_bundles(manifest: Manifest, wanted: tuple[str, ...]) -> tuple[str,
             raise UsageError(
                 "unknown-bundle",
                 f"the package has no bundle '{name}'; it has: {', '.join(manifest.bundles)}",
-                hint=f"did you mean `--bundle {closest}`?" if closest else None,
+                hint=f"did you mean `--bundle {shlex.quote(closest)}`?" if closest else None,
             )
     return tuple(name for name in manifest.bundles if not wanted or name in wanted)
 

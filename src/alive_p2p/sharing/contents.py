@@ -4,7 +4,7 @@ Every file is hashed here. What is not as it is at the sender's is recorded as a
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from alive_p2p.errors import WalnutError
 from alive_p2p.package import paths
 from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.manifest import SKELETON
+from alive_p2p.package.reader import Progress
 from alive_p2p.package.writer import ChangedError
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing import stubs
@@ -91,17 +92,22 @@ class Contents:
 
     # -- files -------------------------------------------------------------------------------------------------
 
-    def files(self, candidates: Sequence[Candidate]) -> list[PlannedFile]:
-        """Hash every file, large ones side by side; without those that cannot be read. Raises as `file` does."""
+    def files(self, candidates: Sequence[Candidate], progress: Progress | None = None) -> list[PlannedFile]:
+        """Hash every file, large ones side by side; without those that cannot be read. Raises as `file` does.
+
+        Args:
+            candidates: the files.
+            progress: called with bytes read and bytes in all, after each file.
+        """
         large = [candidate for candidate in candidates if candidate.stamp.size >= _LARGE]
         if len(large) < _SEVERAL:
-            return [one for one in map(self.file, candidates) if one is not None]
+            return [one for one in map(self.file, _counted(candidates, progress)) if one is not None]
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS), "scan") as pool:
             self._ahead = {one.path: pool.submit(self._hashed, one.path, one.origin) for one in large}
             try:
-                return [one for one in map(self.file, candidates) if one is not None]
+                return [one for one in map(self.file, _counted(candidates, progress)) if one is not None]
             finally:
                 pool.shutdown(cancel_futures=True)
                 self._ahead = {}
@@ -295,6 +301,21 @@ class Contents:
         self.substitutions[free[0]] = PRIMER
         # What it says of the walnut is the key's; a secret in a goal is one finding and not two.
         return [self._generated(free[0], text, told_of=kernel.KEY)]
+
+
+def _counted(candidates: Sequence[Candidate], progress: Progress | None) -> Iterable[Candidate]:
+    """The files, each of which is told of once it was read; without `progress` just the files."""
+    if progress is None:
+        return candidates
+
+    def counting() -> Iterator[Candidate]:
+        done, total = 0, sum(one.stamp.size for one in candidates)
+        for one in candidates:
+            yield one
+            done += one.stamp.size
+            progress(done, total)
+
+    return counting()
 
 
 def _is_in_a_kernel(candidate: Candidate) -> bool:

@@ -32,8 +32,16 @@ RETRIES = 3
 """How often a share is planned again where nobody looked and a file changes meanwhile."""
 
 
-def plan_share(request: ShareRequest, runtime: Runtime, *, wait_seconds: float = 0.0) -> SharePlan:
+def plan_share(
+    request: ShareRequest, runtime: Runtime, *, wait_seconds: float = 0.0, progress: Progress | None = None
+) -> SharePlan:
     """Decide what a share will do. Reads and hashes every file, writes nothing (share.md §1–§5).
+
+    Args:
+        request: what to share.
+        runtime: the surroundings.
+        wait_seconds: how long to wait for the walnut's lock.
+        progress: called with bytes done and bytes in all.
 
     Raises:
         UsageError: the request contradicts itself, or names something that does not exist.
@@ -47,7 +55,7 @@ def plan_share(request: ShareRequest, runtime: Runtime, *, wait_seconds: float =
     walnut = open_walnut(request.walnut)
     with settled_lock(walnut.root, "create", runtime, wait_seconds=wait_seconds) as notes:
         walnut = open_walnut(request.walnut)  # once more: what was left half done may have been its kernel
-        plan = Planner(request, walnut, load_preferences(walnut.world), runtime).plan()
+        plan = Planner(request, walnut, load_preferences(walnut.world), runtime).plan(progress)
     return replace(plan, warnings=(*notes, *plan.warnings))
 
 
@@ -175,7 +183,7 @@ def share(
         output: as in `write_share`.
         force: as in `write_share`.
         wait_seconds: as in `write_share`.
-        progress: as in `write_share`.
+        progress: called while everything is read, and again while it is written.
 
     Raises:
         AliveP2PError: as `plan_share` and `write_share` do.
@@ -184,7 +192,7 @@ def share(
     attempts = retries or (1 if approve is not None else RETRIES)
     while True:
         attempts -= 1
-        plan = plan_share(request, runtime, wait_seconds=wait_seconds)
+        plan = plan_share(request, runtime, wait_seconds=wait_seconds, progress=progress)
         if approve is not None:
             agreed = approve(plan) or agreed
         try:

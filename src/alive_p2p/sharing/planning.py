@@ -1,6 +1,7 @@
 """Deciding what a share will do: every step from the walnut to the manifest, and nothing written (share.md §1–§5)."""
 
 import os
+import shlex
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import FORMAT_VERSION, Manifest
 from alive_p2p.package.paths import bundle_name_refusal
+from alive_p2p.package.reader import Progress
 from alive_p2p.package.signature import sign
 from alive_p2p.runtime import PLUGIN_VERSION, Runtime
 from alive_p2p.sharing.audience import audience_of
@@ -93,8 +95,12 @@ class Planner:
         self.ledger_problem: str | None = None
         self.ledger = self._read_ledger()
 
-    def plan(self) -> SharePlan:
-        """All steps, in the order of share.md §1."""
+    def plan(self, progress: Progress | None = None) -> SharePlan:
+        """All steps, in the order of share.md §1.
+
+        Args:
+            progress: called with bytes read and bytes in all, after each file.
+        """
         bundles = discover(self.walnut)
         sharable = top_level(bundles)
         chosen = self._chosen(bundles, sharable)
@@ -102,7 +108,7 @@ class Planner:
         selection = self._select(chosen, exclusions)
         self._check_bundles_are_whole(chosen, selection)
         self._refuse_too_large(selection, [])
-        present = self.contents.files(selection.files)
+        present = self.contents.files(selection.files, progress)
         present += self.contents.generated_manifests(chosen, present)
         present += self.contents.kernel_files(exclusions)
         leaving = {one.entry.path.split("/")[0] for one in present}
@@ -432,5 +438,5 @@ def _unknown_bundle(name: str, bundles: list[Bundle], sharable: list[str]) -> Us
     return UsageError(
         "unknown-bundle",
         f"there is no bundle '{name}'; there are: {', '.join(ordered) or 'none'}",
-        hint=f"did you mean `--bundle {closest}`?" if closest else None,
+        hint=f"did you mean `--bundle {shlex.quote(closest)}`?" if closest else None,
     )
