@@ -38,6 +38,7 @@ COMMANDS = {
     "unlock": ("alive_p2p.cli.maintenance", "unlock", "Say whether a walnut is locked, and tidy up if not."),
     "hook": ("alive_p2p.cli.hook", "hook", "What an agent's plugin runs by itself."),
     "mcp": ("alive_p2p.cli.mcp", "mcp", "Serve agents by MCP on standard input and output."),
+    "completion": ("alive_p2p.cli.completion", "completion", "Complete commands and names when you press TAB."),
     "demo": ("alive_p2p.cli.demo", "demo", "Show the whole road between two worlds in a temporary folder."),
 }
 """Every command: its module, its name there, and its line in `--help`."""
