@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 HERE := $(VENV)/.here
 
-.PHONY: demo test test-quick check crash fuzz pages format clean
+.PHONY: demo test test-quick check crash fuzz pages release release-check format clean
 
 # $(1): what is installed; $(2): how long that takes.
 define SET_UP
@@ -57,6 +57,13 @@ fuzz: $(READY)
 # What is drawn from the commands: the manual page, and the outline that completion goes by.
 pages: $(READY)
 	$(BIN)/python -m release.pages
+
+# Wheel and sdist of the last commit: built twice, looked into, installed and tried.
+release-check:
+	@$(PYTHON) -m release.check
+
+release:
+	@$(PYTHON) -m release.steps
 
 format: $(READY)
 	$(BIN)/ruff format src tests fuzz release

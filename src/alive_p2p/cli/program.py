@@ -15,6 +15,7 @@ from types import FrameType
 
 import click
 
+from alive_p2p import __version__
 from alive_p2p.cli.screen import Screen, silence
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.runtime import Runtime
@@ -75,7 +76,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="alive-p2p", message="alive-p2p %(version)s")
+@click.version_option(__version__, message="alive-p2p %(version)s")
 def cli() -> None:
     """Hand context to people and to their agents.
 
