@@ -38,7 +38,7 @@ def steps(number: str, changes: str, tags: frozenset[str]) -> list[str]:
         "       make test check crash release-check",
         _step(4, "tag it:"),
         f"       git tag --annotate v{number} --message 'alive-p2p {number}'",
-        _step(5, "wheel and sdist of the tag, from a clean clone, into dist/; with the same Python anybody makes the same bytes:"),
+        _step(5, "wheel and sdist of the tag, into dist/; the same Python makes the same bytes everywhere:"),
         f"       git clone --branch v{number} . ../alive-p2p-{number}",
         f"       cd ../alive-p2p-{number} && python3 -m release.check --keep dist",
         _step(6, "push the tag and hand out what lies in dist/"),
