@@ -72,6 +72,7 @@ def test_what_tab_inserts_is_one_word(press: Callable[[str], list[str]], tmp_pat
         "relay push --peer b": ["relay", "push", "--peer", "ben"],
         "receive some": ["receive", "some thing.walnut"],
         "list-bundles --walnut no": ["list-bundles", "--walnut", "nova"],
+        "list-bundles --walnut=no": ["list-bundles", "--walnut=nova"],
         "create --walnut nova --bundle shielding\\ ": [*bundle, "shielding review"],
         "create --walnut nova --bundle \\$": [*bundle, "$(touch pwned)"],
         "create --walnut nova --bundle \\`": [*bundle, "`touch pwned`"],

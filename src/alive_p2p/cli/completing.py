@@ -33,7 +33,7 @@ OUTLINE = Path(__file__).with_name("outline.json")
 FILES = ("file", "folder", "package")
 """Kinds of values that the shell itself looks for."""
 
-_MOST_SECONDS = 2.0
+_MOST_SECONDS = 5.0
 """After so long on a slow disk nobody waits for a proposal any more."""
 _MOST = 500
 _MOST_LENGTH = 200

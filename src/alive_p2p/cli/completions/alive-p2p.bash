@@ -1,5 +1,7 @@
 # alive-p2p completion for bash 4.4 or newer; `alive-p2p completion install` writes this file.
 
+((BASH_VERSINFO[0] > 4 || (BASH_VERSINFO[0] == 4 && BASH_VERSINFO[1] >= 4))) || return 0
+
 _alive_p2p_complete() {
     local kind value
     COMPREPLY=()
