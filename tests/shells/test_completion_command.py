@@ -66,6 +66,7 @@ def test_one_command_installs_and_one_takes_everything_away(shell: str, run: Run
     assert tree_of(home) == installed
     assert run("remove", shell, "--yes").returncode == 0
     assert [path for path in home.rglob("*") if path.is_file()] == [start_file]
+    assert not list(home.rglob("alive-p2p"))
     assert start_file.read_bytes().rstrip(b"\n") == b"# mine\nalias ll='ls -l'"
     assert start_file.stat().st_mode & 0o777 == 0o640
     assert json.loads(run("remove", shell, "--json").stdout)["status"] == "noop"

@@ -1,5 +1,6 @@
 """`completion`: proposals when TAB is pressed, for bash, zsh and fish (cli.md, "Conventions")."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -73,6 +74,9 @@ def remove(call: Call, /, *, shell: str | None) -> None:
     was_there = _ours(place.path) is not None
     if was_there:
         files.remove_file(place.path)
+        if place.path.parent.name == "alive-p2p":
+            with suppress(AliveP2PError):  # somebody has put something there
+                files.remove_empty_folder(place.path.parent)
     text = _start_file(place)
     rest = shells.without_block(text)
     if rest != text:
