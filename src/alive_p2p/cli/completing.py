@@ -19,13 +19,18 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem, ShellComplete, split_arg_string
 
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import has_unsafe_character
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[str]
+else:  # not generic in every click that we work with; nor is CompletionItem
+    _ParamType = click.ParamType
 
 VARIABLE = "_ALIVE_P2P_COMPLETE"
 OUTLINE = Path(__file__).with_name("outline.json")
@@ -87,7 +92,7 @@ class _Group(click.Group):
         parameters = _parameters(drawn["parameters"], self._runtime)
         return click.Command(cmd_name, params=parameters, context_settings=_SETTINGS)
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[str]]":
         """The commands and options that begin like this, without making any."""
         names = [
             CompletionItem(name, help=drawn["help"])
@@ -114,7 +119,7 @@ def _parameter(drawn: Mapping[str, Any], runtime: Runtime) -> click.Parameter:
     return click.Option(drawn["option"], multiple=drawn.get("many", False), help=drawn["help"], type=kind_of)
 
 
-class _Value(click.ParamType[str]):
+class _Value(_ParamType):
     """A value of one of the outline's kinds."""
 
     name = "text"
@@ -123,7 +128,9 @@ class _Value(click.ParamType[str]):
         self._kind = kind
         self._runtime = runtime
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[str]]":
         """The values that begin like this, or what kind of file the shell is to look for."""
         if self._kind in FILES:
             return [CompletionItem(incomplete, type=self._kind)]
@@ -155,7 +162,7 @@ class _Shell(ShellComplete):
         """The words before the one to complete, and that one."""
         return list(self.words[1 : self.at]), self.words[self.at] if self.at < len(self.words) else ""
 
-    def format_completion(self, item: CompletionItem[Any]) -> str:
+    def format_completion(self, item: "CompletionItem[Any]") -> str:
         """One line of the answer."""
         return f"{item.type}\t{item.value}\t{item.help or ''}"
 
@@ -180,14 +187,14 @@ class Bash(_Shell):
         typed = [_unquoted(word) for word in whole]
         return typed[1:-1], typed[-1]
 
-    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+    def get_completions(self, args: list[str], incomplete: str) -> "list[CompletionItem[str]]":
         """What bash can take."""
         if self._is_broken:
             return []  # bash would put what is proposed behind the colon
         found = super().get_completions(args, incomplete)
         return [one for one in found if not (self._quote and _SPECIAL_IN_QUOTES.search(one.value))]
 
-    def format_completion(self, item: CompletionItem[Any]) -> str:
+    def format_completion(self, item: "CompletionItem[Any]") -> str:
         """One line of the answer."""
         is_quoted_here = item.type == "plain" and not self._quote
         return f"{item.type}\t{_SPECIAL.sub(_BACKSLASHED, item.value) if is_quoted_here else item.value}"
@@ -222,7 +229,7 @@ class Fish(_Shell):
         self._before = option + equals if equals and option.startswith("--") else ""
         return args, incomplete
 
-    def format_completion(self, item: CompletionItem[Any]) -> str:
+    def format_completion(self, item: "CompletionItem[Any]") -> str:
         """One line of the answer."""
         before = self._before if item.type == "plain" else ""
         return super().format_completion(CompletionItem(before + item.value, item.type, item.help))
