@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from alive_p2p.cli.completion import completion
 from alive_p2p.cli.keys import keys
 from alive_p2p.cli.program import COMMANDS
 from alive_p2p.cli.relay import relay
@@ -42,6 +43,7 @@ _RELAY = [
 _ALL = [
     *(name for name in COMMANDS if name not in {"relay", "pair"}),
     *(f"keys {name}" for name in keys.commands),
+    *(f"completion {name}" for name in completion.commands),
     "hook session-start",
 ]
 
@@ -128,7 +130,7 @@ def test_the_examples_in_help_work_as_printed(command: str, run: Run, tmp_path: 
             world / "review.walnut",
         )
         arguments = shlex.split(example)
-        if example.startswith("receive"):
+        if example.startswith(("receive", "completion install")):
             arguments.append("--yes")  # what a person answers at the prompt
         if "nova-station.walnut" in example and "--target" in example:
             nova.rename(world / "moved")

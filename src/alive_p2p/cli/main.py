@@ -32,6 +32,10 @@ def _run(arguments: list[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing complains when it is closed
             return 1
         return 0
+    if "_ALIVE_P2P_COMPLETE" in os.environ:  # a shell asks, because somebody has pressed TAB
+        from alive_p2p.cli import completing
+
+        return completing.main()
     if arguments == ["hook", "session-start"]:
         from alive_p2p.cli import session_start
 

@@ -13,6 +13,7 @@ from types import FrameType
 
 import click
 
+from alive_p2p import __version__
 from alive_p2p.cli.screen import Screen, silence
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.runtime import Runtime
@@ -37,6 +38,7 @@ COMMANDS = {
     "unlock": ("alive_p2p.cli.maintenance", "unlock", "Say whether a walnut is locked, and tidy up if not."),
     "hook": ("alive_p2p.cli.hook", "hook", "What an agent's plugin runs by itself."),
     "mcp": ("alive_p2p.cli.mcp", "mcp", "Serve agents by MCP on standard input and output."),
+    "completion": ("alive_p2p.cli.completion", "completion", "Complete commands and names when you press TAB."),
     "demo": ("alive_p2p.cli.demo", "demo", "Show the whole road between two worlds in a temporary folder."),
 }
 """Every command: its module, its name there, and its line in `--help`."""
@@ -86,7 +88,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="alive-p2p", message="alive-p2p %(version)s")
+@click.version_option(__version__, message="alive-p2p %(version)s")
 def cli() -> None:
     """Hand context to people and to their agents.
 
