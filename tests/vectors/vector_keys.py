@@ -7,6 +7,7 @@ Nothing of the program is used here; of the `cryptography` library only what has
 import base64
 import hashlib
 import hmac
+from functools import cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -29,6 +30,7 @@ def fixed(label: str, size: int) -> bytes:
     return hashlib.shake_256(b"vector " + label.encode()).digest(size)
 
 
+@cache
 def private(name: str) -> rsa.RSAPrivateKey:
     """One of the RSA keys."""
     key = serialization.load_pem_private_key((KEYS / f"{name}.pem").read_bytes(), None)
