@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from other_reader import Fields, Refused, compare, fingerprint, gunzip, manifest, need, untar
+
+from interop.other_archive import Refused, gunzip, need, untar
+from interop.other_manifest import Fields, compare, fingerprint, manifest
 
 _AGE = b"age-encryption.org/v1"
 _ARMOR = (b"-----BEGIN AGE ENCRYPTED FILE-----", b"-----END AGE ENCRYPTED FILE-----")
@@ -81,17 +83,28 @@ def _unwrapped(private: rsa.RSAPrivateKey | None, wrapped: bytes, label: bytes |
 def _with_rsa(data: bytes, private: rsa.RSAPrivateKey | None) -> bytes:
     files, _, folders = untar(data)
     need(set(files) == {"rsa-envelope-v1.json", "payload.enc"} and not folders, "no RSA envelope")
-    said = json.loads(files["rsa-envelope-v1.json"])
-    need(said["version"] == 1 and said["payload_algo"] == "aes-256-cbc", "another RSA envelope")
-    need(1 <= len(said["recipients"]) <= 1000, "recipients")
+    need(len(files["rsa-envelope-v1.json"]) <= 1 << 20, "over a limit")
+    try:
+        said = json.loads(files["rsa-envelope-v1.json"])
+        need(said["version"] == 1 and said["version"] is not True, "another RSA envelope")
+        need(said["payload_algo"] == "aes-256-cbc" and isinstance(said["recipients"], list), "another RSA envelope")
+        iv = base64.b64decode(said["payload_iv_b64"], validate=True)
+        wrapped = [base64.b64decode(one["key_enc_b64"], validate=True) for one in said["recipients"]]
+        named = [one["pubkey_id"] for one in said["recipients"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Refused("no RSA envelope") from error
+    need(1 <= len(named) <= 1000 and len(iv) == 16, "recipients, IV")
+    need(all(isinstance(one, str) for one in named), "recipients")
+    need(private is not None, "a key is needed")
     assert private is not None
     own = fingerprint(private.public_key())[:16]
-    for one in sorted(said["recipients"], key=lambda one: one["pubkey_id"] != own):
+    for _, sealed in sorted(zip(named, wrapped, strict=True), key=lambda one: one[0] != own):
         try:
-            key = _unwrapped(private, base64.b64decode(one["key_enc_b64"]))
+            key = _unwrapped(private, sealed)
         except Refused:
             continue
-        return _cbc(key, base64.b64decode(said["payload_iv_b64"]), files["payload.enc"])
+        if len(key) == 32:
+            return _cbc(key, iv, files["payload.enc"])
     raise Refused("not for us")
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from other_reader import Fields, Refused, check_text, fingerprint, need, outcome
+
+from interop.other_archive import Refused, need
+from interop.other_manifest import Fields, check_text, fingerprint, outcome
 
 _FORM = "canonical-json-v1"
 
