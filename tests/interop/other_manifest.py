@@ -211,9 +211,10 @@ def manifest(data: bytes) -> Fields:
     need("walnut_id" not in source or re.fullmatch(uuid, str(source["walnut_id"])), "source.walnut_id")
     need("key_sha256" not in source or re.fullmatch("[0-9a-f]{64}", str(source["key_sha256"])), "source.key_sha256")
     need(_texts(m.get("exclusions_applied", [])), "exclusions_applied")
-    for one in m.get("substitutions_applied", []):
+    replaced = m.get("substitutions_applied", [])
+    need(isinstance(replaced, list), "substitutions_applied")
+    for one in replaced:
         need(isinstance(one, dict) and _texts([one.get("path"), one.get("reason")]), "substitutions_applied")
-    need(isinstance(m.get("substitutions_applied", []), list), "substitutions_applied")
     _check_files(m)
     bundles = m.get("bundles", [])
     need(_texts(bundles), "bundles")

@@ -147,7 +147,7 @@ def test_it_agrees_about_every_rotation(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def made(program: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Packages of one walnut in every envelope, all but one signed; `keys/private.pem` opens those for keys."""
+    """Packages of one walnut in every envelope, all but one signed, and those for keys are for alice's."""
     folder = tmp_path_factory.mktemp("made")
     world = make_world(folder / "world")
     odd = {
@@ -161,17 +161,19 @@ def made(program: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", "GH_USER": "alice", "PHRASE": "pâté"}
     environ["SOURCE_DATE_EPOCH"] = "1775556900"
 
-    def run(*arguments: object) -> str:
+    def run(*arguments: object) -> None:
         command = [program, *map(str, arguments)]
         done = subprocess.run(command, env=environ, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()
-        return done.stdout.decode()
 
-    pem = folder / "keys.pem"
-    run("keys", "generate")
-    pem.write_text(run("keys", "export"), encoding="ascii")
-    line = serialization.load_pem_public_key(pem.read_bytes()).public_bytes(
-        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    own = folder / ".alive" / "relay" / "keys"
+    own.mkdir(parents=True, mode=0o700)
+    shutil.copy(_VECTORS / "keys" / "alice.pem", own / "private.pem")
+    (own / "private.pem").chmod(0o600)
+    line = (
+        _private(own / "private.pem")
+        .public_key()
+        .public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     )
     (folder / "me.pub").write_bytes(line + b"\n")
     full = ("create", "--yes", "--scope", "full", "--walnut", walnut)
@@ -184,7 +186,6 @@ def made(program: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(*full, "--encrypt", "age", "--passphrase-env", "PHRASE", "-o", folder / "age-passphrase.walnut")
     for envelope in ("rsa", "age"):
         run(*full, "--encrypt", envelope, "--to-keys", folder / "me.pub", "-o", folder / f"{envelope}.walnut")
-    shutil.copy(folder / ".alive" / "relay" / "keys" / "private.pem", folder / "private.pem")
     return folder
 
 
@@ -194,7 +195,7 @@ _MADE = ["unsigned", "none", "snapshot", "bundle", "passphrase", "age-passphrase
 @pytest.mark.parametrize("name", _MADE)
 def test_it_reads_what_the_program_makes(name: str, made: Path) -> None:
     """Opened, whole, signed; the manifest is written as the page says."""
-    private = _private(made / "private.pem")
+    private = _private(_VECTORS / "keys" / "alice.pem")
     data = (made / f"{name}.walnut").read_bytes()
     assert envelope_of(data) == {"rsa": "rsa", "age": "age", "passphrase": "passphrase"}.get(
         name.removesuffix("-passphrase"), "none"
@@ -210,7 +211,7 @@ def test_it_reads_what_the_program_makes(name: str, made: Path) -> None:
 
 def test_the_standard_tools_open_what_the_program_seals(made: Path, tmp_path: Path) -> None:
     """`openssl` and `age` give the same bytes as this reader."""
-    private = _private(made / "private.pem")
+    private = _private(_VECTORS / "keys" / "alice.pem")
     environ = {**os.environ, "PHRASE": "pâté"}
     if shutil.which("openssl"):
         sealed = made / "passphrase.walnut"
@@ -230,7 +231,7 @@ def test_the_standard_tools_open_what_the_program_seals(made: Path, tmp_path: Pa
 
 def test_wrapped_for_others_it_is_the_same_package(made: Path) -> None:
     """Whatever is around it: payload hash and files are the same (docs/format.md §10)."""
-    private = _private(made / "private.pem")
+    private = _private(_VECTORS / "keys" / "alice.pem")
     keys = Keys("pâté".encode(), private)
     found = [read_package((made / f"{name}.walnut").read_bytes(), keys)[0] for name in ("rsa", "age", "passphrase")]
     assert len({one["payload_sha256"] for one in found}) == 1
