@@ -6,7 +6,6 @@ it fail (`watch`). Operating-system errors leave it as `FileSystemError` with a 
 
 import errno
 import functools
-import hashlib
 import io
 import itertools
 import os
@@ -22,6 +21,7 @@ from typing import BinaryIO, Self
 
 from alive_p2p import native
 from alive_p2p.errors import FileSystemError
+from alive_p2p.hashing import Sha256
 
 CHUNK = 1 << 18
 """Bytes moved at a time: large enough to amortise a system call, small enough to keep memory flat."""
@@ -160,7 +160,7 @@ def read_bytes_if_present(path: Path, *, limit: int) -> bytes | None:
 
 def hash_file(path: Path, *, also: Callable[[bytes], None] | None = None) -> tuple[str, int]:
     """The SHA-256 (hex) and size in bytes of a regular file; `also` sees every piece. Raises `OSError`."""
-    digest = hashlib.sha256()
+    digest = Sha256()
     size = 0
     with open_regular(path) as stream:
         while chunk := stream.read(CHUNK):
@@ -169,19 +169,6 @@ def hash_file(path: Path, *, also: Callable[[bytes], None] | None = None) -> tup
             if also is not None:
                 also(chunk)
     return digest.hexdigest(), size
-
-
-def hash_stream(stream: BinaryIO) -> str:
-    """The SHA-256 (hex) of what a stream still gives. Raises `OSError`."""
-    digest = hashlib.sha256()
-    while chunk := stream.read(CHUNK):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
-def sha256(data: bytes) -> str:
-    """The SHA-256 of bytes, in hex."""
-    return hashlib.sha256(data).hexdigest()
 
 
 # --- making and writing ---------------------------------------------------------------------------------------

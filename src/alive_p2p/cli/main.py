@@ -4,6 +4,7 @@ A bare `--version` is answered here: nothing else is imported for it. Nor is mor
 for when they start.
 """
 
+import gc
 import os
 import sys
 
@@ -14,6 +15,8 @@ def run() -> None:
         if getattr(sys, name) is None:  # closed by whoever started us
             setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: PTH123, SIM115  (it stays open for good)
     try:
+        # What a command makes lives until it ends; to look for garbage all the time costs a tenth of all time.
+        gc.set_threshold(100_000, 20, 20)
         sys.exit(_run(sys.argv[1:]))
     except KeyboardInterrupt:  # before the program could see to it
         sys.exit(130)

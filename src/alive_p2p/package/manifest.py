@@ -15,6 +15,7 @@ from alive_p2p import safe_yaml
 from alive_p2p.package import paths
 from alive_p2p.package.entries import FileEntry, payload_sha256
 from alive_p2p.package.limits import Limits
+from alive_p2p.package.manifest_reading import read_fields
 from alive_p2p.package.manifest_rules import MAX_DEPTH, Validation, invalid, refuse_other_versions
 from alive_p2p.package.manifest_text import to_yaml
 from alive_p2p.safe_yaml import Dialect, UnsafeYamlError
@@ -42,7 +43,7 @@ class Manifest:
         """
         dialect = Dialect(limits.max_manifest_bytes, MAX_DEPTH, limits.max_manifest_scalars, strict=True)
         try:
-            value = safe_yaml.load(safe_yaml.decode(data), dialect).value
+            value = read_fields(safe_yaml.decode(data), dialect)
         except UnsafeYamlError as error:
             where = f"line {error.line}: " if error.line else ""
             raise invalid([f"{where}{error.message}"]) from None

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.errors import AliveP2PError, FileSystemError, UsageError, WalnutError
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.paths import is_safe_segment
@@ -44,7 +44,7 @@ def look_at(walnut: Walnut) -> TargetState:
         ledger = Ledger.parse(walnut.read_kernel(kernel.LEDGER, limit=kernel.LEDGER_LIMIT))
     except BrokenLedgerError as error:
         ledger, broken = Ledger(), error.message
-    return TargetState(walnut, ledger, broken, files.sha256(walnut.key.data))
+    return TargetState(walnut, ledger, broken, hashing.sha256(walnut.key.data))
 
 
 # --- full and snapshot: a new walnut --------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -249,6 +248,8 @@ def _login(runtime: Runtime) -> str | None:
     program = shutil.which("gh", path=runtime.environ.get("PATH"))
     if program is None:
         return None
+    import subprocess
+
     try:
         done = subprocess.run(
             [program, "config", "get", "user", "--host", "github.com"],

@@ -200,7 +200,8 @@ def _piece_of(plan: SharePlan) -> Callable[[PlannedFile], Piece]:
     place = placing(plan.request.source_layout, [one.name for one in plan.bundles])
 
     def piece(planned: PlannedFile) -> Piece:
-        entry = replace(planned.entry, path=place(planned.entry.path))
+        path = place(planned.entry.path)
+        entry = planned.entry if path == planned.entry.path else replace(planned.entry, path=path)
         content, origin = planned.content, planned.origin
         if content is not None:
             return Piece(entry, lambda: io.BytesIO(content))
@@ -213,23 +214,23 @@ def _piece_of(plan: SharePlan) -> Callable[[PlannedFile], Piece]:
 
 def _refuse_changes(plan: SharePlan, runtime: Runtime) -> None:
     """Look whether the walnut is still as it was when it was planned; names and stamps, not contents."""
+    walnut = open_walnut(plan.root)
+    there, decision = Planner(plan.request, walnut, load_preferences(walnut.world), runtime).select_again()
     for planned in plan.files:
         if planned.origin is None:
             continue
         try:
-            now = stamp_of(planned.origin)
+            now = there[planned.entry.path] if planned.entry.path in there else stamp_of(planned.origin)
         except OSError:
             raise ChangedError(planned.entry.path) from None
         if now != planned.stamp:
             raise ChangedError(planned.entry.path)
-    walnut = open_walnut(plan.root)
-    there, decision = Planner(plan.request, walnut, load_preferences(walnut.world), runtime).select_again()
     if decision != plan.gate:
         raise ChangedError(decision.rulings[0].name if decision.rulings else kernel.KEY)
     planned_paths = {one.entry.path for one in plan.files if one.origin is not None}
     known = planned_paths | {one.path for one in plan.left_out if one.reason is Reason.UNREADABLE}
-    gone = {path for path in planned_paths - there if not path.startswith(f"{kernel.KERNEL}/")}
-    if changed := sorted((there - known) | gone):
+    gone = {path for path in planned_paths - there.keys() if not path.startswith(f"{kernel.KERNEL}/")}
+    if changed := sorted((there.keys() - known) | gone):
         raise ChangedError(changed[0])
 
 

@@ -24,6 +24,7 @@ from alive_p2p.sharing.plan import (
     PlannedFile,
     SharePlan,
     ShareRequest,
+    Stamp,
 )
 from alive_p2p.sharing.remembering import groups_here
 from alive_p2p.sharing.scanning import gather
@@ -100,8 +101,7 @@ class Planner:
         selection = self._select(chosen, exclusions)
         self._check_bundles_are_whole(chosen, selection)
         self._refuse_too_large(selection, [])
-        planned = [self.contents.file(candidate) for candidate in selection.files]
-        present = [one for one in planned if one is not None]
+        present = self.contents.files(selection.files)
         present += self.contents.generated_manifests(chosen, present)
         present += self.contents.kernel_files(exclusions)
         leaving = {one.entry.path.split("/")[0] for one in present}
@@ -151,11 +151,11 @@ class Planner:
 
     # -- choosing ----------------------------------------------------------------------------------------------
 
-    def select_again(self) -> tuple[set[str], Decision]:
-        """The package paths that would leave now, and what the gate says of them, without reading any content."""
+    def select_again(self) -> tuple[dict[str, Stamp], Decision]:
+        """What would leave now, by package path, and what the gate says of it, without reading any content."""
         bundles = discover(self.walnut)
         selection = self._select(self._chosen(bundles, top_level(bundles)), self._exclusions())
-        return {candidate.path for candidate in selection.files}, self._decide(selection)
+        return {candidate.path: candidate.stamp for candidate in selection.files}, self._decide(selection)
 
     def _chosen(self, bundles: list[Bundle], sharable: dict[str, Bundle]) -> dict[str, Bundle]:
         if self.request.scope == "full":
@@ -347,10 +347,14 @@ class Planner:
         sensitivity: Sensitivity,
         walnut_id: str | None,
     ) -> Manifest:
+        leaving = [one.entry for one in present]
         layout = self.request.source_layout
         place = placing(layout, bundles)
-        refuse_mixing(layout, [*(one.entry.path for one in present), *selection.empty_dirs])
-        entries = sorted((replace(one.entry, path=place(one.entry.path)) for one in present), key=lambda e: e.path)
+        refuse_mixing(layout, [*(entry.path for entry in leaving), *selection.empty_dirs])
+        entries = sorted(
+            (replace(entry, path=at) if (at := place(entry.path)) != entry.path else entry for entry in leaving),
+            key=lambda entry: entry.path,
+        )
         source = {
             "walnut": self._name(),
             "session_id": one_line(self.runtime.session_id),
