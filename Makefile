@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 HERE := $(VENV)/.here
 
-.PHONY: demo test test-quick check crash fuzz format clean
+.PHONY: demo test test-quick check crash fuzz bench format clean
 
 # $(1): what is installed; $(2): how long that takes.
 define SET_UP
@@ -36,8 +36,8 @@ test-quick: $(READY)
 	$(BIN)/python -m pytest -n auto -m 'not slow and not crash'
 
 check: $(READY)
-	$(BIN)/ruff format --check src tests fuzz
-	$(BIN)/ruff check src tests fuzz
+	$(BIN)/ruff format --check src tests fuzz bench
+	$(BIN)/ruff check src tests fuzz bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -n auto tests/journeys/test_docs.py tests/journeys/test_help.py
@@ -54,9 +54,16 @@ fuzz: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	$(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) --jobs $(FUZZ_JOBS) $(FUZZ_TARGETS)
 
+BENCH ?= full
+BENCH_PARTS ?=
+
+# BENCH=quick; BENCH_PARTS="create receive"; BENCH_DIR chooses the disk, ALIVE_P2P_BEFORE another build to compare with.
+bench: $(READY)
+	$(BIN)/python -m bench.run $(if $(filter quick,$(BENCH)),--quick) $(BENCH_PARTS)
+
 format: $(READY)
-	$(BIN)/ruff format src tests fuzz
-	$(BIN)/ruff check --fix src tests fuzz
+	$(BIN)/ruff format src tests fuzz bench
+	$(BIN)/ruff check --fix src tests fuzz bench
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
