@@ -18,8 +18,8 @@ LABELS = {
     OURS: "alive-p2p",
     BEFORE: "alive-p2p, the build before",
     PEER: "another implementation",
-    TOOLS: "standard tools, as safe",
-    BARE: "standard tools, bare",
+    TOOLS: "standard tools",
+    BARE: "standard tools, unchecked",
 }
 """What everybody is called in tables and charts."""
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from bench import machine, roads, tables
+from bench import bombs, growth, machine, memory, relays, roads, startup, tables
 from bench.bench import FULL, QUICK, Bench
 from bench.contestants import OURS, Stage, found
 from bench.corpora import SEED
@@ -38,6 +38,11 @@ PARTS: Mapping[str, Part] = {
     "receive": roads.receive,
     "verify": roads.verify,
     "info": roads.info,
+    "startup": startup.startup,
+    "memory": memory.memory,
+    "bombs": bombs.bombs,
+    "relay": relays.relay,
+    "growth": growth.growth,
 }
 """The parts in the order in which they run."""
 
