@@ -73,7 +73,8 @@ def _one_large_file(output: BinaryIO) -> None:
 def _many_files(output: BinaryIO) -> None:
     """The manifest comes last, so that nobody knows before the limit is reached."""
     one = 1 << 20
-    output.writelines(_gzip(_header(f"{number:05}.txt", one) + bytes(one)) for number in range(1000))
+    content = _gzip(bytes(one))
+    output.writelines(_gzip(_header(f"{number:05}.txt", one)) + content for number in range(1000))
     output.write(_gzip(_member("manifest.yaml", _manifest("a.txt", 3)) + bytes(1024)))
 
 

@@ -28,7 +28,11 @@ def described(place: Path) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "file_system": _file_system(place),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "tools": {name: version for name, command in _VERSIONS.items() if (version := _version(command))},
+        "tools": {
+            name: version if name in version.lower() else f"{name} {version}"
+            for name, command in _VERSIONS.items()
+            if (version := _version(command))
+        },
         "libraries": {name: version for name in ("cryptography", "zlib-ng", "pyrage") if (version := _library(name))},
     }
 

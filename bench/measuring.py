@@ -16,6 +16,8 @@ from bench.arithmetic import order
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """`ru_maxrss` is in bytes on macOS and in kibibytes elsewhere."""
+_LONGEST_SECONDS = 3600
+"""Whoever takes longer hangs, as far as a bench is concerned."""
 
 
 class FailedError(Exception):
@@ -177,7 +179,11 @@ class Meter:
                 start_new_session=True,
             )
             with ended_with_us(process):
-                process.wait()
+                try:
+                    process.wait(_LONGEST_SECONDS)
+                except subprocess.TimeoutExpired:
+                    stop(process)
+                    raise FailedError(f"did not end within {_LONGEST_SECONDS:,} seconds") from None
         last = problem.read_bytes()[-2000:].decode("utf-8", "replace").strip().splitlines()[-3:]
         if not report.exists():
             raise FailedError(f"could not be started: {' '.join(last)}")
@@ -191,10 +197,15 @@ def ended_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        stop(process)
         raise
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End the leader of a group and everybody in it."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def remove(*paths: Path) -> None:

@@ -33,11 +33,12 @@ def memory(bench: Bench) -> Iterator[Case]:
 
 def _through(bench: Bench, walnut: Corpus, envelope: str) -> Iterator[Case]:
     is_large = walnut.size > LIMIT
+    who = [name for name in _WHO if name != TOOLS or not is_large]  # they take minutes, and no more memory
     number = bench.scale.few_rounds
     bench.say(f"  memory: create {amount(walnut.size)}, {envelope}")
-    made, left_out = packers(bench, walnut, envelope, is_large=is_large, names=_WHO)
+    made, left_out = packers(bench, walnut, envelope, is_large=is_large, names=who)
     yield _case("create", walnut, envelope, bench.meter.contest(made, number, 0), left_out)
-    ready = packages(bench, walnut, envelope, is_large=is_large, names=_WHO)
+    ready = packages(bench, walnut, envelope, is_large=is_large, names=who)
     bench.say(f"  memory: receive {amount(walnut.size)}, {envelope}")
     made, left_out = openers(bench, walnut, envelope, ready, is_large=is_large)
     yield _case("receive", walnut, envelope, bench.meter.contest(made, number, 0), left_out)

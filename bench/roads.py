@@ -286,7 +286,8 @@ def _looked_at(bench: Bench, part: str, walnut: Corpus, envelope: str) -> Case:
     flags = opening(envelope, stage.keys / "ben.key")
     for name, program in stage.programs.implementations.items():
         if name in made:
-            contestant(name, [*program, part, str(made[name]), *flags], made[name])
+            how = ["verify", "--package"] if part == "verify" else ["info"]
+            contestant(name, [*program, *how, str(made[name]), *flags], made[name])
     if reason := usable(script):
         left_out[TOOLS] = reason
     elif part == "info":

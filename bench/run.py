@@ -22,7 +22,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from bench import bombs, growth, machine, memory, relays, roads, startup, tables
+from bench import bombs, growth, machine, memory, relays, report, roads, startup, tables
+from bench.bars import verdicts
 from bench.bench import FULL, QUICK, Bench
 from bench.contestants import OURS, Stage, found
 from bench.corpora import SEED
@@ -30,6 +31,8 @@ from bench.measuring import FailedError, Meter
 from bench.results import Case
 
 ROOT = Path(__file__).resolve().parent.parent
+
+PAGE = ROOT / "docs" / "performance.md"
 
 Part = Callable[[Bench], Iterator[Case]]
 
@@ -120,11 +123,11 @@ def main() -> int:
         _say(f"error: {problem}")
         return 1
     except KeyboardInterrupt:
+        _sweep(root)
         _say("stopped; nothing is left behind, and the parts that were finished are kept")
         return 130
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        shutil.rmtree(root)
+        _sweep(root)
 
 
 def _measure(root: Path, chosen: list[str], options: argparse.Namespace) -> int:
@@ -144,11 +147,37 @@ def _measure(root: Path, chosen: list[str], options: argparse.Namespace) -> int:
     bench = Bench(stage, Meter(stage.scratch, pause, _say), scale, _say, options.walnuts)
     for name in chosen:
         _say(f"{name} ({scale.mode})")
-        write(out / "results.json", here, {name: measure_part(bench, name)})
+        document = write(out / "results.json", here, {name: measure_part(bench, name)})
+        report.write(_page(out), PAGE, out, document)
+    _tell(document)
     _say(f"written to {_shown(out)}")
     for failure in bench.failed:
         _say(f"error: this program failed at: {failure}")
     return 1 if bench.failed else 0
+
+
+def _sweep(root: Path) -> None:
+    """Remove the folder, whoever interrupts; what was just killed may still be ending, and writing."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    for _ in range(20):
+        shutil.rmtree(root, ignore_errors=True)
+        if not root.exists():
+            return
+        time.sleep(0.1)
+    shutil.rmtree(root)
+
+
+def _page(out: Path) -> Path:
+    """The page beside the project's other pages, or beside the results where those go elsewhere."""
+    return PAGE if out.resolve() == PAGE.parent / "bench" else out / PAGE.name
+
+
+def _tell(document: Mapping[str, Any]) -> None:
+    table = [["", "bar", "measured", ""]]
+    table += [[one.what, one.bar, one.measured or "–", one.said] for one in verdicts(document)]
+    _say(tables.plain(table))
+    _say("")
 
 
 def _shown(path: Path) -> str:
