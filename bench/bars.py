@@ -141,7 +141,7 @@ def _short(parts: Mapping[str, Sequence[CaseDocument]]) -> Iterator[Verdict]:
         ("`info` on a package of 400 MB", "info", lambda case: case["variant"] == "none", 0.25),
     )
     for what, part, takes, limit in wanted:
-        bar = f"under {value(limit, 's') if limit < 0.1 else f'{limit:g} s'}"
+        bar = f"under {limit:g} s"
         found = [case for case in parts.get(part, ()) if takes(case) and OURS in case["measured"]]
         if not found:
             yield _missing(what, bar)

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from bench import tools
 from bench.bench import Bench
-from bench.contestants import TOOLS, receive_command, usable
+from bench.contestants import TOOLS, receive_command
 from bench.corpora import SEED
 from bench.measuring import Contestant, FailedError, Ran, remove
 from bench.results import Case, timed
@@ -118,7 +118,7 @@ def bombs(bench: Bench) -> Iterator[Case]:
             )
             for name, program in stage.programs.builds.items()
         ]
-        reason = usable(script)
+        reason = script.reason
         if not reason:
             made.append(Contestant(TOOLS, ["sh", "-ec", script.text], environ, stage.other_world))
         made.append(Contestant(ALONE, [sys.executable, "-c", _UNPACK], environ, stage.other_world))

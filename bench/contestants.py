@@ -10,7 +10,6 @@ from pathlib import Path
 
 from bench import corpora
 from bench.measuring import FailedError, remove
-from bench.tools import Script
 
 OURS, BEFORE, PEER, TOOLS, BARE = "ours", "before", "peer", "tools", "bare"
 
@@ -217,8 +216,3 @@ def opening(envelope: str, private_key: Path) -> list[str]:
     if envelope == "passphrase":
         return ["--passphrase-env", "BENCH_PASSPHRASE"]
     return ["--private-key", str(private_key)] if envelope in {"rsa", "age"} else []
-
-
-def usable(script: Script) -> str | None:
-    """Why a script cannot be run here; None where it can."""
-    return f"{' and '.join(script.missing)} not installed here" if script.missing else None

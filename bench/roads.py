@@ -16,7 +16,6 @@ from bench.contestants import (
     create_command,
     opening,
     receive_command,
-    usable,
 )
 from bench.corpora import MB, Corpus, amount
 from bench.measuring import Contestant, FailedError, Ran, remove
@@ -118,7 +117,7 @@ def packers(
             commands[name] = create_command(program, walnut.root, result, envelope, is_large=is_large)
     for name in (TOOLS, BARE):
         script = tools.create(envelope, sums=name == TOOLS)
-        if reason := usable(script):
+        if reason := script.reason:
             left_out[name] = reason
         else:
             commands[name] = ["sh", "-ec", script.text]
@@ -220,7 +219,7 @@ def openers(
             commands[name] = receive_command(program, made[name], target, flags, is_large=is_large)
     for name in (TOOLS, BARE):
         script = tools.receive(envelope, safe=name == TOOLS)
-        if reason := usable(script):
+        if reason := script.reason:
             left_out[name] = reason
         elif name in made:
             commands[name] = ["sh", "-ec", script.text]
@@ -270,7 +269,8 @@ def info(bench: Bench) -> Iterator[Case]:
 
 def _looked_at(bench: Bench, part: str, walnut: Corpus, envelope: str) -> Case:
     stage = bench.stage
-    made = packages(bench, walnut, envelope, names={OURS, BEFORE, PEER, TOOLS} & LABELS.keys())
+    names = {OURS, BEFORE, PEER} if part == "info" else {OURS, BEFORE, PEER, TOOLS}
+    made = packages(bench, walnut, envelope, names=names)
     bench.say(f"  {part} {walnut.name}, {envelope}")
     copy = stage.scratch / "copy"
     script = tools.verify(envelope) if part == "verify" else tools.info(envelope)
@@ -288,7 +288,7 @@ def _looked_at(bench: Bench, part: str, walnut: Corpus, envelope: str) -> Case:
         if name in made:
             how = ["verify", "--package"] if part == "verify" else ["info"]
             contestant(name, [*program, *how, str(made[name]), *flags], made[name])
-    if reason := usable(script):
+    if reason := script.reason:
         left_out[TOOLS] = reason
     elif part == "info":
         contestant(TOOLS, ["sh", "-ec", script.text], made[OURS])

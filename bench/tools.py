@@ -48,15 +48,16 @@ class Script:
 
     Attributes:
         text: for `sh -e`.
-        missing: the programs it needs that are not installed here.
+        reason: why it cannot be run here; None where it can.
     """
 
     text: str
-    missing: tuple[str, ...] = ()
+    reason: str | None = None
 
 
 def _script(text: str, *needs: str) -> Script:
-    return Script(text, tuple(one for one in ("sh", "tar", "gzip", *needs) if not shutil.which(one)))
+    missing = [one for one in ("sh", "tar", "gzip", *needs) if not shutil.which(one)]
+    return Script(text, f"{' and '.join(missing)} not installed here" if missing else None)
 
 
 def create(envelope: str, *, sums: bool) -> Script:
@@ -96,7 +97,7 @@ def info(envelope: str) -> Script:
     if envelope == "none":
         return _script('tar -xzOf "$PACKAGE" --occurrence=1 manifest.yaml')
     if envelope == "rsa":
-        return Script("", ("a standard tool for this envelope",))
+        return Script("", "no standard tool opens this envelope in one go")
     return _script(f"{_OPEN[envelope]} 2>/dev/null | {first}", *_NEEDS[envelope])
 
 

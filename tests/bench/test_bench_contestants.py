@@ -39,8 +39,8 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(script: Script, keys: Path, **paths: Path) -> int:
-    if script.missing:
-        pytest.skip(f"{script.missing} not installed here")
+    if script.reason:
+        pytest.skip(script.reason)
     environ = {"PATH": os.environ["PATH"], "HOME": str(keys), "BENCH_PASSPHRASE": "for a test", "KEYS": str(keys)}
     environ |= {name: str(path) for name, path in paths.items()}
     return subprocess.run(["sh", "-ec", script.text], env=environ, capture_output=True, check=False).returncode
