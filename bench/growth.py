@@ -37,11 +37,11 @@ def _both(bench: Bench, walnut: Corpus, kind: str, title: str, x: float, *, is_l
     made, left_out = packers(bench, walnut, "none", is_large=is_large, names=_WHO)
     done = bench.meter.contest(made, number, bench.scale.warm)
     yield timed("growth", "create", done, variant=kind, detail=title, x=float(x), left_out=left_out)
-    ready = packages(bench, walnut, "none", is_large=is_large, names=_WHO)
+    ready, none_made = packages(bench, walnut, "none", is_large=is_large, names=_WHO)
     bench.say(f"  receive, {title}")
     made, left_out = openers(bench, walnut, "none", ready, is_large=is_large)
     done = bench.meter.contest(made, number, bench.scale.warm)
-    yield timed("growth", "receive", done, variant=kind, detail=title, x=float(x), left_out=left_out)
+    yield timed("growth", "receive", done, variant=kind, detail=title, x=float(x), left_out=left_out | none_made)
     remove(walnut.root, bench.stage.root / "packages")
 
 

@@ -38,10 +38,10 @@ def _through(bench: Bench, walnut: Corpus, envelope: str) -> Iterator[Case]:
     bench.say(f"  memory: create {amount(walnut.size)}, {envelope}")
     made, left_out = packers(bench, walnut, envelope, is_large=is_large, names=who)
     yield _case("create", walnut, envelope, bench.meter.contest(made, number, 0), left_out)
-    ready = packages(bench, walnut, envelope, is_large=is_large, names=who)
+    ready, none_made = packages(bench, walnut, envelope, is_large=is_large, names=who)
     bench.say(f"  memory: receive {amount(walnut.size)}, {envelope}")
     made, left_out = openers(bench, walnut, envelope, ready, is_large=is_large)
-    yield _case("receive", walnut, envelope, bench.meter.contest(made, number, 0), left_out)
+    yield _case("receive", walnut, envelope, bench.meter.contest(made, number, 0), left_out | none_made)
 
 
 def _case(road: str, walnut: Corpus, envelope: str, done: Contest, left_out: dict[str, str]) -> Case:

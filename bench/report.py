@@ -44,7 +44,7 @@ def write(page: Path, template: Path, results: Path, document: Mapping[str, Any]
         old.unlink()
     for name, chart in pictures(document):
         (results / name).write_text(chart, encoding="utf-8")
-    charts = results.name if results.parent == page.parent else "."
+    charts = results.name if results.resolve().parent == page.resolve().parent else "."
     page.write_text(filled(template.read_text(encoding="utf-8"), document, charts), encoding="utf-8")
 
 

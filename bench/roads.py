@@ -158,8 +158,8 @@ def create(bench: Bench) -> Iterator[Case]:
 
 def packages(
     bench: Bench, walnut: Corpus, envelope: str, *, is_large: bool = False, names: Collection[str] = LABELS
-) -> dict[str, Path]:
-    """A package of everybody who packs, unmeasured; `unpack` removes them.
+) -> tuple[dict[str, Path], dict[str, str]]:
+    """A package of everybody who packs, unmeasured, and why somebody has none; the next ones take their place.
 
     The other build receives what this one has made; another implementation, and the tools, what they made themselves.
     """
@@ -167,7 +167,8 @@ def packages(
     store = bench.stage.root / "packages"
     remove(store)
     store.mkdir()
-    found = {}
+    found: dict[str, Path] = {}
+    left_out: dict[str, str] = {}
     makers, _ = packers(bench, walnut, envelope, is_large=is_large, names={*names, OURS} - {BEFORE, BARE})
     for maker in makers:
         try:
@@ -176,11 +177,12 @@ def packages(
             bench.say(f"    {maker.name} made no package: {problem}")
             if maker.name == OURS:
                 raise
+            left_out[maker.name] = "made no package"
     if BEFORE in names:
         found[BEFORE] = found[OURS]
     if BARE in names and TOOLS in found:
         found[BARE] = found[TOOLS]
-    return {name: path for name, path in found.items() if name in names or name == OURS}
+    return {name: path for name, path in found.items() if name in names or name == OURS}, left_out
 
 
 def _move(bench: Bench, folder: Path) -> Path:
@@ -240,7 +242,7 @@ def openers(
 def receive(bench: Bench) -> Iterator[Case]:
     """Receive each walnut from each envelope as a new walnut."""
     for walnut, envelope in cells(bench):
-        made = packages(bench, walnut, envelope)
+        made, none_made = packages(bench, walnut, envelope)
         bench.say(f"  receive {walnut.name}, {envelope}")
         contestants, left_out = openers(bench, walnut, envelope, made)
         contest = bench.meter.contest(contestants, rounds(bench, walnut), bench.scale.warm)
@@ -250,7 +252,7 @@ def receive(bench: Bench) -> Iterator[Case]:
             contest,
             variant=envelope,
             detail=walnut.detail,
-            left_out=left_out,
+            left_out=left_out | none_made,
             reference=_reference("receive", walnut, envelope, bench),
         )
 
@@ -270,11 +272,10 @@ def info(bench: Bench) -> Iterator[Case]:
 def _looked_at(bench: Bench, part: str, walnut: Corpus, envelope: str) -> Case:
     stage = bench.stage
     names = {OURS, BEFORE, PEER} if part == "info" else {OURS, BEFORE, PEER, TOOLS}
-    made = packages(bench, walnut, envelope, names=names)
+    made, left_out = packages(bench, walnut, envelope, names=names)
     bench.say(f"  {part} {walnut.name}, {envelope}")
     copy = stage.scratch / "copy"
     script = tools.verify(envelope) if part == "verify" else tools.info(envelope)
-    left_out: dict[str, str] = {}
     contestants = []
 
     def contestant(name: str, command: list[str], package: Path) -> None:

@@ -56,15 +56,19 @@ def _say(line: str) -> None:
 
 
 def measure_part(bench: Bench, name: str) -> dict[str, Any]:
-    """Run a part; what came of it, as JSON."""
+    """Run a part; what came of it, as JSON. What it did not get to is missing there, and told at the end."""
     began = time.monotonic()
     cases = []
-    for case in PARTS[name](bench):
-        cases.append(case.document)
-        if OURS in case.left_out:
-            bench.failed.append(f"{name} {case.name} {case.variant}".strip())
+    try:
+        for case in PARTS[name](bench):
+            cases.append(case.document)
+            if OURS in case.left_out:
+                bench.failed.append(f"{name} {case.name} {case.variant}".strip())
+    except FailedError as problem:
+        bench.failed.append(f"{name}, which was not finished: {problem}")
     _say("")
-    _say(tables.plain(tables.rows(cases)))
+    if cases:
+        _say(tables.plain(tables.rows(cases)))
     _say("")
     return {
         "mode": bench.scale.mode,
@@ -75,8 +79,10 @@ def measure_part(bench: Bench, name: str) -> dict[str, Any]:
 
 
 def merged(old: Mapping[str, Any] | None, here: Mapping[str, Any], parts: Mapping[str, Any]) -> dict[str, Any]:
-    """New parts in place of older ones; those that were not measured now stay where it was the same machine."""
-    kept = dict(old["parts"]) if old and old.get("machine") == here and old.get("seed") == SEED else {}
+    """New parts in place of older ones; those that were not measured now stay, of the same machine and as thorough."""
+    is_alike = old is not None and old.get("machine") == here and old.get("seed") == SEED
+    modes = {part["mode"] for part in parts.values()}
+    kept = {name: part for name, part in old["parts"].items() if part["mode"] in modes} if old and is_alike else {}
     together = {**kept, **parts}
     return {
         "version": 1,
@@ -116,7 +122,11 @@ def main() -> int:
         return 1
     chosen = [name for name in PARTS if not options.parts or name in options.parts]
     signal.signal(signal.SIGTERM, _interrupt)
-    root = Path(tempfile.mkdtemp(prefix="alive-bench-", dir=os.environ.get("BENCH_DIR") or None))
+    try:
+        root = Path(tempfile.mkdtemp(prefix="alive-bench-", dir=os.environ.get("BENCH_DIR") or None))
+    except OSError as problem:
+        _say(f"error: there is no place to work in: {problem.strerror}; BENCH_DIR names one")
+        return 1
     try:
         return _measure(root, chosen, options)
     except FailedError as problem:

@@ -7,6 +7,7 @@ from typing import Any
 from bench.contestants import BARE, BEFORE, LABELS, OURS, PEER, TOOLS
 from bench.corpora import amount
 
+_AS_MILLISECONDS = 0.1
 ORDER = (OURS, BEFORE, PEER, TOOLS, BARE)
 
 
@@ -14,18 +15,18 @@ def value(number: float, unit: str) -> str:
     """A measured value as a person reads it."""
     if unit == "bytes":
         return amount(number)
-    return f"{number * 1000:.3g} ms" if number < 0.1 else f"{number:.3g} s"
+    return f"{number * 1000:.3g} ms" if number < _AS_MILLISECONDS else f"{number:.3g} s"
 
 
 def measured(one: Mapping[str, Any], unit: str) -> str:
     """A median with its smallest and largest value."""
     if one["count"] == 1:
         return value(one["median"], unit)
-    return f"{value(one['median'], unit)} ({_plain(one['low'], unit)}–{_plain(one['high'], unit)})"
-
-
-def _plain(number: float, unit: str) -> str:
-    return value(number, unit).removesuffix(" s")
+    low, high = one["low"], one["high"]
+    if unit == "bytes":
+        return f"{amount(one['median'])} ({amount(low)}–{amount(high)})"
+    factor = 1000 if one["median"] < _AS_MILLISECONDS else 1  # the same unit for all three
+    return f"{value(one['median'], unit)} ({low * factor:.3g}–{high * factor:.3g})"
 
 
 def times(one: Mapping[str, Any] | None) -> str:
