@@ -52,7 +52,8 @@ def corpus(bench: Bench, name: str) -> Corpus:
         case "B":
             made = corpora.notes(name, root, files=part(9000), size=part(100 * MB))
         case "C":
-            made = corpora.incompressible(name, root, files=part(10), each=40 * MB)
+            each = 40 * MB if bench.scale.share == 1 else 10 * MB
+            made = corpora.incompressible(name, root, files=part(10), each=each)
         case _:
             made = corpora.one_bundle(name, root)
     return stage.keep(made)
