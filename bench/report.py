@@ -67,12 +67,17 @@ def _machine(document: Mapping[str, Any]) -> str:
 
 
 def _bars(document: Mapping[str, Any]) -> str:
+    return tables.markdown(bar_rows(document))
+
+
+def bar_rows(document: Mapping[str, Any]) -> list[list[str]]:
+    """The bars as a table; a quick run does not say whether one is met."""
     rows = [["what", "bar", "measured", ""]]
     is_quick = any(part["mode"] == QUICK.mode for part in document["parts"].values())
     for one in verdicts(document):
         is_open = is_quick and one.is_met is not None
         rows.append([one.what, one.bar, one.measured or "–", "not said by a quick run" if is_open else one.said])
-    return tables.markdown(rows)
+    return rows
 
 
 def _slopes(document: Mapping[str, Any]) -> str:

@@ -23,7 +23,6 @@ from types import FrameType
 from typing import Any
 
 from bench import bombs, growth, machine, memory, relays, report, roads, startup, tables
-from bench.bars import verdicts
 from bench.bench import FULL, QUICK, Bench
 from bench.contestants import OURS, Stage, found
 from bench.corpora import SEED
@@ -184,9 +183,7 @@ def _page(out: Path) -> Path:
 
 
 def _tell(document: Mapping[str, Any]) -> None:
-    table = [["", "bar", "measured", ""]]
-    table += [[one.what, one.bar, one.measured or "–", one.said] for one in verdicts(document)]
-    _say(tables.plain(table))
+    _say(tables.plain(report.bar_rows(document)))
     _say("")
 
 

@@ -157,6 +157,14 @@ def test_what_was_not_measured_is_not_met() -> None:
     assert {one.said for one in verdicts(document())} == {"not measured"}
 
 
+def test_a_quick_run_says_of_no_bar_that_it_is_met() -> None:
+    """Smaller things in fewer rounds are no measure of it."""
+    results = document(create=[case({OURS: [0.1]}, name="D")])
+    assert "met" in [row[-1] for row in report.bar_rows(results)]
+    results["parts"]["create"]["mode"] = "quick"
+    assert not {"met", "not met"} & {row[-1] for row in report.bar_rows(results)}
+
+
 def test_parts_of_another_machine_or_a_quick_run_are_not_kept() -> None:
     """Those of the same machine, measured as thoroughly, stay, and in their order."""
     one, here = document(create=[], startup=[]), document()["machine"]
