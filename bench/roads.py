@@ -261,7 +261,8 @@ def receive(bench: Bench) -> Iterator[Case]:
 def verify(bench: Bench) -> Iterator[Case]:
     """Check each package without receiving it."""
     for walnut, envelope in cells(bench):
-        yield _looked_at(bench, "verify", walnut, envelope)
+        if bench.scale.share == 1 or walnut.name in "AC":  # a quick run has to end
+            yield _looked_at(bench, "verify", walnut, envelope)
 
 
 def info(bench: Bench) -> Iterator[Case]:
