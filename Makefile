@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 HERE := $(VENV)/.here
 
-.PHONY: demo test test-quick check crash fuzz pages release release-check format clean
+.PHONY: demo test test-quick check crash fuzz bench pages release release-check format clean
 
 # $(1): what is installed; $(2): how long that takes.
 define SET_UP
@@ -36,8 +36,8 @@ test-quick: $(READY)
 	$(BIN)/python -m pytest -n auto -m 'not slow and not crash'
 
 check: $(READY)
-	$(BIN)/ruff format --check src tests fuzz release
-	$(BIN)/ruff check src tests fuzz release
+	$(BIN)/ruff format --check src tests fuzz bench release
+	$(BIN)/ruff check src tests fuzz bench release
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -n auto tests/journeys/test_docs.py tests/journeys/test_help.py
@@ -65,9 +65,16 @@ release-check:
 release:
 	@$(PYTHON) -m release.steps
 
+BENCH ?= full
+BENCH_PARTS ?=
+
+# BENCH=quick; BENCH_PARTS="create receive"; BENCH_DIR chooses the disk, ALIVE_P2P_BEFORE another build to compare with.
+bench: $(READY)
+	$(BIN)/python -m bench.run $(if $(filter quick,$(BENCH)),--quick) $(BENCH_PARTS)
+
 format: $(READY)
-	$(BIN)/ruff format src tests fuzz release
-	$(BIN)/ruff check --fix src tests fuzz release
+	$(BIN)/ruff format src tests fuzz bench release
+	$(BIN)/ruff check --fix src tests fuzz bench release
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
