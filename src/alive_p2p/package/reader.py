@@ -199,7 +199,6 @@ class PackageReader:
         found: dict[str, FileEntry] = {}
         executables: set[str] = set()
         folders: set[str] = set()
-        done = 0
         with self._archive() as archive:
             for member in archive.members():
                 if member.is_folder:
@@ -213,12 +212,11 @@ class PackageReader:
                         digest.update(piece)
                         if see is not None:
                             see(piece)
+                        if progress is not None:
+                            progress(min(self._stream.tell(), self.size), self.size)
                     found[member.path] = FileEntry(member.path, digest.hexdigest(), member.size)
                     if member.is_executable:
                         executables.add(member.path)
-                    done += member.size
-                    if progress is not None:
-                        progress(min(self._stream.tell(), self.size), self.size)
         if self._legacy is not None:
             if manifest not in {None, self._legacy.manifest}:
                 raise malformed("envelope", "it holds a second manifest, which says something else")
@@ -249,7 +247,7 @@ class PackageReader:
         expected = {entry.path: entry for entry in contents.manifest.files}
         made: set[str] = set()
         left = set(names) - contents.empty_dirs
-        done, total = 0, contents.manifest.total_size
+        content = _counting(contents.manifest.total_size, progress)
         with self._archive() as archive:
             for member in archive.members():
                 if member.path in left and not member.is_folder:
@@ -259,13 +257,10 @@ class PackageReader:
                     _make_folders(into, name.rpartition("/")[0], made)
                     target = Path(f"{into}/{name}")  # in a third of the time that joining takes
                     mode = files.default_mode(executable=member.path in contents.executables)
-                    digest, size = _write(archive.content(), target, mode)
+                    digest, size = _write(content(archive), target, mode)
                     if (digest, size) != (expected[member.path].sha256, expected[member.path].size):
                         raise damaged("it changed while it was being read")
                     left.discard(member.path)
-                    done += size
-                    if progress is not None:
-                        progress(done, total)
         if left:
             raise damaged("it changed while it was being read")
         for path in sorted(contents.empty_dirs & set(names)):
@@ -318,6 +313,21 @@ def _make_folders(into: Path, folder: str, made: set[str]) -> None:
             with files.translating("create", into / step):
                 files.make_folder(into / step, 0o755)
             made.add(step)
+
+
+def _counting(total: int, progress: Progress | None) -> Callable[[TarReader], Iterator[bytes]]:
+    """A function that gives the content of the current member, and tells of every piece."""
+    done = 0
+
+    def content(archive: TarReader) -> Iterator[bytes]:
+        nonlocal done
+        for piece in archive.content():
+            yield piece
+            done += len(piece)
+            if progress is not None:
+                progress(done, total)
+
+    return content
 
 
 def _write(content: Iterator[bytes], target: Path, mode: int) -> tuple[str, int]:

@@ -5,7 +5,7 @@ stops the writing: what was shown is what leaves.
 """
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -80,16 +80,17 @@ def write_package(
                 continue
             size = piece.entry.size
             archive.write(headers.header(path, size, is_executable=path in executables))
-            _copy(piece, archive)
+            for chunk in _content(piece):
+                archive.write(chunk)
+                done += len(chunk)
+                if progress is not None:
+                    progress(done, total)
             archive.write(padding(size))
-            done += size
-            if progress is not None:
-                progress(done, total)
         archive.write(END)
 
 
-def _copy(piece: Piece, archive: GzipWriter) -> None:
-    """Copy one file's content, and refuse it where it is not what was hashed."""
+def _content(piece: Piece) -> Iterator[bytes]:
+    """One file's content, in pieces; refused at its end where it is not what was hashed."""
     entry = piece.entry
     digest = Sha256()
     left = entry.size
@@ -109,6 +110,6 @@ def _copy(piece: Piece, archive: GzipWriter) -> None:
             if left < 0:
                 raise ChangedError(entry.path)
             digest.update(chunk)
-            archive.write(chunk)
+            yield chunk
     if left or digest.hexdigest() != entry.sha256:
         raise ChangedError(entry.path)

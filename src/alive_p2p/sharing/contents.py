@@ -4,7 +4,7 @@ Every file is hashed here. What is not as it is at the sender's is recorded as a
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from alive_p2p.sharing.findings import FileScan, Finding, Scanner
 from alive_p2p.sharing.gate import KeyForm
 from alive_p2p.sharing.landscape import Landscape
 from alive_p2p.sharing.plan import LeftOut, PlannedFile, Reason, ShareRequest, Stamp
+from alive_p2p.sharing.reading import Reading
 from alive_p2p.sharing.reduced_key import reduced_key
 from alive_p2p.sharing.selection import Candidate, Exclusion, protected_paths
 from alive_p2p.text import fold
@@ -42,7 +43,6 @@ _GENERATED = "generated-manifest"
 
 _LARGE = 1 << 21
 """Bytes from which on hashing and scanning a file is worth a thread: below, starting it costs more."""
-_SEVERAL = 2
 _MOST_THREADS = 8
 
 
@@ -86,6 +86,7 @@ class Contents:
         self.warnings: list[str] = []
         self.findings: list[Finding] = []
         self.unscanned = 0
+        self._reading = Reading(0, None)
         self._ahead: dict[str, Future[tuple[tuple[str, int], FileScan]]] = {}
         self._landscape = landscape
         self._scanner = scanner
@@ -97,20 +98,27 @@ class Contents:
 
         Args:
             candidates: the files.
-            progress: called with bytes read and bytes in all, after each file.
+            progress: called with bytes read and bytes in all.
         """
+        self._reading = Reading(sum(one.stamp.size for one in candidates), progress)
         large = [candidate for candidate in candidates if candidate.stamp.size >= _LARGE]
-        if len(large) < _SEVERAL:
-            return [one for one in map(self.file, _counted(candidates, progress)) if one is not None]
+        if not large:
+            return [one for one in map(self._counted, candidates) if one is not None]
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS), "scan") as pool:
-            self._ahead = {one.path: pool.submit(self._hashed, one.path, one.origin) for one in large}
+            self._ahead = {one.path: pool.submit(self._hashed_beside, one.path, one.origin) for one in large}
             try:
-                return [one for one in map(self.file, _counted(candidates, progress)) if one is not None]
+                return [one for one in map(self._counted, candidates) if one is not None]
             finally:
+                self._reading.stop()
                 pool.shutdown(cancel_futures=True)
                 self._ahead = {}
+
+    def _counted(self, candidate: Candidate) -> PlannedFile | None:
+        planned = self.file(candidate)
+        self._reading.finish(candidate.path, candidate.stamp.size)
+        return planned
 
     def file(self, candidate: Candidate) -> PlannedFile | None:
         """Hash one file, or rewrite it where the rules ask for that; None where it cannot be read.
@@ -161,13 +169,22 @@ class Contents:
     def _hash(self, path: str, origin: Path) -> tuple[str, int]:
         """Hash a file and look for secrets in the very bytes that are hashed. Raises `OSError`."""
         ahead = self._ahead.pop(path, None)
-        hashed, scan = ahead.result() if ahead is not None else self._hashed(path, origin)
+        hashed, scan = self._hashed(path, origin) if ahead is None else self._reading.wait_for(ahead)
         self._note(scan)
         return hashed
 
     def _hashed(self, path: str, origin: Path) -> tuple[tuple[str, int], FileScan]:
         scan = self._scanner.begin(path)
         return files.hash_file(origin, also=scan.feed), scan
+
+    def _hashed_beside(self, path: str, origin: Path) -> tuple[tuple[str, int], FileScan]:
+        scan = self._scanner.begin(path)
+
+        def see(chunk: bytes) -> None:
+            self._reading.count(path, len(chunk))
+            scan.feed(chunk)
+
+        return files.hash_file(origin, also=see), scan
 
     def _note(self, scan: FileScan) -> None:
         self.findings += scan.finish()
@@ -301,21 +318,6 @@ class Contents:
         self.substitutions[free[0]] = PRIMER
         # What it says of the walnut is the key's; a secret in a goal is one finding and not two.
         return [self._generated(free[0], text, told_of=kernel.KEY)]
-
-
-def _counted(candidates: Sequence[Candidate], progress: Progress | None) -> Iterable[Candidate]:
-    """The files, each of which is told of once it was read; without `progress` just the files."""
-    if progress is None:
-        return candidates
-
-    def counting() -> Iterator[Candidate]:
-        done, total = 0, sum(one.stamp.size for one in candidates)
-        for one in candidates:
-            yield one
-            done += one.stamp.size
-            progress(done, total)
-
-    return counting()
 
 
 def _is_in_a_kernel(candidate: Candidate) -> bool:
