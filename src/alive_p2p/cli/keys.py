@@ -120,7 +120,9 @@ def export(call: Call, /, *, private: bool, passphrase_env: str | None, passphra
     if private:
         key = keyring.own(ask=ask_for_key(call))
         if key is None:
-            raise AliveP2PError("no-key", "your private key is not on this machine")
+            raise AliveP2PError(
+                "no-key", "your private key is not on this machine", hint="run it on the machine that has it"
+            )
         source = PassphraseFrom(passphrase_env, passphrase_file)
         passphrase = source.read(call) if source.is_given() else new_passphrase(call, "your key")
         text = moving.pack(key, passphrase, keyring, call.runtime)
