@@ -57,6 +57,7 @@ fuzz: $(READY)
 format: $(READY)
 	$(BIN)/ruff format src tests fuzz
 	$(BIN)/ruff check --fix src tests fuzz
+	$(BIN)/python tests/messages/message_page.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from pyrage import x25519
 
 from worlds import KEY, NOVA, make_world, plant, tree_of
@@ -107,6 +109,12 @@ _PROBLEMS = {
         "usage",
         "does not seal for people",
     ),
+    "a key that the envelope cannot use": (
+        "create --scope full --walnut {nova} --encrypt rsa --to-keys {tmp}/ben.pub",
+        2,
+        "bad-recipient",
+        "which the RSA envelope cannot use",
+    ),
     "a page inside the walnut": (
         "create --scope full --walnut {nova} --html {nova}/p.html",
         1,
@@ -188,6 +196,70 @@ def test_every_mistake_has_a_message_and_changes_nothing(
     assert document["error"]["code"] == code
     assert document["error"]["hint"]
     assert {p: w for p, w in tree_of(tmp_path).items() if not p.startswith("home")} == before
+
+
+_WARNINGS = {
+    "a finding that is none": ("create --scope full --walnut {nova} --allow-finding x --dry-run", "no such finding"),
+    "a pattern for what is made": (
+        "create --scope full --walnut {nova} --exclude README.md --dry-run",
+        "matches only what is generated",
+    ),
+    "a manifest that is none": ("list-bundles --walnut {nova}", "cannot be parsed"),
+    "a bundle with a name of Windows": ("create --scope full --walnut {nova} --dry-run", "be received on Windows"),
+}
+"""Calls that do what they are asked for, and a piece of the warning that goes with it."""
+
+
+@pytest.mark.parametrize("name", list(_WARNINGS))
+def test_a_warning_says_what_is_unusual_and_changes_nothing(name: str, run: Run, nova: Path, tmp_path: Path) -> None:
+    """The command does what it was asked for; with --strict it ends with 1."""
+    plant(nova, {"odd/context.manifest.yaml": b"goal: [\n", "con/notes.md": b"x"})
+    command, piece = _WARNINGS[name]
+    arguments = shlex.split(command.format(nova=nova, tmp=tmp_path))
+    ran = run(*arguments)
+    assert ran.code == 0, ran.err
+    assert [line for line in ran.err.splitlines() if line.startswith("warning: ") and piece in line], ran.err
+    assert run(*arguments, "--strict").code == 1
+
+
+def test_the_projection_is_not_made_where_it_is_switched_off(run: Run, nova: Path) -> None:
+    """And that is said, because it was asked for."""
+    ran = run("project", "--walnut", nova, "--json", ALIVE_P2P_SKIP_REGEN="1")
+    assert (ran.code, json.loads(ran.out)["error"]["code"]) == (1, "projection-off")
+
+
+def test_an_inbox_is_not_received_by_itself(run: Run, package: Path, tmp_path: Path) -> None:
+    """Which, is asked on a terminal; and nothing is received without being asked unless that is switched on."""
+    world = tmp_path / "world"
+    package.rename(world / "03_Inbox" / package.name)
+    ran = run("receive", "--inbox", "--json", cwd=world)
+    assert (ran.code, json.loads(ran.out)["error"]["code"]) == (1, "which")
+    ran = run("receive", "--inbox", "--auto", "--json", cwd=world)
+    assert (ran.code, json.loads(ran.out)["error"]["code"]) == (1, "auto-receive-off")
+
+
+def test_bundles_need_a_walnut_to_go_to(run: Run, nova: Path, tmp_path: Path) -> None:
+    """Outside a world there is none to be found."""
+    plant(nova, {"odd/context.manifest.yaml": b"goal: x\n"})
+    run("create", "--yes", "--scope", "bundle", "--bundle", "odd", "--walnut", nova, "-o", tmp_path / "b.walnut")
+    ran = run("receive", tmp_path / "b.walnut", "--json")
+    assert (ran.code, json.loads(ran.out)["error"]["code"]) == (2, "no-target")
+
+
+def test_a_key_to_sign_with_has_to_be_there_and_of_the_kind_that_signs(run: Run, nova: Path, tmp_path: Path) -> None:
+    """The preferences name it; a package is not left unsigned instead."""
+    preferences = nova.parents[1] / ".alive" / "preferences.yaml"
+    preferences.write_text(f"p2p:\n  signing_key_path: {tmp_path}/key.pem\n", encoding="utf-8")
+    sign = ("create", "--yes", "--scope", "full", "--walnut", nova, "--sign", "--json")
+    ran = run(*sign, GH_USER="alice")
+    assert (ran.code, json.loads(ran.out)["error"]["code"]) == (2, "no-such-file")
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    pem = ed25519.Ed25519PrivateKey.generate().private_bytes(serialization.Encoding.PEM, *form)
+    (tmp_path / "key.pem").write_bytes(pem)
+    ran = run(*sign, GH_USER="alice")
+    assert (ran.code, json.loads(ran.out)["error"]["code"]) == (1, "bad-key")
+    ran = run(*sign[:-2], "--dry-run")
+    assert "nothing says who you are" in ran.err
 
 
 @pytest.mark.parametrize(
