@@ -47,7 +47,11 @@ _REASONS = {
 }
 
 
-_NOT_REGULAR = ("not-a-file", "it is a pipe, a socket or a device, not a file", "move it away and run it again")
+_NOT_REGULAR = (
+    "not-a-file",
+    "it is a folder, a pipe, a socket or a device, not a file",
+    "name a file, or move it away and run it again",
+)
 
 
 class _NotRegularError(OSError):

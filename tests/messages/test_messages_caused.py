@@ -1,8 +1,10 @@
 """Messages that no other test causes: each with what causes it, and its code."""
 
 import base64
+import io
 import json
 import re
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.keys.private import load_private_key
+from alive_p2p.package.envelopes import rsa
 from alive_p2p.package.envelopes.age_passphrase import PassphraseSealer
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.manifest_text import to_yaml
@@ -236,3 +239,27 @@ def test_names_run_out(tmp_path: Path, monkeypatch) -> None:
     with files.PendingFile(tmp_path) as pending, pytest.raises(AliveP2PError) as caught:
         Destination(tmp_path, "p.walnut", replaces=False).publish(pending)
     assert caught.value.code == "no-free-name"
+
+
+def _rsa_archive(*members: tuple[str, bytes]) -> io.BytesIO:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as archive:
+        for name, data in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return held
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ([(rsa.PAYLOAD, b"x" * 16)], "bad-envelope"),
+        ([(rsa.ENVELOPE, b"{}"), (rsa.PAYLOAD, b"x")], "damaged"),
+    ],
+)
+def test_an_rsa_envelope_has_two_whole_members(members: list[tuple[str, bytes]], expected: str) -> None:
+    """The keys, and what they open."""
+    with pytest.raises(AliveP2PError) as caught:
+        rsa.read_header(_rsa_archive(*members))
+    assert caught.value.code == expected

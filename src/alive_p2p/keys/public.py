@@ -292,12 +292,12 @@ def from_recipient(text: str) -> PublicKey:
 
 def bad_key(what: str) -> KeyProblem:
     """The error for something that is not a usable key; `what` says what it is."""
-    return KeyProblem("bad-key", what, hint=f"accepted are {ACCEPTED}")
+    return KeyProblem("bad-key", what, hint=f"give one of these: {ACCEPTED}")
 
 
 def unusable(what: str) -> KeyProblem:
     """The error for a sound key of a kind, or of a size, that cannot be used."""
-    return _UnusableKindError("bad-key", what, hint=f"accepted are {ACCEPTED}")
+    return _UnusableKindError("bad-key", what, hint=f"give one of these: {ACCEPTED}")
 
 
 def looks_private(text: bytes) -> bool:
