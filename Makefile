@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 HERE := $(VENV)/.here
 
-.PHONY: demo test test-quick check crash fuzz format clean
+.PHONY: demo test test-quick check crash fuzz pages release release-check format clean
 
 # $(1): what is installed; $(2): how long that takes.
 define SET_UP
@@ -36,8 +36,8 @@ test-quick: $(READY)
 	$(BIN)/python -m pytest -n auto -m 'not slow and not crash'
 
 check: $(READY)
-	$(BIN)/ruff format --check src tests fuzz
-	$(BIN)/ruff check src tests fuzz
+	$(BIN)/ruff format --check src tests fuzz release
+	$(BIN)/ruff check src tests fuzz release
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -n auto tests/journeys/test_docs.py tests/journeys/test_help.py
@@ -54,9 +54,20 @@ fuzz: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	$(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) --jobs $(FUZZ_JOBS) $(FUZZ_TARGETS)
 
+# What is drawn from the commands: the manual page, and the outline that completion goes by.
+pages: $(READY)
+	$(BIN)/python -m release.pages
+
+# Wheel and sdist of the last commit: built twice, looked into, installed and tried.
+release-check:
+	@$(PYTHON) -m release.check
+
+release:
+	@$(PYTHON) -m release.steps
+
 format: $(READY)
-	$(BIN)/ruff format src tests fuzz
-	$(BIN)/ruff check --fix src tests fuzz
+	$(BIN)/ruff format src tests fuzz release
+	$(BIN)/ruff check --fix src tests fuzz release
 	$(BIN)/python tests/messages/message_page.py
 
 clean:

@@ -10,7 +10,7 @@ from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.envelopes.legacy import OpenedLegacy, find
 from alive_p2p.package.envelopes.opening import OpenedAge
 from alive_p2p.package.envelopes.passphrase import OpenedPassphrase
-from alive_p2p.package.tar import END, HeaderWriter, padding
+from alive_p2p.package.tar_headers import END, HeaderWriter, padding
 from fuzz.package_targets import LIMITS
 from fuzz.surroundings import Dribble, Target, certain, credentials, drained, outcome, quick_passphrases
 from fuzz.tar_mending import gzipped, mended

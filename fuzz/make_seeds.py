@@ -20,7 +20,7 @@ from alive_p2p.package.envelopes.age_armor import BEGIN
 from alive_p2p.package.envelopes.passphrase import PassphraseSealer
 from alive_p2p.package.limits import DEFAULT_LIMITS
 from alive_p2p.package.manifest import Manifest
-from alive_p2p.package.tar import END, HeaderWriter, padding
+from alive_p2p.package.tar_headers import END, HeaderWriter, padding
 from alive_p2p.walnut.log import fresh_log, with_entry
 from fuzz.envelope_targets import SEALED
 from fuzz.package_targets import PLACEHOLDER

@@ -16,7 +16,8 @@ from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.manifest_rules import MAX_DEPTH
 from alive_p2p.package.reader import PackageReader
 from alive_p2p.package.signature import Outcome
-from alive_p2p.package.tar import END, HeaderWriter, TarReader, padding
+from alive_p2p.package.tar import TarReader
+from alive_p2p.package.tar_headers import END, HeaderWriter, padding
 from alive_p2p.safe_yaml import Dialect
 from alive_p2p.text import has_unsafe_character
 from fuzz.surroundings import Dribble, Target, certain, credentials, drained, folder, outcome, placed, quick_passphrases

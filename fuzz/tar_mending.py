@@ -2,7 +2,7 @@
 
 import gzip
 
-from alive_p2p.package.tar import END
+from alive_p2p.package.tar_headers import END
 
 BLOCK = 512
 

@@ -6,7 +6,6 @@ it fail (`watch`). Operating-system errors leave it as `FileSystemError` with a 
 
 import errno
 import functools
-import hashlib
 import io
 import itertools
 import os
@@ -18,13 +17,20 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from alive_p2p import native
 from alive_p2p.errors import FileSystemError
+from alive_p2p.hashing import Sha256
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 CHUNK = 1 << 18
 """Bytes moved at a time: large enough to amortise a system call, small enough to keep memory flat."""
+
+_WRITE_OUT = 8 << 20
+"""Bytes after which the disk is asked to begin: enough for long runs, little beside what takes time."""
 
 Watcher = Callable[[str, tuple[Path, ...]], None]
 _watcher: Watcher | None = None
@@ -164,7 +170,7 @@ def read_bytes_if_present(path: Path, *, limit: int) -> bytes | None:
 
 def hash_file(path: Path, *, also: Callable[[bytes], None] | None = None) -> tuple[str, int]:
     """The SHA-256 (hex) and size in bytes of a regular file; `also` sees every piece. Raises `OSError`."""
-    digest = hashlib.sha256()
+    digest = Sha256()
     size = 0
     with open_regular(path) as stream:
         while chunk := stream.read(CHUNK):
@@ -173,19 +179,6 @@ def hash_file(path: Path, *, also: Callable[[bytes], None] | None = None) -> tup
             if also is not None:
                 also(chunk)
     return digest.hexdigest(), size
-
-
-def hash_stream(stream: BinaryIO) -> str:
-    """The SHA-256 (hex) of what a stream still gives. Raises `OSError`."""
-    digest = hashlib.sha256()
-    while chunk := stream.read(CHUNK):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
-def sha256(data: bytes) -> str:
-    """The SHA-256 of bytes, in hex."""
-    return hashlib.sha256(data).hexdigest()
 
 
 # --- making and writing ---------------------------------------------------------------------------------------
@@ -222,7 +215,25 @@ def create_file(path: Path, *, mode: int = 0o666) -> BinaryIO:
     _about_to("create", path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), mode)
-    return os.fdopen(descriptor, "wb", buffering=0)
+    return _WrittenOut(descriptor, "wb")
+
+
+class _WrittenOut(io.FileIO):
+    """A file whose content the disk begins to take while it is still being written.
+
+    A large file is otherwise gathered in memory until it is flushed, and then waited for.
+    """
+
+    _waiting = 0
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        count = super().write(data)
+        self._waiting += count
+        if self._waiting >= _WRITE_OUT:
+            self._waiting = 0
+            if (begin := native.begin_writing_out()) is not None:
+                begin(self.fileno())
+        return count
 
 
 def write_all(stream: BinaryIO, data: bytes | memoryview) -> None:

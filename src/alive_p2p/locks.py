@@ -101,6 +101,25 @@ def release_leftovers(target: Path, runtime: Runtime) -> tuple[LockState, Holder
     return LockState.FREE, Holder()
 
 
+def noted_locks(runtime: Runtime) -> list[tuple[Path, Holder, bool]]:
+    """The locks that somebody has noted holding, and whether that process is alive; only looks, and takes none.
+
+    What is noted there by a process that is gone was left by it, and is in nobody's way.
+
+    Raises:
+        FileSystemError: the locks cannot be listed.
+    """
+    found = []
+    folder = runtime.alive_home / "locks"
+    with files.translating("read", folder):
+        names = sorted(os.listdir(folder)) if files.is_folder(folder) else []  # noqa: PTH208  (only names are needed)
+    for path in (folder / name for name in names if name.endswith(".lock")):
+        holder = _read_holder(path)
+        if holder.pid is not None and 0 < holder.pid < 1 << 31:  # more is no process, and no number for the system
+            found.append((path, holder, _is_alive(holder.pid)))
+    return found
+
+
 def _busy(target: Path, path: Path, runtime: Runtime) -> BusyError:
     holder = _read_holder(path)
     who = f"process {holder.pid}" if holder.pid else "another process"

@@ -73,6 +73,8 @@ def _escape_character(char: str) -> str:
 
 def fold(name: str) -> str:
     """The form in which names are compared where case and Unicode form must not matter: case-folded, NFC."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 

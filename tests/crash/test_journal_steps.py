@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.errors import FileSystemError
 from alive_p2p.transactions.finishing import InTheWayError, finish
 from alive_p2p.transactions.journal import (
@@ -73,11 +73,11 @@ def _prepare(base: Path, before: dict[str, bytes], after: dict[str, bytes]) -> J
         if before[path] == after.get(path):
             continue
         (staging / "rest" / str(number)).hardlink_to(target / path)
-        old = files.sha256(before[path])
+        old = hashing.sha256(before[path])
         if path in gone:
             removes.append(remove(path, old_sha256=old, rest=f"rest/{number}"))
         else:
-            new = files.sha256(after[path])
+            new = hashing.sha256(after[path])
             step = substitute(f"new/{path}", path, new_sha256=new, old_sha256=old, rest=f"rest/{number}")
             others.append(step)
     above = {parent for path in gone for parent in _parents(path)}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.errors import AliveP2PError, BusyError, FileSystemError, UsageError
 from alive_p2p.locks import try_lock, walnut_lock
 from alive_p2p.receiving.log_import import LogImport, log_import
@@ -560,7 +560,7 @@ def test_an_update_that_is_blocked_is_taken_back(almost: Place, tmp_path: Path) 
     (settled,) = settle(almost.runtime())
     assert settled.outcome is Outcome.TAKEN_BACK
     before = Place(tmp_path / "made" / "beginning", almost.package).state()
-    assert almost.state() == {**before, "shielding-review/raw.md": files.sha256(b"mine")}
+    assert almost.state() == {**before, "shielding-review/raw.md": hashing.sha256(b"mine")}
     assert almost.left_over() == []
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alive_p2p import files, native
+from alive_p2p import files, hashing, native
 from alive_p2p.errors import FileSystemError
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="permissions, links and FIFOs of POSIX")
@@ -129,14 +129,14 @@ def test_a_file_is_read_whole_or_refused(tmp_path: Path, data: bytes, limit: int
         with pytest.raises(FileSystemError) as refused:
             files.read_bytes(path, limit=limit)
         assert refused.value.code == "file-too-large"
-    assert files.hash_file(path) == (files.sha256(data), len(data))
+    assert files.hash_file(path) == (hashing.sha256(data), len(data))
 
 
 def test_a_large_file_is_read_in_pieces(tmp_path: Path) -> None:
     """More than one chunk is hashed and read without losing a byte."""
     data = os.urandom(files.CHUNK) * 3 + b"end"
     (tmp_path / "file").write_bytes(data)
-    assert files.hash_file(tmp_path / "file") == (files.sha256(data), len(data))
+    assert files.hash_file(tmp_path / "file") == (hashing.sha256(data), len(data))
     assert files.read_bytes(tmp_path / "file", limit=len(data)) == data
 
 

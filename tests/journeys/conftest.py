@@ -65,12 +65,15 @@ def run(program: str, home: Path, tmp_path: Path) -> Callable[..., Ran]:
 
 @pytest.fixture
 def terminal(program: str, home: Path, tmp_path: Path) -> Callable[..., "pexpect.spawn[str]"]:
-    """Runs `alive-p2p` in a pseudo-terminal, in `tmp_path` unless told otherwise; skips where there are none."""
+    """Runs `alive-p2p` in a pseudo-terminal, in `tmp_path` unless told otherwise; skips where there are none.
+
+    It is wide enough for every line, unless told otherwise.
+    """
     if sys.platform == "win32":
         pytest.skip("pseudo-terminals are POSIX")
     import pexpect
 
-    def spawn(*arguments: object, cwd: Path = tmp_path, **environ: str) -> "pexpect.spawn[str]":
+    def spawn(*arguments: object, cwd: Path = tmp_path, columns: int = 300, **environ: str) -> "pexpect.spawn[str]":
         env = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
@@ -86,6 +89,7 @@ def terminal(program: str, home: Path, tmp_path: Path) -> Callable[..., "pexpect
             env=env,  # type: ignore[arg-type]  # os.environ's kind is meant; a plain mapping works
             encoding="utf-8",
             timeout=30,
+            dimensions=(24, columns),
         )
 
     return spawn

@@ -17,9 +17,13 @@ _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _ELSEWHERE = ("make ", "pipx ")
 """Blocks that set the project up; the CI's first steps run them for real."""
 
+_TOLD = re.compile(r"^```sh(?P<who> ben)?\n(?P<block>.*?)^```", re.MULTILINE | re.DOTALL)
+_STORY = ROOT / "docs" / "quickstart.md"
+"""A page whose blocks are one story of two people, each in the home that the ones before have left."""
+
 
 def _blocks() -> list[tuple[str, str]]:
-    pages = [(page.name, page.read_text(encoding="utf-8")) for page in PAGES]
+    pages = [(page.name, page.read_text(encoding="utf-8")) for page in PAGES if page != _STORY]
     return [(name, block) for name, text in pages for block in _BLOCK.findall(text) if not block.startswith(_ELSEWHERE)]
 
 
@@ -71,3 +75,37 @@ def test_a_block_works_as_printed(page: str, block: str, program: str, home: Pat
         check=False,
     )
     assert done.returncode == 0, f"{page}: {done.stderr.decode()}"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the examples are for a POSIX shell")
+def test_the_quickstart_works_as_printed(program: str, tmp_path: Path) -> None:
+    """Block after block, for two people who have nothing yet; Ben pastes the line that the invitation prints."""
+    people = {name: tmp_path / name for name in ("alice", "ben")}
+    (tmp_path / "team").mkdir()
+    for home in people.values():
+        stand_in = home / "bin" / "alive-p2p"
+        stand_in.parent.mkdir(parents=True)
+        answer = '[ "$1 $2" = "relay accept" ] && set -- "$@" - --yes'
+        stand_in.write_text(f"#!/bin/sh\n{answer}\nexec '{program}' \"$@\"\n", encoding="utf-8")
+        stand_in.chmod(0o755)
+    blocks = list(_TOLD.finditer(_STORY.read_text(encoding="utf-8")))
+    assert sum(match["who"] is not None for match in blocks) >= 3
+    code = told = ""
+    for match in blocks:
+        if match["block"].startswith(_ELSEWHERE):
+            continue
+        home = people["ben" if match["who"] else "alice"]
+        done = subprocess.run(
+            ["sh", "-euc", match["block"].replace("/srv/team", str(tmp_path / "team"))],
+            cwd=home,
+            env={"PATH": f"{home / 'bin'}:{os.environ['PATH']}", "HOME": str(home)},
+            input=code,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{match['block']}: {done.stderr}"
+        told += done.stdout
+        code = next((line for line in done.stdout.splitlines() if line.startswith("alive1-")), code)
+    assert "applied by ben" in told
+    assert "Tomatoes" in told

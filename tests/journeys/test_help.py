@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from alive_p2p.cli.completion import completion
 from alive_p2p.cli.keys import keys
 from alive_p2p.cli.program import COMMANDS
 from alive_p2p.cli.relay import relay
@@ -42,6 +43,7 @@ _RELAY = [
 _ALL = [
     *(name for name in COMMANDS if name not in {"relay", "pair"}),
     *(f"keys {name}" for name in keys.commands),
+    *(f"completion {name}" for name in completion.commands),
     "hook session-start",
 ]
 
@@ -53,6 +55,7 @@ def _shell(example: str, program: str, home: Path, cwd: Path, **environ: str) ->
     stand_in.write_text(f"#!/bin/sh\nexec '{program}' \"$@\"\n", encoding="utf-8")
     stand_in.chmod(0o755)
     env = {"PATH": f"{stand_in.parent}:{os.environ['PATH']}", "HOME": str(home), **environ}
+    env["TMPDIR"] = str(stand_in.parent)  # what an example leaves for a look goes with the test
     return subprocess.run(
         ["sh", "-euc", f"alive-p2p {example}"],
         cwd=cwd,
@@ -127,7 +130,7 @@ def test_the_examples_in_help_work_as_printed(command: str, run: Run, tmp_path: 
             world / "review.walnut",
         )
         arguments = shlex.split(example)
-        if example.startswith("receive"):
+        if example.startswith(("receive", "completion install")):
             arguments.append("--yes")  # what a person answers at the prompt
         if "nova-station.walnut" in example and "--target" in example:
             nova.rename(world / "moved")
@@ -147,6 +150,6 @@ def test_the_examples_in_help_work_as_printed(command: str, run: Run, tmp_path: 
             # A package does not go into the walnut it is made from.
             arguments += [] if "--output" in arguments else ["--output", str(world / "x.walnut")]
             arguments = [str(world / a) if a == "review.walnut" else a for a in arguments]
-        ran = run(*arguments, cwd=cwd)
+        ran = run(*arguments, cwd=cwd, TMPDIR=str(tmp_path))  # what is left for a look goes with the test
         expected = 2 if command == "unlock" and "never was" in ran.out else 0
         assert ran.code == expected, f"{example}: {ran.err}"

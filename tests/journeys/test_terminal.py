@@ -1,5 +1,6 @@
 """On a real terminal: questions, previews, colours."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -247,3 +248,16 @@ def test_hints_come_once_and_retire(terminal: Terminal, run: Callable[..., Any],
     public = make_ssh_key(tmp_path / "ben", "ed25519").with_suffix(".pub")
     assert run("keys", "import", public, "--name", "ben").code == 0
     assert "hint:" not in said(session="six")
+
+
+def test_a_terminal_that_is_closed_leaves_no_report(terminal: Terminal, tmp_path: Path) -> None:
+    """Whoever closes the window while they are asked has interrupted: nothing unforeseen has happened."""
+    nova = plant(tmp_path / "nova", NOVA)
+    (tmp_path / "tmp").mkdir()
+    child = terminal("share", "--walnut", nova, "--to-nobody", TMPDIR=str(tmp_path / "tmp"))
+    child.expect("what of it")
+    os.close(child.child_fd)  # the kernel tells the program with a SIGHUP
+    child.closed, child.child_fd = True, -1
+    assert os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1]) == 130
+    child.terminated = True
+    assert list((tmp_path / "tmp").iterdir()) == []

@@ -87,25 +87,6 @@ def test_standard_tools_open_what_we_make(run: Run, tmp_path: Path) -> None:
     assert (opened / "run.sh").stat().st_mode & 0o100
 
 
-def test_the_demo_tells_its_story_and_leaves_nothing(run: Run, tmp_path: Path) -> None:
-    """Every step ends as expected, in a folder that is gone afterwards."""
-    folder = tmp_path / "tmp"
-    folder.mkdir()
-    done = run("demo", "--json", TMPDIR=str(folder))
-    assert done.code == 0, done.err
-    document = json.loads(done.out)
-    assert len(document["steps"]) >= 9
-    assert list(folder.iterdir()) == []
-    told = run("demo", TMPDIR=str(folder))
-    for word in (
-        "you and alice are peers",
-        "left untouched: everything",
-        "'nova-station': applied by ben",
-        "would take back",
-    ):
-        assert word in told.out
-
-
 def test_module_and_script_are_the_same_program(run: Run) -> None:
     """`python -m alive_p2p` answers as `alive-p2p` does."""
     import sys

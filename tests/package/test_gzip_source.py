@@ -1,4 +1,4 @@
-"""The gzip layer: bounded, strict at its end, indifferent to how it was written (format.md §1)."""
+"""Reading gzip: bounded, strict at its end, indifferent to how it was written (format.md §1)."""
 
 import bz2
 import gzip
@@ -6,14 +6,13 @@ import io
 import lzma
 import sys
 import zlib
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alive_p2p.errors import PackageError
-from alive_p2p.package.compression import GzipSource, open_gzip_writer
+from alive_p2p.package.compression import GzipSource
 
 _MANY = 1 << 40
 
@@ -195,47 +194,3 @@ def test_what_is_not_gzip_is_refused(data: bytes) -> None:
     """Another method, reserved flags, other compressors: our error, never theirs."""
     with pytest.raises(PackageError):
         _everything(data)
-
-
-@pytest.fixture
-def random_data() -> Iterator[bytes]:
-    """Somewhat compressible bytes of more than one chunk."""
-    return iter([bytes(n * n % 251 for n in range(300_000))])
-
-
-def test_both_writers_give_the_same_content(random_data: Iterator[bytes]) -> None:
-    """The fast one and the reproducible one; neither closes the stream below."""
-    data = next(random_data)
-    for reproducible in (True, False):
-        output = io.BytesIO()
-        with open_gzip_writer(output, reproducible=reproducible) as writer:
-            writer.write(data[:1000])
-            writer.write(data[1000:])
-        assert not output.closed
-        assert gzip.decompress(output.getvalue()) == data
-        assert _everything(output.getvalue()) == data
-
-
-def test_the_reproducible_writer_leaves_no_trace_in_the_header() -> None:
-    """No name, no time."""
-    output = io.BytesIO()
-    with open_gzip_writer(output, reproducible=True) as writer:
-        writer.write(b"x")
-    assert output.getvalue()[:8] == b"\x1f\x8b\x08\0\0\0\0\0"
-
-
-def test_the_fast_writer_leaves_no_trace_in_the_header() -> None:
-    """No name and no time there either."""
-    output = io.BytesIO()
-    with open_gzip_writer(output, reproducible=False) as writer:
-        writer.write(b"x")
-    assert output.getvalue()[:8] == b"\x1f\x8b\x08\0\0\0\0\0"
-
-
-def test_the_standard_writer_takes_the_place_of_the_fast_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no wheel."""
-    monkeypatch.setitem(sys.modules, "zlib_ng", None)
-    output = io.BytesIO()
-    with open_gzip_writer(output, reproducible=False) as writer:
-        writer.write(b"x")
-    assert gzip.decompress(output.getvalue()) == b"x"

@@ -11,13 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from package_building import CREATED, entry, fields_for, manifest_for, sha256
 
+from alive_p2p import safe_yaml
 from alive_p2p.errors import AliveP2PError, PackageError
 from alive_p2p.package import paths
 from alive_p2p.package.entries import FileEntry, bundle_digest, payload_sha256
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import Manifest
+from alive_p2p.package.manifest_reading import read_fields
+from alive_p2p.package.manifest_rules import MAX_DEPTH
 from alive_p2p.package.manifest_text import FIELD_ORDER
 from alive_p2p.package.paths import bundle_name_refusal
+from alive_p2p.safe_yaml import Dialect, UnsafeYamlError
 from alive_p2p.text import breaks_the_line
 
 # U+FFFE and U+FFFF have a test of their own below.
@@ -674,6 +678,115 @@ def test_a_bundle_name_that_is_taken() -> None:
     assert bundle_name_refusal("資料") is None
 
 
+# --- the list of files, read at once -------------------------------------------------------------------------
+
+_DIALECT = Dialect(1 << 20, MAX_DEPTH, 1000, strict=True)
+_ONE = '  - path: "ä b"\n    sha256: "' + "0" * 64 + '"\n    size: 7\n'
+_LISTED = _ONE.replace("ä b", "a").replace("7", "0") + _ONE
+
+
+def assert_read_alike(text: str) -> None:
+    """The quick reader gives what the YAML reader gives, and nothing where that one refuses."""
+    try:
+        expected = safe_yaml.load(text, _DIALECT).value
+    except UnsafeYamlError:
+        with pytest.raises(UnsafeYamlError):
+            read_fields(text, _DIALECT)
+    else:
+        assert read_fields(text, _DIALECT) == expected
+
+
+@given(manifests())
+def test_every_manifest_is_read_alike(manifest: Manifest) -> None:
+    """At once, or value by value; with fields that nobody knows and names in every script as well."""
+    assert_read_alike(manifest.to_yaml().decode())
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "a: 1\n",
+        "a:\n",
+        "a: [\n",
+        'a: "\n',
+        "a: |\n",
+        "# a\n",
+        "--- \n",
+        "...\n",
+        "  a: 1\n",
+        "- 1\n",
+        "files: []\n",
+        "%x\n",
+        "{\n",
+        "'",
+    ],
+)
+@pytest.mark.parametrize(
+    "after",
+    [
+        "",
+        "b: 2\n",
+        "\n\nb: 2\n",
+        " b: 2\n",
+        "    b: 2\n",
+        "  - x\n",
+        "- x\n",
+        "# b\n",
+        "---\n",
+        "...\n",
+        "files: 1\n",
+        "]\n",
+        '"\n',
+        "}",
+        "'",
+        ": 1\n",
+        "\ufeff",
+        "\x85",
+    ],
+)
+def test_whatever_stands_around_the_list_it_is_read_alike(before: str, after: str) -> None:
+    """Inside a text or a collection, after the end of a document, twice, with more under an entry."""
+    assert_read_alike(f"{before}files:\n{_LISTED}{after}")
+
+
+@pytest.mark.parametrize("old", ["path", "sha256", "size: 7", "  - ", "\n", '"', '0"', "a", "b"])
+@pytest.mark.parametrize(
+    "new",
+    [
+        "",
+        " ",
+        "\t",
+        "\\",
+        "\\n",
+        "\x85",
+        "\u2028",
+        "\ufeff",
+        "\u200b",
+        "\ud800",
+        "\x7f",
+        "\r\n",
+        "size: 07",
+        "size: 9" * 4,
+        "size: -1",
+        "😀",
+        "&x ",
+        "!!str ",
+        "'",
+    ],
+)
+def test_a_list_in_any_other_form_is_read_alike(old: str, new: str) -> None:
+    """Other characters, quotes, numbers, line ends: the YAML reader has the word."""
+    assert_read_alike(f"a: 1\nfiles:\n{_LISTED.replace(old, new)}")
+    assert_read_alike(f"a: 1\nfiles:\n{_LISTED.replace(old, new, 1)}b: 1\n")
+
+
+def test_a_list_of_more_values_than_allowed_is_refused_alike() -> None:
+    """Counted as if each had been read by itself."""
+    for count in (140, 141, 142, 143, 200):
+        assert_read_alike(f"a: 1\nfiles:\n{_ONE * count}")
+
+
 # --- mutated text ---------------------------------------------------------------------------------------------
 
 _SEED = (
@@ -736,6 +849,7 @@ def test_a_mutated_manifest_is_refused_or_survives_a_round_trip(mutations: list[
             text = "\n".join([*lines[:row], *lines[row : row + 1] * 2, *lines[row + 1 :]])
         else:
             text = "\n".join([*lines[:row], *reversed(lines[row : row + 2]), *lines[row + 2 :]])
+    assert_read_alike(text)
     try:
         manifest = Manifest.parse(text.encode(), DEFAULT_LIMITS)
     except PackageError:

@@ -32,7 +32,8 @@ from alive_p2p.package import paths
 from alive_p2p.package.compression import GzipSource
 from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.limits import DEFAULT_LIMITS
-from alive_p2p.package.tar import HeaderWriter, TarReader
+from alive_p2p.package.tar import TarReader
+from alive_p2p.package.tar_headers import HeaderWriter
 from alive_p2p.package.writer import ChangedError, Piece, write_package
 
 _MOMENT = 1_775_556_900  # CREATED, in seconds
@@ -265,3 +266,23 @@ def test_the_fixed_moment_is_the_manifests() -> None:
     """The constant above is what the manifest says."""
     assert manifest_for({}).created == CREATED
     assert HeaderWriter(_MOMENT).header("a", 0)[136:147] == b"15165154444"
+
+
+@given(
+    path=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=100),
+    size=st.one_of(st.integers(0, 0o77777777777), st.sampled_from([0, 0o77777777777])),
+    is_executable=st.booleans(),
+    is_folder=st.booleans(),
+    mtime=st.integers(0, 1 << 32),
+)
+def test_a_short_header_is_what_the_library_makes(
+    path: str, size: int, is_executable: bool, is_folder: bool, mtime: int
+) -> None:
+    """Byte for byte, for every name, size, time and kind."""
+    path = path[:99] + "/" if is_folder else path
+    info = tarfile.TarInfo(path)
+    info.size, info.mtime = size, mtime
+    info.mode = 0o755 if is_executable or is_folder else 0o644
+    info.type = tarfile.DIRTYPE if is_folder else tarfile.REGTYPE
+    made = HeaderWriter(mtime).header(path, size, is_executable=is_executable, is_folder=is_folder)
+    assert made == info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")

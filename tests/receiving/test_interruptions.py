@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.errors import AliveP2PError, FileSystemError, PackageError
 from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceiveRequest
@@ -129,7 +129,7 @@ def test_an_edit_of_what_an_update_changes_is_found_in_time(name: str, tmp_path:
 
     with pytest.raises(AliveP2PError, match="changed while you were looking"):
         _watching(edit, lambda: receive(place.request(), place.runtime()))
-    assert place.state() == {**before, f"shielding-review/{name}": files.sha256(b"edited")}
+    assert place.state() == {**before, f"shielding-review/{name}": hashing.sha256(b"edited")}
     assert place.left_over() == []
 
 

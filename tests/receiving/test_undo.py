@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.errors import AliveP2PError, BusyError, WalnutError
 from alive_p2p.locks import walnut_lock
 from alive_p2p.receiving.pipeline import receive
@@ -407,8 +407,8 @@ def test_a_ledger_that_names_files_elsewhere_reaches_none(pair: Pair, path: str)
     pair.receive(pair.packed(scope="bundle", bundles=(REVIEW,)))
     ledger = pair.ben / "_kernel" / "imports.json"
     document = json.loads(ledger.read_bytes())
-    document["imports"][-1]["undo"]["made"] = {path: files.sha256(b"new\n")}
-    document["imports"][-1]["files"][REVIEW]["x"] = ["0" * 64, path, files.sha256(b"new\n")]
+    document["imports"][-1]["undo"]["made"] = {path: hashing.sha256(b"new\n")}
+    document["imports"][-1]["files"][REVIEW]["x"] = ["0" * 64, path, hashing.sha256(b"new\n")]
     ledger.write_text(json.dumps(document), encoding="utf-8")
     pair.undo()
     assert outside.read_bytes() == b"new\n"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from alive_p2p import files
+from alive_p2p import hashing
 from alive_p2p.keys.private import PrivateKey
 from alive_p2p.package.envelopes.sealing import Seal, sealed
 from alive_p2p.package.reader import PackageReader
@@ -59,7 +59,7 @@ def leave(
         "type": "delivery",
         "from": sender.name,
         "to": receiver.name,
-        "file_sha256": files.sha256(package),
+        "file_sha256": hashing.sha256(package),
         "import_id": import_id,
         "sent_at": sender.runtime.timestamp(),
         **note,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.keys.public import KeyProblem
@@ -141,7 +141,7 @@ def test_a_note_in_anothers_name_is_worth_nothing(alice: Person, ben: Person, ma
         "type": "delivery",
         "from": "ben",
         "to": "alice",
-        "file_sha256": files.sha256(package.read_bytes()),
+        "file_sha256": hashing.sha256(package.read_bytes()),
         "import_id": "0" * 64,
         "sent_at": "2026-04-07T10:15:00Z",
     }
@@ -158,7 +158,7 @@ def test_another_package_than_the_note_says_is_not_received(alice: Person, mallo
         "type": "delivery",
         "from": "mallory",
         "to": "alice",
-        "file_sha256": files.sha256(package.read_bytes()),
+        "file_sha256": hashing.sha256(package.read_bytes()),
         "import_id": "0" * 64,
         "sent_at": "2026-04-07T10:15:00Z",
     }
@@ -189,7 +189,7 @@ def test_a_package_that_somebody_else_has_signed_is_not_received(alice: Person, 
         "type": "delivery",
         "from": "mallory",
         "to": "alice",
-        "file_sha256": files.sha256(package.read_bytes()),
+        "file_sha256": hashing.sha256(package.read_bytes()),
         "import_id": import_id,
         "sent_at": "2026-04-07T10:15:00Z",
     }

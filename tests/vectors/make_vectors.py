@@ -1,12 +1,10 @@
 """Writes the golden vectors: small packages and manifests with one defect each, and what has to become of them.
 
-Run by hand: `python tests/vectors/make_vectors.py`. It needs nothing but the standard library and knows nothing of
-the program: manifests, tar headers and hashes are written here from the specification (docs/format.md), so that a
-mistake in the program cannot hide in its own vectors.
+Run by hand: `python tests/vectors/make_vectors.py`. It knows nothing of the program: manifests, tar headers and hashes
+are written here from docs/format.md, so that a mistake in the program cannot hide in its own vectors. What is signed
+and sealed is in `sealed_vectors.py`, what lies in relays in `relay_vectors.py`, and their ciphers in `vector_keys.py`.
 
-`data/index.json` lists every vector: its name, its file, what it shows, and what is expected: `accept`, or the
-code of the error with which it is refused. A manifest that is accepted has its canonical bytes beside it, and its
-import id and payload hash in the index.
+`data/index.json` lists every vector; README.md says what stands there.
 """
 
 import bz2
@@ -17,8 +15,12 @@ import json
 import lzma
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import relay_vectors as relay
+import sealed_vectors as sealed
 
 DATA = Path(__file__).resolve().parent / "data"
 CREATED = "2026-04-07T10:15:00Z"
@@ -431,9 +433,9 @@ def containers() -> list[tuple[str, bytes, str, str]]:
 def write(folder: Path) -> None:
     """Write every vector and the index into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    index: list[dict[str, str]] = []
+    index: list[dict[str, Any]] = []
 
-    def add(name: str, ending: str, data: bytes, **entry: str) -> None:
+    def add(name: str, ending: str, data: bytes, **entry: Any) -> None:
         (folder / (name + ending)).write_bytes(data)
         index.append({"name": name, "file": name + ending, **entry})
 
@@ -452,7 +454,30 @@ def write(folder: Path) -> None:
         add(name, ".tar.gz", gz(tar), kind="package", expect=code, what=what)
     for name, data, code, what in containers():
         add(name, ".bin", data, kind="package", expect=code, what=what)
+    signed_data = canonical(plain_fields(FILES))
+    for name, text, entry in sealed.signatures(manifest(FILES), signed_data):
+        add(name, ".yaml", text.encode(), kind="signature", **entry)
+    inside = b"".join(member(path, data) for path, data in sorted(FILES.items())) + END
+    for name, data, entry in sealed.envelopes(package(), inside, manifest(FILES).encode(), member):
+        add(name, ".bin", data, kind="sealed", import_id=sha256(signed_data), **entry)
+    write_relay(add)
+    about: dict[str, Any] = {"kind": "rotation", "pinned": "keys/alice.pem", "handle": "alice"}
+    index.extend({**about, **entry} for entry in relay.successions())
+    for name, data in relay.rotations():
+        (folder / f"rotation-{name}.json").write_bytes(data)
     (folder / "index.json").write_text(json.dumps(index, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_relay(add: Callable[..., None]) -> None:
+    """Write the vectors of what lies in relays."""
+    for name, data, entry in relay.documents():
+        add(name, ".json", data, kind="document", **entry)
+    for name, data, entry in relay.sealed_documents(member):
+        add(name, ".bin", data, kind="sealed-document", **entry)
+    for name, data, entry in relay.answers():
+        add(name, ".json", data, kind="answer", secret_hex=relay.SECRET.hex(), **entry)
+    for name, text, entry in relay.codes():
+        add(name, ".txt", text.encode(), kind="code", **entry)
 
 
 if __name__ == "__main__":

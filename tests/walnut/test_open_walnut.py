@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from alive_p2p.errors import AliveP2PError, FileSystemError, UsageError, WalnutError
-from alive_p2p.walnut.walnut import looks_like_walnut, open_walnut
+from alive_p2p.walnut.walnut import open_walnut
+from alive_p2p.walnut.world import looks_like_walnut
 
 
 def make(root: Path) -> Path:

@@ -246,7 +246,12 @@ def undo(
 def inspect(package: AnyPath, *, credentials: Credentials | None = None, runtime: Runtime | None = None) -> PackageInfo:
     """Read what a package says of itself, without checking its files.
 
-    A sealed package that the credentials (by default our own key) do not open gives its envelope and its size.
+    A sealed package that the credentials do not open gives its envelope and its size.
+
+    Args:
+        package: the `.walnut` file.
+        credentials: what a sealed package is opened with; by default our own key, where it has no passphrase.
+        runtime: the surroundings; by default those of this process.
 
     Raises:
         AliveP2PError: there is no such file, or it is not a package.
@@ -265,6 +270,13 @@ def verify(
     runtime: Runtime | None = None,
 ) -> Verification:
     """Check a package as a receive would, without writing anything.
+
+    Args:
+        package: the `.walnut` file.
+        credentials: what a sealed package is opened with; by default our own key, where it has no passphrase.
+        require_signature: everything but a valid signature of a known peer counts as a failure.
+        progress: called with bytes done and bytes in all.
+        runtime: the surroundings; by default those of this process.
 
     Raises:
         AliveP2PError: there is no such file, or it is sealed and the credentials do not open it.

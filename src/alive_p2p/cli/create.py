@@ -51,7 +51,8 @@ def create(
     place = check_output(request, call.runtime, output=output, force=force)
     page = PageFile(call, request, html, force=force, apart_from=place)
     if dry_run:
-        plan = plan_share(request, call.runtime, wait_seconds=wait)
+        with screen.working("reading") as progress:
+            plan = plan_share(request, call.runtime, wait_seconds=wait, progress=progress)
         screen.lines(preview_lines(plan), result=True)
         screen.document({"status": "dry-run", **plan_document(plan)})
         page.write(plan)
@@ -69,14 +70,15 @@ def create(
             call.approve(f"let it leave for {plan.readers}?")
         return True
 
-    result = run_share(
-        request,
-        call.runtime,
-        approve=approve,
-        retries=1 if screen.can_ask and not call.yes else RETRIES,
-        output=output,
-        force=force,
-        wait_seconds=wait,
-        progress=screen.progress("packing"),
-    )
+    with screen.working("packing") as progress:
+        result = run_share(
+            request,
+            call.runtime,
+            approve=approve,
+            retries=1 if screen.can_ask and not call.yes else RETRIES,
+            output=output,
+            force=force,
+            wait_seconds=wait,
+            progress=progress,
+        )
     show_result(call, result)

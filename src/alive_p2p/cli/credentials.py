@@ -121,7 +121,8 @@ def ask(call: Call, prompt: str, *, instead: str = _INSTEAD) -> bytes:
             hint=instead,
         )
     try:
-        return getpass.getpass(f"{prompt}: ").encode()
+        with call.screen.without_bar():
+            return getpass.getpass(f"{prompt}: ").encode()
     except EOFError:
         raise KeyboardInterrupt from None
     except UnicodeError:

@@ -6,6 +6,7 @@ import threading
 import click
 
 from alive_p2p.cli import session_start as starting
+from alive_p2p.cli.groups import Group
 from alive_p2p.cli.options import Call, common
 from alive_p2p.cli.relaying import Desk
 from alive_p2p.errors import AliveP2PError, BusyError
@@ -20,7 +21,9 @@ _MOST_SECONDS = 120.0
 
 
 @click.group(
-    epilog="\b\nExample:\n  alive-p2p hook session-start", context_settings={"help_option_names": ["-h", "--help"]}
+    cls=Group,
+    epilog="\b\nExample:\n  alive-p2p hook session-start",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 def hook() -> None:
     """What an agent's plugin runs by itself."""

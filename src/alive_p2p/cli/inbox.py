@@ -162,9 +162,8 @@ class Inbox:
         screen.note(item.name, is_asked_about=True)
         request = replace(self._request, package=item.file, credentials=self._opened_with)
         try:
-            item.result = receive(
-                request, self._call.runtime, approve=ask_about(self._call), progress=screen.progress("checking")
-            )
+            with screen.working("receiving") as progress:
+                item.result = receive(request, self._call.runtime, approve=ask_about(self._call), progress=progress)
         except AliveP2PError as error:
             if error.code == "declined":
                 return
@@ -184,11 +183,13 @@ class Inbox:
 
         try:
             if dry_run:
-                plan = preview(request, self._call.runtime)
+                with self._call.screen.working("checking") as progress:
+                    plan = preview(request, self._call.runtime, progress=progress)
                 approve(plan)
                 self._call.screen.say(f"would receive '{short(plan.manifest.walnut, 80)}' ({item.name})")
                 return
-            item.result = receive(request, self._call.runtime, approve=approve)
+            with self._call.screen.working("receiving") as progress:
+                item.result = receive(request, self._call.runtime, approve=approve, progress=progress)
             if item.result.status == "noop":
                 approve(item.result.plan)
         except (PackageError, UsageError, WalnutError) as error:

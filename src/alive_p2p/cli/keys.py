@@ -13,15 +13,19 @@ from alive_p2p.cli.credentials import (
     no_such_file,
     passphrase_options,
 )
+from alive_p2p.cli.groups import Group
 from alive_p2p.cli.options import FOLDER, Call, common
 from alive_p2p.cli.screen import field_line, grouped
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.keys.peers import Peer
 from alive_p2p.keys.public import PublicKey
 from alive_p2p.relay import moving
+from alive_p2p.relay.config import own_handle
 
 
-@click.group(epilog="\b\nExample:\n  alive-p2p keys show", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group, epilog="\b\nExample:\n  alive-p2p keys show", context_settings={"help_option_names": ["-h", "--help"]}
+)
 def keys() -> None:
     """Your own key, your peers' keys, and their fingerprints."""
 
@@ -70,10 +74,15 @@ def generate(call: Call, /, *, with_passphrase: bool, passphrase_env: str | None
     passphrase = (
         source.read(call) if source.is_given() else new_passphrase(call, "your key") if with_passphrase else None
     )
-    made = call.keyring().generate(passphrase=passphrase)
+    with call.screen.working("making a key"):
+        made = call.keyring().generate(passphrase=passphrase)
     call.screen.say("made your key")
     call.screen.say(field_line("key", f"{made.kind} {made.pubkey_id}"))
     call.screen.say(field_line("fingerprint", grouped(made.fingerprint)))
+    if own_handle(call.runtime) is None:
+        call.remember(
+            "nothing is signed with it before it is said who you are: set GH_USER, or run `alive-p2p relay setup`"
+        )
     call.screen.document({"status": "ok", "own": _key(made)})
     call.finish(())
 

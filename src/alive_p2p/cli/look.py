@@ -55,13 +55,14 @@ def info(
     # Nobody is asked for a passphrase only to look: without one, the envelope is what there is to see.
     is_named = source.is_given() or private_key is not None
     opened_with = credentials(call, source, private_key, may_ask=is_named)
-    found = inspection.inspect(
-        call.runtime.cwd / package,
-        _limits(call, max_files, max_bytes),
-        opened_with,
-        find_signer(call),
-        must_open=is_named,
-    )
+    with call.screen.working("reading"):
+        found = inspection.inspect(
+            call.runtime.cwd / package,
+            _limits(call, max_files, max_bytes),
+            opened_with,
+            find_signer(call),
+            must_open=is_named,
+        )
     screen = call.screen
     names = addressee_names(call, found.addressees)
     screen.lines(info_lines(found, names), result=True)
@@ -178,14 +179,15 @@ def verify(
     screen = call.screen
     opened_with = credentials(call, PassphraseFrom(passphrase_env, passphrase_file), private_key)
     is_required = verify_signature or load_preferences(find_world(call.runtime.cwd)).require_signature
-    found = inspection.verify(
-        path,
-        _limits(call, max_files, max_bytes),
-        screen.progress("verifying"),
-        opened_with,
-        find_signer(call),
-        require_signature=is_required,
-    )
+    with screen.working("verifying") as progress:
+        found = inspection.verify(
+            path,
+            _limits(call, max_files, max_bytes),
+            progress,
+            opened_with,
+            find_signer(call),
+            require_signature=is_required,
+        )
     for check in found.checks:
         word = "ok" if check.passed else "FAILED" if check.passed is False else "-"
         screen.say(f"  {check.name:<10} {word:<7} {check.finding}")

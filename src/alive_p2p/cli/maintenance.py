@@ -5,18 +5,22 @@ from pathlib import Path
 import click
 
 from alive_p2p import files
+from alive_p2p.cli.columns import padded, width_of
 from alive_p2p.cli.options import FOLDER, Call, common, wait_option
 from alive_p2p.cli.screen import plural
 from alive_p2p.errors import UsageError, WalnutError
 from alive_p2p.locks import LockState, release_leftovers
 from alive_p2p.receiving.log_import import LogImport
 from alive_p2p.receiving.log_import import log_import as run_log_import
+from alive_p2p.text import escape
 from alive_p2p.transactions.recovery import settled_lock
 from alive_p2p.walnut.bundles import discover, effective_sensitivity
 from alive_p2p.walnut.regeneration import write_projection
 from alive_p2p.walnut.walnut import open_walnut
 
 _WALNUT = click.option("--walnut", type=FOLDER, required=True, help="The walnut's folder.")
+_WIDEST = 32
+"""A name that is wider pushes only its own line out."""
 
 
 @click.command("list-bundles", epilog="\b\nExample:\n  alive-p2p list-bundles --walnut 04_Ventures/nova-station")
@@ -24,12 +28,13 @@ _WALNUT = click.option("--walnut", type=FOLDER, required=True, help="The walnut'
 @common
 def list_bundles(call: Call, /, *, walnut: Path) -> None:
     """List a walnut's bundles and their tasks."""
-    found = discover(open_walnut(call.runtime.cwd / walnut, allow_archived=True))
-    width = max((len(bundle.relpath) for bundle in found), default=0)
+    with call.screen.working("looking"):
+        found = discover(open_walnut(call.runtime.cwd / walnut, allow_archived=True))
+    width = min(max((width_of(escape(bundle.relpath)) for bundle in found), default=0), _WIDEST)
     for bundle in found:
         nested = "" if bundle.is_top_level else "  (nested: travels inside its parent)"
         sensitivity = effective_sensitivity(bundle, found).word
-        call.screen.say(f"{bundle.relpath:<{width}}  {sensitivity:<10}  {bundle.tasks.describe()}{nested}")
+        call.screen.say(f"{padded(bundle.relpath, width)}  {sensitivity:<10}  {bundle.tasks.describe()}{nested}")
     if not found:
         call.screen.note("this walnut has no bundles")
     call.screen.document(

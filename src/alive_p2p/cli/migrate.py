@@ -23,7 +23,8 @@ def migrate(call: Call, /, *, staging: Path, wait: float) -> None:
     replaced. Run again it does what is left to do. It is for unpacked packages, not for walnuts in use: a receive
     does the same by itself.
     """
-    result, notes = migrate_tree(staging, call.runtime, wait_seconds=wait)
+    with call.screen.working("bringing forward"):
+        result, notes = migrate_tree(staging, call.runtime, wait_seconds=wait)
     document = migration_document(result)
     if result.errors:
         call.screen.beside_error.update(document)

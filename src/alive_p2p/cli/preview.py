@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from alive_p2p import files
+from alive_p2p.cli.columns import padded
 from alive_p2p.cli.screen import field_line, human_size, plural, short
 from alive_p2p.cli.substitutions import substitution_text
 from alive_p2p.package.envelopes.base import Envelope
@@ -141,11 +142,11 @@ def _tree(plan: SharePlan) -> list[str]:
         )
         count = f"{plural(len(inside), 'file')}, " if name.endswith("/") else ""
         mark = f"  [{substitution_text(reasons[name])}]" if name in reasons else ""
-        lines.append(f"  {name:<28} {count}{size}{extra}{mark}")
+        lines.append(f"  {padded(name, 28)} {count}{size}{extra}{mark}")
         for planned in inside:
             path = planned.entry.path
             if path in reasons and path != name:
-                lines.append(f"    {path.removeprefix(name):<26} [{substitution_text(reasons[path])}]")
+                lines.append(f"    {padded(path.removeprefix(name), 26)} [{substitution_text(reasons[path])}]")
     return lines
 
 

@@ -6,8 +6,6 @@ Exit codes (cli.md): 0 done, 1 refused or failed, 2 wrong usage or a path that d
 import os
 import signal
 import sys
-import tempfile
-import traceback
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import cast
 
 import click
 
+from alive_p2p import __version__
 from alive_p2p.cli.screen import Screen, silence
 from alive_p2p.errors import AliveP2PError, FileSystemError, UsageError
 from alive_p2p.runtime import Runtime
@@ -34,14 +33,25 @@ COMMANDS = {
     "migrate": ("alive_p2p.cli.migrate", "migrate", "Bring an unpacked package of an older layout forward."),
     "log-import": ("alive_p2p.cli.maintenance", "log_import", "Write a missing log entry of a receive."),
     "project": ("alive_p2p.cli.maintenance", "project", "Make a walnut's now.json anew."),
+    "doctor": ("alive_p2p.cli.doctor", "doctor", "Look whether everything is there, and how to mend what is not."),
     "recover": ("alive_p2p.cli.recover", "recover", "Finish or take back what was interrupted."),
     "undo": ("alive_p2p.cli.undo", "undo", "Take back the last receive, all of it or nothing."),
     "unlock": ("alive_p2p.cli.maintenance", "unlock", "Say whether a walnut is locked, and tidy up if not."),
     "hook": ("alive_p2p.cli.hook", "hook", "What an agent's plugin runs by itself."),
     "mcp": ("alive_p2p.cli.mcp", "mcp", "Serve agents by MCP on standard input and output."),
+    "completion": ("alive_p2p.cli.completion", "completion", "Complete commands and names when you press TAB."),
     "demo": ("alive_p2p.cli.demo", "demo", "Show the whole road between two worlds in a temporary folder."),
 }
 """Every command: its module, its name there, and its line in `--help`."""
+
+SECTIONS = {
+    "Share": ("share", "create"),
+    "Receive": ("receive", "info", "verify", "undo"),
+    "People": ("relay", "pair", "keys"),
+    "Look and mend": ("doctor", "recover", "unlock", "list-bundles", "log-import", "migrate", "project"),
+    "Agents": ("hook", "mcp"),
+}
+"""The headings in `--help`; what is under none of them comes last."""
 
 
 class LazyGroup(click.Group):
@@ -69,13 +79,17 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+        """List the commands under their headings, without importing any."""
+        placed = {name for names in SECTIONS.values() for name in names}
+        rest = tuple(name for name in COMMANDS if name not in placed)
+        width = max(map(len, COMMANDS))
+        for heading, names in {**SECTIONS, "More": rest}.items():
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:<{width}}", COMMANDS[name][2]) for name in names])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="alive-p2p", message="alive-p2p %(version)s")
+@click.version_option(__version__, message="alive-p2p %(version)s")
 def cli() -> None:
     """Hand context to people and to their agents.
 
@@ -117,6 +131,9 @@ def main(arguments: list[str]) -> int:
         silence(sys.stdout)
         return 1
     except Exception as error:  # noqa: BLE001  (the one except of the program)
+        if isinstance(error.__context__, KeyboardInterrupt) and screen.is_interactive and not sys.stderr.isatty():
+            silence(sys.stderr)  # the terminal was closed, and takes no word of it
+            return 130
         if screen.debug:
             _show_traceback(screen)
         _unforeseen(screen, error)
@@ -126,6 +143,8 @@ def main(arguments: list[str]) -> int:
 
 def _show_traceback(screen: Screen) -> None:
     """A traceback quotes what a package said, so it is escaped like everything else."""
+    import traceback
+
     for line in traceback.format_exc().splitlines():
         screen.err.write(escape(line) + "\n")
 
@@ -178,6 +197,9 @@ def _wrong_usage(screen: Screen, error: click.UsageError) -> int:
 
 def _unforeseen(screen: Screen, error: Exception) -> None:
     """Say that something happened that nobody foresaw, and where the details are."""
+    import tempfile
+    import traceback
+
     where = "they could not be written down"
     with suppress(OSError):
         descriptor, path = tempfile.mkstemp(prefix="alive-p2p-error-", suffix=".txt")

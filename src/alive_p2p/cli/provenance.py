@@ -20,7 +20,8 @@ def show_provenance(call: Call, path: Path) -> None:
         AliveP2PError: it is not a walnut, or its ledger cannot be used.
     """
     walnut = open_walnut(path, allow_archived=True)
-    found = provenance(walnut)
+    with call.screen.working("looking"):
+        found = provenance(walnut)
     screen = call.screen
     screen.say(walnut.name)
     for one in found:

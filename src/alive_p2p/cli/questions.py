@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from alive_p2p.cli.columns import cut, fitted, isolated
 from alive_p2p.cli.options import Call
+from alive_p2p.cli.screen import columns_of
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.text import escape
 
@@ -19,6 +21,13 @@ if TYPE_CHECKING:
 
 
 Value = TypeVar("Value")
+
+_STYLE = {"qmark": "fg:default", "answer": "fg:default bold", "pointer": "bold", "highlighted": "bold"}
+"""No colours: the library's own orange cannot be read on a light terminal."""
+
+_NARROWEST = 20
+_MARGIN = 5
+"""What stands before an answer: an arrow, and in a list a circle."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Questions:
         """
         import questionary
 
-        choices = [questionary.Choice(escape(one.text), value=one) for one in answers]
+        choices = [questionary.Choice(self._shown(one.text), value=one) for one in answers]
         start = next((choice for choice, one in zip(choices, answers, strict=True) if one.value == default), None)
         chosen = self._ask(questionary.select, question, choices=choices, default=start, instruction="(arrows, Enter)")
         return chosen.value
@@ -58,7 +67,7 @@ class Questions:
         """Any number of the answers, at least one. Raises as `choose`."""
         import questionary
 
-        choices = [questionary.Choice(escape(one.text), value=one, checked=one.is_ticked) for one in answers]
+        choices = [questionary.Choice(self._shown(one.text), value=one, checked=one.is_ticked) for one in answers]
         chosen = self._ask(
             questionary.checkbox,
             question,
@@ -78,6 +87,15 @@ class Questions:
         """A line about an answer that will not do."""
         self._call.screen.note(f"  {text}")
 
+    def _shown(self, text: str) -> str:
+        """An answer as the terminal shows it: a menu cuts what is wider, so it is broken here."""
+        safe = isolated(escape(text))
+        columns = columns_of(self._call.screen.err)
+        if columns is None or columns <= _MARGIN + _NARROWEST:
+            return safe
+        room = columns - _MARGIN - 1
+        return f"\n{' ' * _MARGIN}".join(part for line in fitted(safe, room, indent=0) for part in cut(line, room))
+
     def _ask(self, kind: Any, question: str, **options: Any) -> Any:
         if not self._call.screen.can_ask:
             raise AliveP2PError(
@@ -86,11 +104,15 @@ class Questions:
                 untouched="everything",
                 hint="`alive-p2p create` takes every answer as an option; `alive-p2p share --help` lists them",
             )
+        from questionary import Style
+
         self._call.screen.err.flush()
         try:
-            asked = kind(escape(question), output=_output(), qmark="", **options)
+            style = Style(list(_STYLE.items()))
+            asked = kind(isolated(escape(question)), output=_output(), qmark="", style=style, **options)
             asked.application.key_bindings = _with_end_of_input(asked.application.key_bindings)
-            return asked.unsafe_ask()
+            with self._call.screen.without_bar():
+                return asked.unsafe_ask()
         except EOFError:
             raise KeyboardInterrupt from None
 

@@ -111,9 +111,9 @@ def receive(
         **options,
     )
     screen = call.screen
-    progress = screen.progress("checking")
     if dry_run:
-        plan = preview(request, call.runtime, progress=progress, with_differences=diff)
+        with screen.working("checking") as progress:
+            plan = preview(request, call.runtime, progress=progress, with_differences=diff)
         screen.lines(preview_lines(plan, every_change=True), result=True)
         screen.lines([escape(line) for line in plan.differences], result=True)
         if plan.migration.errors:
@@ -122,7 +122,8 @@ def receive(
         screen.document({**receive_document(plan), "status": "dry-run"})
         call.finish(plan.warnings)
         return
-    result = run_receive(request, call.runtime, approve=ask_about(call), progress=progress)
+    with screen.working("receiving") as progress:
+        result = run_receive(request, call.runtime, approve=ask_about(call), progress=progress)
     show_received(call, result, was_seen=not call.yes)
     screen.document(receive_document(result.plan, result))
     call.finish(result.warnings)

@@ -41,7 +41,8 @@ def recover(call: Call, /, *, place: Path | None, staging: Path | None) -> None:
     where = None if place is None else call.runtime.cwd / place
     if where is not None and not (files.is_folder(where) or files.is_folder(where.parent)):
         raise UsageError("no-such-path", f"there is no folder '{place}'", hint="check the path")
-    found = settle(call.runtime, place=where)
+    with call.screen.working("recovering"):
+        found = settle(call.runtime, place=where)
     foreign = unregistered(where.resolve(), call.runtime) if where is not None else ()
     _show(call, (*found, *foreign))
 
@@ -84,4 +85,6 @@ def _adopt(call: Call, place: Path | None, staging: Path) -> None:
             call.screen.note(f"  and {plural(len(journal.operations) - _SHOWN, 'more change')}")
         call.approve("do it?")
 
-    _show(call, (adopt(folder, call.runtime, approve),))
+    with call.screen.working("adopting"):
+        adopted = adopt(folder, call.runtime, approve)
+    _show(call, (adopted,))

@@ -2,6 +2,7 @@
 
 import click
 
+from alive_p2p.cli.groups import Group
 from alive_p2p.cli.relay_deposits import compact, decline, push, recall
 from alive_p2p.cli.relay_looking import probe, status
 from alive_p2p.cli.relay_pairing import accept, invite, setup
@@ -11,6 +12,7 @@ from alive_p2p.cli.relay_rotating import rotate
 
 
 @click.group(
+    cls=Group,
     epilog="\b\nExamples:\n  alive-p2p relay status\n  alive-p2p relay pull",
     context_settings={"help_option_names": ["-h", "--help"]},
 )

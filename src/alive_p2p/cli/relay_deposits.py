@@ -29,9 +29,8 @@ def push(call: Call, /, *, file: Path | None, package: Path | None, peer: str) -
     desk = Desk(call)
     desk.try_to_confirm()
     we = desk.we
-    outgoing = outbox.queue(
-        call.runtime.cwd / given, we.keyring.peer(peer), we, call.runtime, call.screen.progress("sealing")
-    )
+    with call.screen.working("sealing") as progress:
+        outgoing = outbox.queue(call.runtime.cwd / given, we.keyring.peer(peer), we, call.runtime, progress)
     found = desk.deliver(first=[peer])
     one = next((one for one in found if one.outgoing.id == outgoing.id), None)
     is_queued = one is None or one.error is not None
@@ -56,7 +55,8 @@ def compact(call: Call, /) -> None:
     A git repository keeps every package that ever lay in it. This is done by itself after 200 MB.
     """
     desk = Desk(call)
-    done = compacting.compact(desk.reach(desk.we.url), call.runtime)
+    with call.screen.working("folding"):
+        done = compacting.compact(desk.reach(desk.we.url), call.runtime)
     if done is None:
         call.screen.say("a relay of this kind keeps no past")
     elif done:
@@ -83,7 +83,8 @@ def decline(call: Call, /, *, deposit: str, note: str | None) -> None:
     desk = Desk(call)
     we = desk.we
     relay = desk.reach(we.url)
-    listing = settling.tidy(we, relay, relay.list(), call.runtime)
+    with call.screen.working("looking"):
+        listing = settling.tidy(we, relay, relay.list(), call.runtime)
     (one,) = pulling.chosen(collecting.waiting(we, relay, listing, names=[deposit]), [deposit])
     screen = call.screen
     screen.note(f"this would be removed unread: {name_of(one)}", is_asked_about=True)
@@ -108,7 +109,8 @@ def recall(call: Call, /, *, deposit: str) -> None:
     desk = Desk(call)
     call.screen.note("what was fetched before stays with whoever has fetched it", is_asked_about=True)
     call.approve("take it back?")
-    delivery = take_back(deposit, desk.we, call.runtime, desk.reach)
+    with call.screen.working("taking back"):
+        delivery = take_back(deposit, desk.we, call.runtime, desk.reach)
     call.screen.say(f"took back what was sent to {delivery.peer}")
     if delivery.is_fetched:
         call.remember(f"{delivery.peer} had fetched it before, and keeps what was fetched")

@@ -66,8 +66,10 @@ def probe(
     we = desk.we
     if peer is not None:
         we.config.peer(peer)
-    found = probing.probe(we, call.runtime, desk.reach, peers=None if peer is None else [peer], timeout_seconds=timeout)
     screen = call.screen
+    peers = None if peer is None else [peer]
+    with screen.working("looking"):
+        found = probing.probe(we, call.runtime, desk.reach, peers=peers, timeout_seconds=timeout)
     for name, fields in found.peers.items():
         screen.say(f"{name}: {_seen(fields)}")
         _warn_of_key(call, name, fields)

@@ -131,7 +131,8 @@ def set_up(
         username = username or hosting.login()
         own_relay.handle_for(known, runtime, username)
         url = known or hosting.create(repo_name or _DEFAULT_REPOSITORY)
-    return own_relay.setup(url, runtime, desk.reach_ours, username=username, ask=desk.ask, make=make)
+    with desk.call.screen.working("setting up"):
+        return own_relay.setup(url, runtime, desk.reach_ours, username=username, ask=desk.ask, make=make)
 
 
 def set_up_first(desk: Desk, **where: Any) -> bool:
@@ -165,8 +166,8 @@ def invite(call: Call, /, *, peer: str, login: str | None, **where: Any) -> None
     else:
         remember_to_grant(call, peer, code.url)
     word = code.encode()
-    screen.note(f"send this to {peer}, and keep it between the two of you until it is used; they run")
-    screen.note("`alive-p2p relay accept`, and paste it there:")
+    screen.note(f"send this to {peer}, and keep it between the two of you until it is used;")
+    screen.note("they run `alive-p2p relay accept`, and paste it there:")
     screen.note()
     screen.say(word)
     grant = grant_for(code.url, peer)
@@ -202,7 +203,8 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
             untouched="everything of theirs; nobody was pinned",
             hint="wait a minute and run it again, or ask them to run `alive-p2p relay invite` again",
         )
-    accepted = pairing.accept(invitation, call.runtime, desk.reach, name=name, ask=ask_for_key(call))
+    with call.screen.working("accepting"):
+        accepted = pairing.accept(invitation, call.runtime, desk.reach, name=name, ask=ask_for_key(call))
     we, peer = desk.anew(), accepted.peer
     hosting, login = desk.hosting(we.url), _login_in(invitation.url) if theirs is not None else None
     if hosting is not None and login is not None and hosting.covers(invitation.url):

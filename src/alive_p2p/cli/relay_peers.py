@@ -2,6 +2,7 @@
 
 import click
 
+from alive_p2p.cli.groups import Group
 from alive_p2p.cli.options import Call, common
 from alive_p2p.cli.relay_rotating import show_successor, successor_of, take
 from alive_p2p.cli.relaying import Desk
@@ -17,7 +18,9 @@ from alive_p2p.relay.status import status
 
 
 @click.group(
-    epilog="\b\nExample:\n  alive-p2p relay peers list", context_settings={"help_option_names": ["-h", "--help"]}
+    cls=Group,
+    epilog="\b\nExample:\n  alive-p2p relay peers list",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 def peers() -> None:
     """Your peers: who they are, and what you trust them with."""

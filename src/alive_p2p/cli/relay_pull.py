@@ -105,20 +105,22 @@ def pull_packages(
     desk.confirm()
     if peer is not None:
         desk.we.config.peer(peer)
-    looking = _Looking.at(desk, load_preferences(place), deposits)
-    found = looking.waiting(None if peer is None else [peer])
+    with screen.working("looking"):
+        looking = _Looking.at(desk, load_preferences(place), deposits)
+        found = looking.waiting(None if peer is None else [peer])
     picked = _picked(call, found, deposits, is_everything=every or call.yes, only_fetch=only_fetch)
 
-    how = Pulling(
-        inbox_of(place),
-        request,
-        _approval(call, auto=auto),
-        only_fetch=only_fetch,
-        limit=looking.quota.most_bytes,
-        progress=screen.progress("fetching"),
-    )
     runtime = call.runtime if world is None else _at(call, place)
-    done = looking.pull(picked, how, runtime)
+    with screen.working("fetching") as progress:
+        how = Pulling(
+            inbox_of(place),
+            request,
+            _approval(call, auto=auto),
+            only_fetch=only_fetch,
+            limit=looking.quota.most_bytes,
+            progress=progress,
+        )
+        done = looking.pull(picked, how, runtime)
     for one in done:
         _show(call, one)
     _show_held(call, [one for one in done if one.status == "held"])
@@ -285,6 +287,10 @@ def _show(call: Call, one: Pulled) -> None:
             call.remember(warning)
     elif one.status == "here":
         screen.say(f"what {_from(one)} has sent is here already")
+        for warning in (
+            one.result.warnings if one.result is not None else ()
+        ):  # what was interrupted and is finished now
+            call.remember(warning)
     elif one.status == "fetched":
         screen.say(f"fetched {one.file}")
         if one.error is not None:

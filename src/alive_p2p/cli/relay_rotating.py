@@ -48,7 +48,8 @@ def rotate(call: Call, /, *, with_passphrase: bool, passphrase_env: str | None, 
     call.approve("take a new key?")
     desk.deliver()
     passphrase = _passphrase(call, PassphraseFrom(passphrase_env, passphrase_file), is_wanted=with_passphrase)
-    rotating.rotate(desk.we, call.runtime, passphrase=passphrase)
+    with call.screen.working("making a key"):
+        rotating.rotate(desk.we, call.runtime, passphrase=passphrase)
     call.forget_keyring()
     ask = desk.ask if passphrase is None else lambda _: passphrase
     try:

@@ -80,8 +80,9 @@ class Desk:
         problems: list[str] = []
         if invited or any(COPY in peer.unfinished for peer in unfinished):
             relay = self.reach(we.url)
-            listing = look(relay, Sight(we.url), invited).listing if invited else Listing()
-            confirmed, problems = confirm_proven(we, relay, listing, self.call.runtime)
+            with self.call.screen.working("looking"):
+                listing = look(relay, Sight(we.url), invited).listing if invited else Listing()
+                confirmed, problems = confirm_proven(we, relay, listing, self.call.runtime)
         for problem in problems:
             self.call.remember(problem)
         for one in confirmed:
@@ -131,11 +132,11 @@ class Desk:
         Raises:
             AliveP2PError: the outbox cannot be read.
         """
-        progress = self.call.screen.progress("sending")
         try:
-            found = outbox.deliver(
-                self.we, self.call.runtime, self.reach, first=first, wait_seconds=wait_seconds, progress=progress
-            )
+            with self.call.screen.working("sending") as progress:
+                found = outbox.deliver(
+                    self.we, self.call.runtime, self.reach, first=first, wait_seconds=wait_seconds, progress=progress
+                )
         except BusyError:
             self.call.remember(
                 "another command is sending; what is in the outbox goes out with it, or with the next one"

@@ -7,19 +7,23 @@ The rules:
 - A line starts in lower case and an error has no full stop at its end.
 - An error says what happened, then what was left untouched, then what to try.
 - Every text is escaped here, whatever it came from: no control or bidi character reaches a terminal.
-- Colour and progress only on a terminal, and not with `NO_COLOR` or `TERM=dumb`.
+- Colour and progress only on a terminal, and not with `TERM=dumb`; with `NO_COLOR` progress has no colour.
+- On a terminal lines are broken between words, and right-to-left words are isolated; a pipe gets lines as they are.
 """
 
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from alive_p2p import files
+from alive_p2p.cli.bar import Bar
+from alive_p2p.cli.columns import fitted, isolated, padded
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import escape
@@ -30,7 +34,6 @@ if TYPE_CHECKING:
 _MAX_TEXT = 500
 """Longer pieces of text are cut: a name or note of a hundred thousand characters hides everything else."""
 
-_PROGRESS_AFTER = 0.5
 _LABEL_WIDTH = 13
 _SHOWN = 8
 
@@ -43,6 +46,7 @@ class Screen:
         as_json: one JSON document instead of words.
         quiet: no progress, previews, notes or warnings.
         debug: a traceback where something fails.
+        has_bar: whether progress can be shown at all.
         exit_code: what the program ends with if no error is raised.
         beside_error: what the JSON document of an error holds besides the error, such as the plan that was refused.
     """
@@ -55,11 +59,13 @@ class Screen:
     err: TextIO
     colour: bool
     is_interactive: bool
+    has_bar: bool = False
     exit_code: int = 0
     beside_error: dict[str, Any] = field(default_factory=dict)
     _warned: set[str] = field(default_factory=set, repr=False)
     _printed: bool = field(default=False, repr=False)
-    _bar: "_Bar | None" = field(default=None, repr=False)
+    _bar: "Bar | None" = field(default=None, repr=False)
+    _is_working: bool = field(default=False, repr=False)
 
     @classmethod
     def for_process(cls, runtime: Runtime, *, as_json: bool, debug: bool) -> "Screen":
@@ -78,6 +84,7 @@ class Screen:
             out=sys.stdout,
             err=sys.stderr,
             colour=tty and not plain,
+            has_bar=tty and environ.get("TERM") != "dumb",
             is_interactive=tty and sys.stdin is not None and sys.stdin.isatty(),
         )
 
@@ -92,6 +99,17 @@ class Screen:
         """One line of the result, on standard output."""
         if not self.as_json:
             self._print(_line(text), self.out)
+
+    def strong(self, text: str) -> None:
+        """A line of the result that the eye is to find first, where there are colours."""
+        if not self.as_json:
+            is_shown = self.colour and columns_of(self.out) is not None
+            self._print(click.style(_line(text), bold=True) if is_shown else _line(text), self.out)
+
+    @property
+    def columns(self) -> int | None:
+        """How wide the terminal is that the result goes to; None where it goes to none."""
+        return columns_of(self.out)
 
     def note(self, text: str = "", *, is_asked_about: bool = False) -> None:
         """One line beside the result, on standard error; what a question is about is shown with `--quiet` as well."""
@@ -115,20 +133,19 @@ class Screen:
         for warning in warnings:
             if not (self.as_json or self.quiet or warning in self._warned):
                 self._warned.add(warning)
-                self._print(self._style("warning:", "yellow") + f" {_line(warning)}", self.err)
+                self._print(self._style("warning:", "magenta") + f" {_line(warning)}", self.err)
 
     def document(self, value: Mapping[str, Any] | list[Any]) -> None:
         """The JSON document."""
         if self.as_json and not self._printed:
             self._printed = True
-            self._print(json.dumps(value, indent=2, ensure_ascii=True), self.out)
+            self._print(json.dumps(value, indent=2, ensure_ascii=True), self.out, as_it_is=True)
 
-    def _print(self, text: str, stream: TextIO) -> None:
+    def _print(self, text: str, stream: TextIO, *, as_it_is: bool = False) -> None:
         """Print a line; a reader that has gone does not turn what was done into a failure."""
         try:
-            if self._bar is not None:
-                self._bar.clear()
-            print(text, file=stream, flush=True)
+            with self.without_bar():
+                print(text if as_it_is else _laid_out(text, stream), file=stream, flush=True)
         except BrokenPipeError:
             silence(stream)
         except OSError as error:
@@ -170,11 +187,10 @@ class Screen:
 
     def ask(self, question: str) -> str:
         """Ask for a line of text on the terminal; without the blanks around it, and empty where nothing was typed."""
-        if self._bar is not None:
-            self._bar.clear()
         self.err.flush()
         try:
-            answer = click.prompt(_line(question), default="", show_default=False, err=True)
+            with self.without_bar():
+                answer = click.prompt(isolated(_line(question)), default="", show_default=False, err=True)
         except click.Abort:
             self._print("", self.err)  # what follows does not stand behind the question
             raise
@@ -194,52 +210,56 @@ class Screen:
 
     def progress(self, label: str) -> "Progress | None":
         """A progress callback for something that may take a while; None where nothing is to be shown."""
-        if self.quiet or self.as_json or not self.colour:
+        if self.quiet or self.as_json or not self.has_bar:
             return None
-        self._bar = _Bar(label, self.err, self.runtime)
+        if self._is_working:
+            return self._bar
+        self._bar = Bar(label, self.err, self.runtime.monotonic, columns_of(self.err))
         return self._bar
+
+    @contextmanager
+    def working(self, label: str) -> Iterator["Progress | None"]:
+        """The same around a piece of work; a bar moves also while nothing can be counted.
+
+        Inside another such piece of work it is that one's bar which goes on.
+        """
+        if self._is_working or self.progress(label) is None or self._bar is None:
+            yield self._bar if self._is_working else None
+            return
+        self._is_working = True
+        try:
+            with self._bar as bar:
+                yield bar
+        finally:
+            self._bar, self._is_working = None, False
+
+    @contextmanager
+    def without_bar(self) -> Iterator[None]:
+        """Nothing is drawn meanwhile: somebody is asked, or something is printed."""
+        with self._bar.hidden() if self._bar is not None else nullcontext():
+            yield
 
     def _style(self, text: str, colour: str) -> str:
         return click.style(text, fg=colour, bold=True) if self.colour else text
 
 
-class _Bar:
-    """A bar that appears after half a second and disappears when it is full, or when something else is printed."""
-
-    def __init__(self, label: str, stream: TextIO, runtime: Runtime) -> None:
-        self._label = label
-        self._stream = stream
-        self._clock = runtime.monotonic
-        self._began = self._clock()
-        self._shown = -1
-        self._is_there = False
-
-    def __call__(self, done: int, total: int) -> None:
-        if total <= 0 or self._clock() - self._began < _PROGRESS_AFTER:
-            return
-        percent = min(100, done * 100 // total)
-        if percent == self._shown:
-            return
-        self._shown = percent
-        filled = percent * 30 // 100
-        bar = "█" * filled + "░" * (30 - filled)
-        self._stream.write(f"\r{self._label} {bar} {percent:3d} %")
-        self._stream.flush()
-        self._is_there = True
-        if percent == 100:
-            self.clear()
-
-    def clear(self) -> None:
-        """Take the bar away, for a line that comes where it stands."""
-        if self._is_there:
-            self._is_there = False
-            self._stream.write("\r\x1b[2K")
-            self._stream.flush()
-
-
 def silence(stream: TextIO) -> None:
     """Let a stream that can no longer be written go nowhere, so that Python does not complain when it closes it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """How wide the terminal is that a stream goes to; None where it goes to none, or that is not known."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None if stream.isatty() else None
+    except (OSError, ValueError):  # no terminal after all, or a stream of a test
+        return None
+
+
+def _laid_out(text: str, stream: TextIO) -> str:
+    """A line as a terminal shows it best; as it is, where it goes anywhere else."""
+    columns = columns_of(stream)
+    return text if columns is None else "\n".join(fitted(isolated(text), columns))
 
 
 def _line(text: str) -> str:
@@ -262,7 +282,7 @@ def some(lines: tuple[str, ...] | list[str]) -> list[str]:
 
 def field_line(label: str, value: str) -> str:
     """A labelled line of a preview."""
-    return f"  {label:<{_LABEL_WIDTH}} {value}"
+    return f"  {padded(label, _LABEL_WIDTH)} {value}"
 
 
 def plural(count: int, singular: str, several: str | None = None) -> str:

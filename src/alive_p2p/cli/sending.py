@@ -93,7 +93,10 @@ class Sending:
         desk = Desk(self.call)
         desk.try_to_confirm()
         we = desk.we
-        queued = [outbox.queue(result.path, we.keyring.peer(name), we, self.call.runtime) for name in self.names]
+        with self.call.screen.working("sealing") as progress:
+            queued = [
+                outbox.queue(result.path, we.keyring.peer(name), we, self.call.runtime, progress) for name in self.names
+            ]
         found = {one.outgoing.id: one for one in desk.deliver(first=self.names)}
         documents = []
         for one in queued:

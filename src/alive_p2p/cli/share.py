@@ -24,8 +24,8 @@ from alive_p2p.sharing.pipeline import check_output, plan_share, refuse_blocked,
 from alive_p2p.sharing.plan import SharePlan, ShareRequest
 from alive_p2p.walnut.bundles import Bundle, discover, effective_sensitivity, top_level
 from alive_p2p.walnut.preferences import load_preferences
-from alive_p2p.walnut.walnut import Walnut, looks_like_walnut, open_walnut
-from alive_p2p.walnut.world import find_world, walnuts_in
+from alive_p2p.walnut.walnut import Walnut, open_walnut
+from alive_p2p.walnut.world import find_walnut, find_world, walnuts_in
 
 
 @click.command(
@@ -75,15 +75,16 @@ def share(
     if plan is None:
         return
     with sending:
-        result = write_share(
-            plan,
-            call.runtime,
-            agreed=True,
-            output=output,
-            force=force,
-            wait_seconds=wait,
-            progress=call.screen.progress("packing"),
-        )
+        with call.screen.working("packing") as progress:
+            result = write_share(
+                plan,
+                call.runtime,
+                agreed=True,
+                output=output,
+                force=force,
+                wait_seconds=wait,
+                progress=progress,
+            )
         show_result(call, result, send=sending.send, is_kept=sending.keeps_file)
 
 
@@ -95,14 +96,15 @@ def _walnut(call: Call, questions: Questions, given: Path | None) -> Path:
     here = call.runtime.cwd
     if given is not None:
         return here / given
-    for folder in (here, *here.parents):
-        if looks_like_walnut(folder):
-            return folder
+    if (around := find_walnut(here)) is not None:
+        return around
     world = find_world(here)
     known = [folder for folder in walnuts_in(world) if folder != world] if world is not None else []
     if world is None or not known:
         raise UsageError(
-            "no-walnut", "there is no walnut around the current folder", hint="name one with `--walnut FOLDER`"
+            "no-walnut",
+            "there is no walnut around the current folder",
+            hint="name one with `--walnut FOLDER`: a folder with a `_kernel/key.md`",
         )
     chosen: Path = questions.choose(
         "which walnut?", [Answer(folder.relative_to(world).as_posix(), folder) for folder in known]
@@ -217,7 +219,8 @@ def _agreed_plan(
     before = request
     while True:
         try:
-            plan = plan_share(request, call.runtime, wait_seconds=wait)
+            with call.screen.working("reading") as progress:
+                plan = plan_share(request, call.runtime, wait_seconds=wait, progress=progress)
         except AliveP2PError as error:
             if request == before:
                 raise

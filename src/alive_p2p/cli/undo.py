@@ -47,7 +47,8 @@ def undo(call: Call, /, *, walnut: Path, dry_run: bool, wait: float) -> None:
     """
     screen = call.screen
     if dry_run:
-        plan, notes = preview_undo(walnut, call.runtime)
+        with screen.working("looking"):
+            plan, notes = preview_undo(walnut, call.runtime)
         screen.lines(_preview(plan, every=True), result=True)
         screen.document(_document(plan, "dry-run", notes))
         call.finish(notes)
@@ -59,7 +60,8 @@ def undo(call: Call, /, *, walnut: Path, dry_run: bool, wait: float) -> None:
             screen.lines(_preview(plan, every=False), result=False, is_asked_about=screen.can_ask)
         call.approve("take it back?")
 
-    result = run_undo(walnut, call.runtime, approve=approve, wait_seconds=wait)
+    with screen.working("taking back"):
+        result = run_undo(walnut, call.runtime, approve=approve, wait_seconds=wait)
     plan = result.plan
     screen.say(f"took back what {_from(plan)} into {plan.target}")
     if plan.takes_walnut:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from alive_p2p.errors import AliveP2PError, UsageError
 from alive_p2p.keys.public import KeyProblem, PublicKey, bad_key, load_public_keys
 from alive_p2p.runtime import Runtime
-from alive_p2p.web import Question, WebError, ask_host, is_safe_address
 
 DEADLINE_SECONDS = 20.0
 """For the whole answer, from looking the host's name up to the last byte."""
@@ -112,6 +111,8 @@ class _Download:
 
     def run(self, runtime: Runtime) -> bytes:
         """What the host answers. Raises `AliveP2PError`."""
+        from alive_p2p.web import Question, WebError, ask_host, is_safe_address
+
         if not is_safe_address(self._url):
             raise UsageError(
                 "not-https",

@@ -1,20 +1,19 @@
-"""gzip around the payload: a bounded reader, and a writer (format.md §1).
+"""Reading the gzip around the payload, bounded (format.md §1).
 
-Reading accepts any gzip writer and several members in a row, checks every trailer, and stops as soon as more
-comes out than was allowed. Writing leaves no name and no time in the header.
+Any gzip writer is accepted and several members in a row; every trailer is checked, and reading stops as soon as
+more comes out than was allowed.
 """
 
-import gzip
-import io
 import zlib
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from alive_p2p.errors import PackageError
 from alive_p2p.package.limits import MIB
 
 _CHUNK = 1 << 17
+_PIECE = 1 << 18
+"""Bytes read, and bytes unpacked, at a time."""
 _MAGIC = b"\x1f\x8b"
-_LEVEL = 6
 
 _FREE_MEMBERS = 1_000
 _MIN_BYTES_PER_MEMBER = 512
@@ -80,7 +79,8 @@ class GzipSource:
         self._limit = limit
         self._decompressor = _new_decompressor()
         self._input = b""
-        self._output = bytearray()
+        self._output = b""
+        self._given = 0  # how much of the output was read
         self._members = 1
         self._total = 0
         self._at_end = False
@@ -92,11 +92,22 @@ class GzipSource:
         Raises:
             PackageError: the stream is cut off, altered, or gives more than the limit.
         """
-        while len(self._output) < size and not self._at_end:
-            self._output += self._next()
-        data = bytes(self._output[:size])
-        del self._output[:size]
-        return data
+        end = self._given + size
+        if end <= len(self._output):
+            data = self._output[self._given : end]
+            self._given = end
+            return data
+        pieces = [self._output[self._given :]]
+        missing = size - len(pieces[0])
+        self._output, self._given = b"", 0
+        while missing and not self._at_end:
+            piece = self._next()
+            if len(piece) > missing:
+                self._output, self._given = piece, missing
+                piece = piece[:missing]
+            pieces.append(piece)
+            missing -= len(piece)
+        return b"".join(pieces)
 
     def ends_well(self) -> bool:
         """Read on to the end and say whether the stream is whole: every trailer, and whatever lies under it."""
@@ -120,7 +131,7 @@ class GzipSource:
             if not self._input:
                 raise damaged("it is cut off")
         try:
-            piece = self._decompressor.decompress(self._input, _CHUNK)
+            piece = self._decompressor.decompress(self._input, min(_PIECE, self._limit - self._total + 1))
         except Exception as error:  # zlib.error, or its twin's error class, which is not related to it
             if isinstance(error, (MemoryError, OSError)):
                 raise
@@ -156,33 +167,3 @@ def over_limit(why: str) -> PackageError:
         untouched="everything",
         hint="if you trust the sender, raise it with `--max-files N` or `--max-bytes N`",
     )
-
-
-def open_gzip_writer(raw: io.BufferedIOBase | io.RawIOBase, *, reproducible: bool) -> BinaryIO:
-    """Open a gzip writer around a buffered stream; closing it leaves `raw` open.
-
-    Args:
-        raw: where the compressed bytes go.
-        reproducible: use the one backend whose bytes do not depend on threads or on what is installed.
-    """
-    if not reproducible:
-        try:
-            from zlib_ng import gzip_ng_threaded
-        except ImportError:
-            pass
-        else:
-            threaded: BinaryIO = gzip_ng_threaded.open(  # type: ignore[no-untyped-call]
-                raw, "wb", compresslevel=_LEVEL, threads=1
-            )
-            return threaded
-    return _PlainWriter(filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0)  # type: ignore[return-value]
-
-
-class _PlainWriter(gzip.GzipFile):
-    """The standard library's writer, which is always closed by its user.
-
-    After a failure it would try to write once more when it is collected, and complain that it cannot.
-    """
-
-    def __del__(self) -> None:
-        pass

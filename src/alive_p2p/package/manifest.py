@@ -5,8 +5,9 @@ part in the canonical bytes and survive a round trip.
 """
 
 import hashlib
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,7 @@ from alive_p2p import safe_yaml
 from alive_p2p.package import paths
 from alive_p2p.package.entries import FileEntry, payload_sha256
 from alive_p2p.package.limits import Limits
+from alive_p2p.package.manifest_reading import read_fields
 from alive_p2p.package.manifest_rules import MAX_DEPTH, Validation, invalid, refuse_other_versions
 from alive_p2p.package.manifest_text import to_yaml
 from alive_p2p.safe_yaml import Dialect, UnsafeYamlError
@@ -42,7 +44,7 @@ class Manifest:
         """
         dialect = Dialect(limits.max_manifest_bytes, MAX_DEPTH, limits.max_manifest_scalars, strict=True)
         try:
-            value = safe_yaml.load(safe_yaml.decode(data), dialect).value
+            value = read_fields(safe_yaml.decode(data), dialect)
         except UnsafeYamlError as error:
             where = f"line {error.line}: " if error.line else ""
             raise invalid([f"{where}{error.message}"]) from None
@@ -166,6 +168,23 @@ class Manifest:
     def files(self) -> tuple[FileEntry, ...]:
         """Every listed file, in the order of the manifest."""
         return tuple(FileEntry(e["path"], e["sha256"], e["size"]) for e in self.fields["files"])
+
+    @cached_property
+    def hashes(self) -> Mapping[str, str]:
+        """The SHA-256 of every listed file, by its path."""
+        return {entry.path: entry.sha256 for entry in self.files}
+
+    def below(self, folder: str) -> Sequence[FileEntry]:
+        """The listed files in a folder of the top level, or of the one below it, at any depth."""
+        return self._by_folder.get(folder, ())
+
+    @cached_property
+    def _by_folder(self) -> Mapping[str, Sequence[FileEntry]]:
+        held: dict[str, list[FileEntry]] = {}
+        for entry in self.files:
+            for folder in itertools.islice(paths.ancestors(entry.path), 2):
+                held.setdefault(folder, []).append(entry)
+        return held
 
     @cached_property
     def executables(self) -> frozenset[str] | None:

@@ -28,6 +28,9 @@ _DEVICES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$", "clock$"]
     + [f"{name}{digit}" for name in ("com", "lpt") for digit in "123456789¹²³"]
 )
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_ .-]*/)*[A-Za-z0-9_][A-Za-z0-9_ .-]*")
+"""Paths that break none of the rules if they are short; most are like this, and are asked about often."""
+
 _WINDOWS_CHARACTERS = frozenset(':?*"<>|')
 
 
@@ -37,6 +40,8 @@ def refusal(path: str) -> str | None:
     Args:
         path: relative, `/`-separated, without a leading `./`; bytes that were not UTF-8 as lone surrogates.
     """
+    if len(path) <= MAX_SEGMENT_BYTES and _PLAIN.fullmatch(path):
+        return None
     if not path:
         return "it is empty"
     if path.startswith("/"):

@@ -1,11 +1,10 @@
-"""The tar inside a package: a strict reader, and a writer with normalised headers (format.md §1).
+"""Reading the tar inside a package, strictly (format.md §1).
 
 The reader is our own because the rules are the format's heart: it has to look at the size of an extended header
 before reading it, refuse what the standard library tolerates, and never be led to a file by a name. It yields
 members one after the other and holds no content.
 """
 
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -219,7 +218,7 @@ def _checked_header(block: bytes) -> tuple[str, int]:
     if block[257:263] not in (b"ustar\0", b"ustar "):
         raise damaged("the archive inside it is not a POSIX tar")
     stated = _number(block[148:156], -1)
-    if stated != sum(block[:148]) + 8 * 32 + sum(block[156:]):
+    if stated != sum(block) - sum(block[148:156]) + 8 * 32:
         raise damaged("a header of the archive inside it has been altered")
     size = _number(block[124:136], -1)
     if size < 0:
@@ -232,11 +231,9 @@ def _number(data: bytes, default: int) -> int:
     if data[0] == 0x80:
         return int.from_bytes(data[1:], "big")
     text = data.split(b"\0", 1)[0].strip(b" ")
-    if not text:
-        return 0
-    if not all(0x30 <= digit <= 0x37 for digit in text):
+    if text.strip(b"01234567"):
         return default
-    return int(text, 8)
+    return int(text, 8) if text else 0
 
 
 def _decode(data: bytes) -> str:
@@ -292,43 +289,3 @@ def _pax_size(extended: dict[str, str], size: int) -> int:
     if not (stated.isascii() and stated.isdigit() and len(stated) <= 19):
         raise damaged("a member of the archive inside it has no valid size")
     return int(stated)
-
-
-# --- writing --------------------------------------------------------------------------------------------------
-
-END = bytes(2 * BLOCK)
-"""What ends an archive."""
-
-
-class HeaderWriter:
-    """Makes normalised headers: no owner, no times but the package's own, mode `0644` or `0755`.
-
-    Args:
-        mtime: seconds since 1970, the manifest's `created`.
-    """
-
-    def __init__(self, mtime: int) -> None:
-        self._info = tarfile.TarInfo()
-        self._info.mtime = mtime
-        self._info.uid = self._info.gid = 0
-        self._info.uname = self._info.gname = ""
-
-    def header(self, path: str, size: int, *, is_executable: bool = False, is_folder: bool = False) -> bytes:
-        """The header of one member: ustar where that suffices, with a PAX record where it does not."""
-        info = self._info
-        info.name = path
-        info.size = size
-        info.type = tarfile.DIRTYPE if is_folder else tarfile.REGTYPE
-        info.mode = 0o755 if is_executable or is_folder else 0o644
-        info.pax_headers = {}
-        if path.isascii():
-            try:
-                return info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
-            except ValueError:  # too long for ustar, or too large
-                pass
-        return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
-
-
-def padding(size: int) -> bytes:
-    """The zeros that fill a member's content up to a whole block."""
-    return bytes(-size % BLOCK)

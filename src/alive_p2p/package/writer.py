@@ -4,7 +4,6 @@ The files are read and hashed once more while they are written. One that is no l
 stops the writing: what was shown is what leaves.
 """
 
-import hashlib
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,12 +11,13 @@ from typing import BinaryIO
 
 from alive_p2p import files
 from alive_p2p.errors import PackageError
+from alive_p2p.hashing import Sha256
 from alive_p2p.package import paths
-from alive_p2p.package.compression import open_gzip_writer
 from alive_p2p.package.entries import FileEntry
+from alive_p2p.package.gzip_writer import GzipWriter
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.reader import Progress
-from alive_p2p.package.tar import END, HeaderWriter, padding
+from alive_p2p.package.tar_headers import END, HeaderWriter, padding
 from alive_p2p.runtime import parse_timestamp
 
 
@@ -57,7 +57,7 @@ def write_package(
         output: a buffered stream; left open and not flushed to disk.
         manifest: complete and valid.
         pieces: exactly the files that the manifest lists, in any order.
-        reproducible: see `open_gzip_writer`.
+        reproducible: see `GzipWriter`.
         name: what the output is called in a message.
         progress: called now and then.
 
@@ -70,7 +70,7 @@ def write_package(
     by_path: dict[str, Piece | None] = {piece.entry.path: piece for piece in pieces}
     by_path.update(dict.fromkeys(manifest.empty_dirs or ()))
     done, total = 0, manifest.total_size
-    with files.translating("write", name), open_gzip_writer(output, reproducible=reproducible) as archive:
+    with files.translating("write", name), GzipWriter(output, reproducible=reproducible) as archive:
         text = manifest.to_yaml()
         archive.write(headers.header(paths.MANIFEST, len(text)) + text + padding(len(text)))
         for path in sorted(by_path, key=str.encode):
@@ -88,10 +88,10 @@ def write_package(
         archive.write(END)
 
 
-def _copy(piece: Piece, archive: BinaryIO) -> None:
+def _copy(piece: Piece, archive: GzipWriter) -> None:
     """Copy one file's content, and refuse it where it is not what was hashed."""
     entry = piece.entry
-    digest = hashlib.sha256()
+    digest = Sha256()
     left = entry.size
     try:
         stream = piece.open()
@@ -99,8 +99,10 @@ def _copy(piece: Piece, archive: BinaryIO) -> None:
         raise ChangedError(entry.path) from None
     with stream:
         while True:
-            with files.translating("read", entry.path):
+            try:
                 chunk = stream.read(min(files.CHUNK, left + 1))
+            except OSError as error:
+                raise files.file_system_error(error, "read", entry.path) from error
             if not chunk:
                 break
             left -= len(chunk)

@@ -5,7 +5,7 @@ Everything is prepared in staging; the journal carries it out. What is displaced
 
 from pathlib import Path
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.package.paths import ancestors
 from alive_p2p.receiving.group_update import FileChange, is_converted
 from alive_p2p.receiving.migration import LEFTOVERS, convert_tasks, task_file
@@ -121,7 +121,7 @@ class Changes:
             )
         if merged.data != ours:
             self.ready.write(change.path, merged.data)
-            self._replace(change.path, files.sha256(ours))
+            self._replace(change.path, hashing.sha256(ours))
 
     def _theirs(self, change: FileChange) -> bytes:
         path = str(change.package_path)
@@ -153,7 +153,7 @@ class Changes:
 
     def _keep_leftovers(self, path: str, data: bytes) -> None:
         if (self.target / path).is_file():
-            if files.hash_file(self.target / path)[0] == files.sha256(data):
+            if files.hash_file(self.target / path)[0] == hashing.sha256(data):
                 return
             day = self.at[:10].replace("-", "")
             path = beside(path, day, lambda one: not files.is_taken(self.target / one) and one not in self.ready.added)

@@ -1,5 +1,6 @@
 """What of a package is here already, and under which names the rest goes (receive.md §5)."""
 
+import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +30,7 @@ def requested_bundles(manifest: Manifest, wanted: tuple[str, ...]) -> tuple[str,
             raise UsageError(
                 "unknown-bundle",
                 f"the package has no bundle '{name}'; it has: {', '.join(manifest.bundles)}",
-                hint=f"did you mean `--bundle {closest}`?" if closest else None,
+                hint=f"did you mean `--bundle {shlex.quote(closest)}`?" if closest else None,
             )
     return tuple(name for name in manifest.bundles if not wanted or name in wanted)
 
@@ -118,8 +119,8 @@ def already_here(manifest: Manifest, name: str, state: TargetState) -> BundleFat
 
 def digest_of(manifest: Manifest, name: str) -> str:
     """The digest of a bundle, whichever layout the package has."""
-    inside = [e for e in manifest.files if e.path.startswith(name + "/")]
-    return bundle_digest(manifest.files, name if inside else f"{kernel.V2_CONTAINER}/{name}")
+    folder = name if manifest.below(name) else f"{kernel.V2_CONTAINER}/{name}"
+    return bundle_digest(manifest.below(folder), folder)
 
 
 def _files_are_as_installed(root: Path, entry: LedgerEntry, name: str) -> bool:
@@ -147,19 +148,14 @@ def occupied(root: Path, name: str) -> Path | None:
 
 def _is_same_content(manifest: Manifest, installation: Installation, name: str, place: Path) -> bool:
     """Whether a folder holds exactly what the package's bundle would put there."""
-    expected = {
-        rest: sha256 for path, rest in files_of_bundle(installation, name) if (sha256 := _hashes(manifest).get(path))
-    }
+    hashes = manifest.hashes
+    expected = {rest: hashes[path] for path, rest in files_of_bundle(installation, name) if path in hashes}
     if place.is_symlink() or not place.is_dir():
         return False
     present = [path for path in place.rglob("*") if path.is_symlink() or not path.is_dir()]
     if len(present) != len(expected):
         return False
     return all(_hash_or_none(place / rest) == sha256 for rest, sha256 in expected.items())
-
-
-def _hashes(manifest: Manifest) -> Mapping[str, str]:
-    return {entry.path: entry.sha256 for entry in manifest.files}
 
 
 def _free_name(root: Path, folder: str, taken: set[str], today: datetime) -> str:

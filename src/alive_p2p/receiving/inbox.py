@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alive_p2p import files
 from alive_p2p.walnut import kernel
-from alive_p2p.walnut.walnut import looks_like_walnut
+from alive_p2p.walnut.world import looks_like_walnut
 
 RECEIVED_FOLDER = ".received"
 """Below the inbox: where a file goes that was received."""

@@ -5,7 +5,7 @@ decided on the final names.
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -164,7 +164,7 @@ def _refuse_kernel_lookalikes(finals: Iterable[str]) -> None:
 
 def _check_shape(manifest: Manifest, flat: dict[str, str]) -> None:
     """The shape each scope has (format.md §6, "When reading")."""
-    listed = {entry.path for entry in manifest.files}
+    listed = manifest.hashes
     if kernel.KEY not in listed:
         raise _bad_shape("it has no `_kernel/key.md`")
     for path, final in flat.items():
@@ -194,7 +194,7 @@ def _check_snapshot(manifest: Manifest, flat: dict[str, str]) -> None:
             raise _bad_shape(f"a snapshot cannot hold '{path}'")
 
 
-def _check_bundle_scope(manifest: Manifest, flat: dict[str, str], listed: set[str]) -> None:
+def _check_bundle_scope(manifest: Manifest, flat: dict[str, str], listed: Collection[str]) -> None:
     """Its bundles, the key, the primer and nothing else; each bundle named and with a manifest."""
     named = set(manifest.bundles)
     allowed = {kernel.KEY, manifest.primer or paths.README, paths.README}
@@ -285,10 +285,7 @@ def folder_in_package(installation: Installation, bundle: str) -> str:
 
 def files_of_bundle(installation: Installation, name: str) -> Iterable[tuple[str, str]]:
     """The files and empty folders of a bundle: package path, and path inside the bundle's folder."""
-    folder = folder_in_package(installation, name) + "/"
-    for path, final in installation.names.items():
-        if final.startswith(folder):
-            yield path, final.removeprefix(folder)
+    return installation.by_folder.get(folder_in_package(installation, name), ())
 
 
 def bundle_names(manifest: Manifest, installation: Installation) -> tuple[str, ...]:
@@ -304,7 +301,7 @@ def groups_of(manifest: Manifest, installation: Installation) -> dict[str, list[
     """
     if manifest.scope == "snapshot":
         return {}
-    listed = {entry.path for entry in manifest.files}
+    listed = manifest.hashes
     names = bundle_names(manifest, installation)
     groups = {
         name: [(path, rest) for path, rest in files_of_bundle(installation, name) if path in listed] for name in names

@@ -6,7 +6,7 @@ hold. Of every file no more is remembered than that.
 
 from collections.abc import Callable
 
-from alive_p2p import files
+from alive_p2p import hashing
 from alive_p2p.receiving.hidden_text import HiddenText, HiddenTextScan
 from alive_p2p.receiving.migration import TASK_LIST_LIMIT, TaskList, look_at_list
 from alive_p2p.walnut import kernel
@@ -61,7 +61,7 @@ class Looking:
     def _judge(self, path: str, data: bytes) -> None:
         if _name(path) == kernel.V2_BUNDLE_TASKS:
             self.task_lists[path] = look_at_list(data)
-        elif len(data) <= kernel.SMALL_FILE_LIMIT and (sha := comparable_sha256(data, path)) != files.sha256(data):
+        elif len(data) <= kernel.SMALL_FILE_LIMIT and (sha := comparable_sha256(data, path)) != hashing.sha256(data):
             self.comparable[path] = sha
 
 

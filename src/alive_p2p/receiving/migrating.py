@@ -66,7 +66,7 @@ def _places(plan: ReceivePlan) -> dict[str, str]:
 
 def _moves(plan: ReceivePlan) -> dict[str, str]:
     """What leaves the container: as it is called there, and at the root; folders end in `/`."""
-    listed = {entry.path for entry in plan.manifest.files}
+    listed = plan.manifest.hashes
     moves: dict[str, str] = {}
     if plan.installation.layout != "v2":
         return moves
@@ -79,7 +79,7 @@ def _moves(plan: ReceivePlan) -> dict[str, str]:
 
 
 def _bundles(plan: ReceivePlan, moves: Mapping[str, str]) -> tuple[str, ...]:
-    listed = {entry.path for entry in plan.manifest.files}
+    listed = plan.manifest.hashes
     found = (final for source, final in moves.items() if f"{source}{kernel.BUNDLE_MANIFEST}" in listed)
     return tuple(sorted(final.rstrip("/") for final in found))
 

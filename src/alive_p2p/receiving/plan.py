@@ -4,9 +4,10 @@ Like a share's plan it is frozen and can be compared: it is made once for the pr
 and if the two differ nothing is done.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 
 from alive_p2p.package.envelopes.base import Credentials
@@ -123,6 +124,16 @@ class Installation:
     renamed_agent_files: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+
+    @cached_property
+    def by_folder(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """Per folder of the walnut's top level what goes there: package path, and path inside the folder."""
+        held: dict[str, list[tuple[str, str]]] = {}
+        for path, final in self.names.items():
+            folder, _, inside = final.partition("/")
+            if inside:
+                held.setdefault(folder, []).append((path, inside))
+        return held
 
 
 @dataclass(frozen=True)

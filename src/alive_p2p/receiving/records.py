@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.receiving.dedupe import digest_of
 from alive_p2p.receiving.layout import bundle_names, bundles_in, groups_of
 from alive_p2p.receiving.plan import Fate, ReceivePlan
@@ -106,7 +106,7 @@ def _undo_note(plan: ReceivePlan, tree: Path, listed: set[str], folder: str | No
             continue
         with files.translating("read", tree / path):
             if path == kernel.LOG:
-                made[path] = files.sha256(without_imports((tree / path).read_bytes()))
+                made[path] = hashing.sha256(without_imports((tree / path).read_bytes()))
             else:
                 made[path] = files.hash_file(tree / path)[0]
     note: dict[str, Any] = {"makes_walnut": True} if plan.makes_walnut else {}
@@ -125,7 +125,7 @@ def _joined(folder: str, rest: str) -> str:
 
 def _rows(plan: ReceivePlan, names: dict[str, str], tree: Path, pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
     """Per file its hash in the package, where it is (or would be), and its hash as it is (or would be) put there."""
-    listed = {entry.path: entry.sha256 for entry in plan.manifest.files}
+    listed = plan.manifest.hashes
     rows: dict[str, list[str]] = {}
     for path, place in pairs:
         content = content_of(path, names, tree)

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.errors import AliveP2PError, FileSystemError, UsageError, WalnutError
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.paths import is_safe_segment
@@ -12,8 +12,8 @@ from alive_p2p.receiving.plan import Lineage
 from alive_p2p.runtime import Runtime
 from alive_p2p.walnut import frontmatter, kernel
 from alive_p2p.walnut.ledger import BrokenLedgerError, Ledger
-from alive_p2p.walnut.walnut import Walnut, looks_like_walnut, open_walnut
-from alive_p2p.walnut.world import find_world, walnuts_in
+from alive_p2p.walnut.walnut import Walnut, open_walnut
+from alive_p2p.walnut.world import find_world, looks_like_walnut, walnuts_in
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def look_at(walnut: Walnut) -> TargetState:
         ledger = Ledger.parse(walnut.read_kernel(kernel.LEDGER, limit=kernel.LEDGER_LIMIT))
     except BrokenLedgerError as error:
         ledger, broken = Ledger(), error.message
-    return TargetState(walnut, ledger, broken, files.sha256(walnut.key.data))
+    return TargetState(walnut, ledger, broken, hashing.sha256(walnut.key.data))
 
 
 # --- full and snapshot: a new walnut --------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alive_p2p import files
+from alive_p2p import hashing
 from alive_p2p.walnut.tasks import Tasks, items_of
 
 CONFLICTS_WITH = "conflicts_with"
@@ -55,7 +55,7 @@ def merge_tasks(ours: bytes, theirs: bytes, bases: Sequence[Tasks], path: str) -
     our_document, our_tasks = mine
     their_document, their_tasks = yours
     if _contents(our_tasks) == _contents(their_tasks):  # only ids or order differ: one side wins, the same on both
-        return MergedTasks(min(ours, theirs, key=files.sha256))
+        return MergedTasks(min(ours, theirs, key=hashing.sha256))
     merge = _Merge(our_tasks, their_tasks, bases)
     merged = merge.run()
     document = {**their_document, **our_document, _list_name(our_document, path): merged}

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.errors import AliveP2PError, FileSystemError
 from alive_p2p.receiving import records
 from alive_p2p.receiving.applying import Changes
@@ -190,4 +190,4 @@ class Transaction:
             return edit(self.staging, self.plan.target, kernel.LEDGER, old, new)
         source = f"{PREPARED}/imports.json"
         files.write_new(self.staging.path / source, new, mode=files.default_mode(executable=False))
-        return place(source, kernel.LEDGER, files.sha256(new))
+        return place(source, kernel.LEDGER, hashing.sha256(new))

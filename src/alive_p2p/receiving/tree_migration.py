@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.errors import PackageError, UsageError, WalnutError
 from alive_p2p.receiving.flattening import PREFIX, places_at_root
 from alive_p2p.receiving.layout import BELONGS_ELSEWHERE, DROPPED_ANYWHERE, loose_warning
@@ -261,7 +261,7 @@ def _holds(path: Path, content: bytes) -> bool:
     return (
         _is_real_file(path)
         and path.stat().st_size == len(content)
-        and files.hash_file(path)[0] == files.sha256(content)
+        and files.hash_file(path)[0] == hashing.sha256(content)
     )
 
 

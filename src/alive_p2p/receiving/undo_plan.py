@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.errors import WalnutError
 from alive_p2p.package.paths import ancestors
 from alive_p2p.receiving.here import version_at
@@ -196,7 +196,7 @@ class _Planner:
         if path != kernel.LOG or digest is None:
             return version, digest
         data = files.read_bytes(self.root / path, limit=kernel.SMALL_FILE_LIMIT)
-        return version | {files.sha256(without_imports(data))}, digest
+        return version | {hashing.sha256(without_imports(data))}, digest
 
     def _is_whole(self, everything: list[Found]) -> bool:
         """Whether everything in the walnut is what the receive put there, or what we keep ourselves."""
@@ -255,7 +255,7 @@ class _Planner:
         ours = files.read_bytes(self.root / path, limit=kernel.SMALL_FILE_LIMIT)
         before = files.read_bytes(self._in_store(one), limit=kernel.SMALL_FILE_LIMIT)
         merged = merge_tasks(ours, before, [one.tasks or {}], path)
-        if merged is None or files.sha256(ours) != digest:
+        if merged is None or hashing.sha256(ours) != digest:
             return None
         fate = UndoFate.KEEP if merged.data == ours else UndoFate.MERGE
         return UndoChange(path, fate, digest, one.kept, one.was, None, merged.data, merged.conflicts)

@@ -89,7 +89,7 @@ def plan_group(
             untouched="everything",
             hint="`--allow-older` goes back to it",
         )
-    listed = {entry.path: entry.sha256 for entry in manifest.files}
+    listed = manifest.hashes
     names = {rest for _, rest in pairs}
     incoming = [
         Incoming(

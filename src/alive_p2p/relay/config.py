@@ -2,11 +2,11 @@
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from alive_p2p import files
@@ -16,7 +16,8 @@ from alive_p2p.runtime import Runtime
 from alive_p2p.text import breaks_the_line, nearest
 
 _LIMIT = 4 << 20
-_GH_SECONDS = 5
+_GH_SECONDS = 5.0
+_LOGIN_BYTES = 4096
 _WAIT_SECONDS = 10.0
 _VERSION = 1
 
@@ -231,36 +232,46 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def own_handle(runtime: Runtime) -> str | None:
+def own_handle(runtime: Runtime, *, gh_seconds: float = _GH_SECONDS) -> str | None:
     """What we call ourselves: `GH_USER`, else the username in `relay.json`, else `gh`'s login (cli.md, "Environment").
 
     None where nothing says; a `relay.json` that cannot be read matters where peers are named, not here.
+
+    Args:
+        runtime: the surroundings.
+        gh_seconds: how long `gh` may take.
     """
     if name := runtime.environ.get("GH_USER"):
         return name
     with suppress(AliveP2PError):
         if name := read_config(runtime).username:
             return name
-    return _login(runtime)
+    return _login(runtime, gh_seconds)
 
 
-def _login(runtime: Runtime) -> str | None:
+def _login(runtime: Runtime, seconds: float) -> str | None:
     """The login that `gh` keeps in its own files; nothing is asked over the network."""
     program = shutil.which("gh", path=runtime.environ.get("PATH"))
     if program is None:
         return None
+    import subprocess
+
     try:
-        done = subprocess.run(
-            [program, "config", "get", "user", "--host", "github.com"],
-            env=dict(runtime.environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_GH_SECONDS,
-            check=False,
-        )
+        # A file and not a pipe, which what `gh` has started could hold open after its end.
+        with TemporaryFile() as out:
+            done = subprocess.run(
+                [program, "config", "get", "user", "--host", "github.com"],
+                env=dict(runtime.environ),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.DEVNULL,
+                timeout=seconds,
+                check=False,
+            )
+            out.seek(0)
+            login = out.read(_LOGIN_BYTES).decode("utf-8", "replace").strip()
     except (OSError, subprocess.TimeoutExpired):
         return None
-    login = done.stdout.decode("utf-8", "replace").strip()
     return login if done.returncode == 0 and login and not breaks_the_line(login) else None
 
 

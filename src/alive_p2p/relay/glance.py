@@ -33,11 +33,13 @@ class Glance:
         is_set_up: whether we have a relay.
         is_due: whether the relays are to be looked at again.
         pending: the peers of whom something waited when they were last looked at, and how many packages.
+        peers: how many people are written down, invited or paired.
     """
 
     is_set_up: bool
     is_due: bool = False
     pending: tuple[tuple[str, int], ...] = ()
+    peers: int = 0
 
     @property
     def line(self) -> str | None:
@@ -88,6 +90,7 @@ def glance(runtime: Runtime) -> Glance:
             _is_recent(at, runtime) for at in (state.get("last_probe"), _mapping(state.get(ATTEMPT)).get("at"))
         ),
         pending=tuple((name, count) for name, count in pending if type(count) is int and count > 0),
+        peers=len(_mapping(config.get("peers"))),
     )
 
 

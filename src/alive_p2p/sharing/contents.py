@@ -3,15 +3,18 @@
 Every file is hashed here. What is not as it is at the sender's is recorded as a substitution.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.errors import WalnutError
 from alive_p2p.package import paths
 from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.manifest import SKELETON
+from alive_p2p.package.reader import Progress
 from alive_p2p.package.writer import ChangedError
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing import stubs
@@ -28,11 +31,19 @@ from alive_p2p.walnut.key import Sensitivity, read_key
 from alive_p2p.walnut.sessions import without_active_sessions
 from alive_p2p.walnut.walnut import Walnut, is_kernel
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 _STUB = "baseline-stub"
 _KEY = "key-reduced"
 PRIMER = "package-readme"
 _SESSIONS = "sessions-removed"
 _GENERATED = "generated-manifest"
+
+_LARGE = 1 << 21
+"""Bytes from which on hashing and scanning a file is worth a thread: below, starting it costs more."""
+_SEVERAL = 2
+_MOST_THREADS = 8
 
 
 class Contents:
@@ -75,10 +86,31 @@ class Contents:
         self.warnings: list[str] = []
         self.findings: list[Finding] = []
         self.unscanned = 0
+        self._ahead: dict[str, Future[tuple[tuple[str, int], FileScan]]] = {}
         self._landscape = landscape
         self._scanner = scanner
 
     # -- files -------------------------------------------------------------------------------------------------
+
+    def files(self, candidates: Sequence[Candidate], progress: Progress | None = None) -> list[PlannedFile]:
+        """Hash every file, large ones side by side; without those that cannot be read. Raises as `file` does.
+
+        Args:
+            candidates: the files.
+            progress: called with bytes read and bytes in all, after each file.
+        """
+        large = [candidate for candidate in candidates if candidate.stamp.size >= _LARGE]
+        if len(large) < _SEVERAL:
+            return [one for one in map(self.file, _counted(candidates, progress)) if one is not None]
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS), "scan") as pool:
+            self._ahead = {one.path: pool.submit(self._hashed, one.path, one.origin) for one in large}
+            try:
+                return [one for one in map(self.file, _counted(candidates, progress)) if one is not None]
+            finally:
+                pool.shutdown(cancel_futures=True)
+                self._ahead = {}
 
     def file(self, candidate: Candidate) -> PlannedFile | None:
         """Hash one file, or rewrite it where the rules ask for that; None where it cannot be read.
@@ -101,7 +133,7 @@ class Contents:
             self.warnings.append(f"'{candidate.walnut_path}' cannot be read and stays here")
             return None
         entry = FileEntry(candidate.path, digest, size)
-        stamp = replace(candidate.stamp, size=size)
+        stamp = candidate.stamp if candidate.stamp.size == size else replace(candidate.stamp, size=size)
         return PlannedFile(entry, candidate.is_executable, candidate.origin, stamp)
 
     def _is_indispensable(self, candidate: Candidate) -> bool:
@@ -128,15 +160,19 @@ class Contents:
         """What says how private a folder is has to be what the gate judged by; at the walnut's root it says nothing."""
         self._landscape.folder(candidate.walnut_path.rpartition("/")[0])
         judged = self._landscape.judged.get(candidate.walnut_path)
-        if "/" in candidate.walnut_path and judged != files.sha256(data):
+        if "/" in candidate.walnut_path and judged != hashing.sha256(data):
             raise ChangedError(candidate.walnut_path)
 
     def _hash(self, path: str, origin: Path) -> tuple[str, int]:
         """Hash a file and look for secrets in the very bytes that are hashed. Raises `OSError`."""
-        scan = self._scanner.begin(path)
-        hashed = files.hash_file(origin, also=scan.feed)
+        ahead = self._ahead.pop(path, None)
+        hashed, scan = ahead.result() if ahead is not None else self._hashed(path, origin)
         self._note(scan)
         return hashed
+
+    def _hashed(self, path: str, origin: Path) -> tuple[tuple[str, int], FileScan]:
+        scan = self._scanner.begin(path)
+        return files.hash_file(origin, also=scan.feed), scan
 
     def _note(self, scan: FileScan) -> None:
         self.findings += scan.finish()
@@ -152,7 +188,7 @@ class Contents:
         scan = self._scanner.begin(told_of or path)
         scan.feed(content)
         self._note(scan)
-        entry = FileEntry(path, files.sha256(content), len(content))
+        entry = FileEntry(path, hashing.sha256(content), len(content))
         if candidate is None:
             return PlannedFile(entry, content=content)
         return PlannedFile(entry, candidate.is_executable, candidate.origin, candidate.stamp, content)
@@ -222,7 +258,7 @@ class Contents:
     def _key_file(self) -> PlannedFile:
         if self._key_form(self.walnut.key.sensitivity) == "full":
             whole = self._kernel_file(kernel.KEY)
-            if whole is None or whole.entry.sha256 != files.sha256(self.walnut.key.data):
+            if whole is None or whole.entry.sha256 != hashing.sha256(self.walnut.key.data):
                 raise ChangedError(kernel.KEY)  # what it says now was not judged
             return whole
         self.substitutions[kernel.KEY] = _KEY
@@ -270,6 +306,21 @@ class Contents:
         self.substitutions[free[0]] = PRIMER
         # What it says of the walnut is the key's; a secret in a goal is one finding and not two.
         return [self._generated(free[0], text, told_of=kernel.KEY)]
+
+
+def _counted(candidates: Sequence[Candidate], progress: Progress | None) -> Iterable[Candidate]:
+    """The files, each of which is told of once it was read; without `progress` just the files."""
+    if progress is None:
+        return candidates
+
+    def counting() -> Iterator[Candidate]:
+        done, total = 0, sum(one.stamp.size for one in candidates)
+        for one in candidates:
+            yield one
+            done += one.stamp.size
+            progress(done, total)
+
+    return counting()
 
 
 def _is_in_a_kernel(candidate: Candidate) -> bool:

@@ -9,10 +9,10 @@ A window is looked at again as `views_of` reads it in other ways.
 
 import codecs
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 
 from alive_p2p.errors import UsageError
 from alive_p2p.globs import Pattern
@@ -29,6 +29,7 @@ MAX_FINDINGS = 500
 """Different secrets of one file that are listed one by one; what is beyond becomes a single finding."""
 
 _CORE = 64 * 1024
+_CORE_OF_DATA = 512 * 1024  # where nothing has to be read a second time, larger windows overlap less
 _BEFORE = 1024  # what a pattern or a judge may look back at: a name, the beginning of a line
 _AFTER = LONGEST + 1024
 _HEAD = 8 * 1024  # what the kind of a file is read from
@@ -170,9 +171,10 @@ class FileScan:
         self.path = path
         self.is_opaque = False
         self._is_text = True
-        self._is_code = PurePosixPath(path).suffix.lower() in _CODE
+        self._is_code = os.path.splitext(path)[1].lower() in _CODE  # noqa: PTH122  (asked of every file)
         self._pending = bytearray()  # what is not scanned yet, with up to _BEFORE bytes that are
         self._before = 0  # how many of them are scanned
+        self._core = _CORE
         self._line = 1  # the line on which the unscanned part begins
         self._is_head_read = False
         self._decoder: codecs.IncrementalDecoder | None = None
@@ -221,6 +223,7 @@ class FileScan:
         if encoding is None:
             self.is_opaque = head.startswith(_OPAQUE) or _is_pdf(head) or _is_binary(head, is_head=True)
             self._is_text = not self.is_opaque
+            self._core = _CORE if self._is_text else _CORE_OF_DATA
             return
         self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
         if encoding.startswith("utf-16"):
@@ -233,9 +236,10 @@ class FileScan:
 
     def _scan_full_windows(self) -> None:
         data, before, start = self._pending, self._before, 0
-        while len(data) - start >= before + _CORE + _AFTER:
-            self._scan_window(bytes(data[start : start + before + _CORE + _AFTER]), before, before + _CORE)
-            start += before + _CORE - _BEFORE
+        while len(data) - start >= before + self._core + _AFTER:
+            window = bytes(memoryview(data)[start : start + before + self._core + _AFTER])
+            self._scan_window(window, before, before + self._core)
+            start += before + self._core - _BEFORE
             before = _BEFORE
         del data[:start]
         self._before = before
@@ -257,11 +261,14 @@ class FileScan:
         position = core
         for start, stop, hit in found:
             if core <= start < end and not (hit.rule.in_text_only and _is_noise(data, start, stop)):
-                self._line += _breaks(data, position, start)
+                self._line += self._breaks(data, position, start)
                 position = start
                 self._note(hit)
         if end < len(data):
-            self._line += _breaks(data, position, end)
+            self._line += self._breaks(data, position, end)
+
+    def _breaks(self, data: bytes, start: int, end: int) -> int:
+        return _breaks(data, start, end) if self._is_text else data.count(b"\n", start, end)
 
     def _hits(self, data: bytes, fired: list[int]) -> list[Hit]:
         found = hits(data, fired, is_code=self._is_code, is_text=self._is_text) if fired else []

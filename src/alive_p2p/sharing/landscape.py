@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.errors import FileSystemError
 from alive_p2p.sharing.gate import RESERVED, WALNUT, Part
 from alive_p2p.text import fold
@@ -105,7 +105,7 @@ class Landscape:
         said = []
         for manifest in manifests:
             bundle = Bundle(path.name, folder, path, is_top_level=False, manifest_name=manifest)
-            self.judged[f"{folder}/{manifest}"] = files.sha256(bundle.data)
+            self.judged[f"{folder}/{manifest}"] = hashing.sha256(bundle.data)
             own = Part("bundle", self._name(folder), bundle.sensitivity, bundle.sensitivity_reason, bundle.has_pii)
             said.append(replace(own, mentions=bundle.mentions))
         return _stricter(_strictest(said), holders)
@@ -134,7 +134,7 @@ class Landscape:
             except FileSystemError:
                 said.append(unreadable)
                 continue
-            self.judged[f"{folder}/{spelt}"] = files.sha256(data)
+            self.judged[f"{folder}/{spelt}"] = hashing.sha256(data)
             key = read_key(data)
             reason = f"its `key.md`: {key.sensitivity_reason}"
             said.append(Part("walnut", name, key.sensitivity, reason, mentions=key.mentions))

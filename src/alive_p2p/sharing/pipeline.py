@@ -32,8 +32,16 @@ RETRIES = 3
 """How often a share is planned again where nobody looked and a file changes meanwhile."""
 
 
-def plan_share(request: ShareRequest, runtime: Runtime, *, wait_seconds: float = 0.0) -> SharePlan:
+def plan_share(
+    request: ShareRequest, runtime: Runtime, *, wait_seconds: float = 0.0, progress: Progress | None = None
+) -> SharePlan:
     """Decide what a share will do. Reads and hashes every file, writes nothing (share.md §1–§5).
+
+    Args:
+        request: what to share.
+        runtime: the surroundings.
+        wait_seconds: how long to wait for the walnut's lock.
+        progress: called with bytes done and bytes in all.
 
     Raises:
         UsageError: the request contradicts itself, or names something that does not exist.
@@ -47,7 +55,7 @@ def plan_share(request: ShareRequest, runtime: Runtime, *, wait_seconds: float =
     walnut = open_walnut(request.walnut)
     with settled_lock(walnut.root, "create", runtime, wait_seconds=wait_seconds) as notes:
         walnut = open_walnut(request.walnut)  # once more: what was left half done may have been its kernel
-        plan = Planner(request, walnut, load_preferences(walnut.world), runtime).plan()
+        plan = Planner(request, walnut, load_preferences(walnut.world), runtime).plan(progress)
     return replace(plan, warnings=(*notes, *plan.warnings))
 
 
@@ -175,7 +183,7 @@ def share(
         output: as in `write_share`.
         force: as in `write_share`.
         wait_seconds: as in `write_share`.
-        progress: as in `write_share`.
+        progress: called while everything is read, and again while it is written.
 
     Raises:
         AliveP2PError: as `plan_share` and `write_share` do.
@@ -184,7 +192,7 @@ def share(
     attempts = retries or (1 if approve is not None else RETRIES)
     while True:
         attempts -= 1
-        plan = plan_share(request, runtime, wait_seconds=wait_seconds)
+        plan = plan_share(request, runtime, wait_seconds=wait_seconds, progress=progress)
         if approve is not None:
             agreed = approve(plan) or agreed
         try:
@@ -200,7 +208,8 @@ def _piece_of(plan: SharePlan) -> Callable[[PlannedFile], Piece]:
     place = placing(plan.request.source_layout, [one.name for one in plan.bundles])
 
     def piece(planned: PlannedFile) -> Piece:
-        entry = replace(planned.entry, path=place(planned.entry.path))
+        path = place(planned.entry.path)
+        entry = planned.entry if path == planned.entry.path else replace(planned.entry, path=path)
         content, origin = planned.content, planned.origin
         if content is not None:
             return Piece(entry, lambda: io.BytesIO(content))
@@ -213,23 +222,23 @@ def _piece_of(plan: SharePlan) -> Callable[[PlannedFile], Piece]:
 
 def _refuse_changes(plan: SharePlan, runtime: Runtime) -> None:
     """Look whether the walnut is still as it was when it was planned; names and stamps, not contents."""
+    walnut = open_walnut(plan.root)
+    there, decision = Planner(plan.request, walnut, load_preferences(walnut.world), runtime).select_again()
     for planned in plan.files:
         if planned.origin is None:
             continue
         try:
-            now = stamp_of(planned.origin)
+            now = there[planned.entry.path] if planned.entry.path in there else stamp_of(planned.origin)
         except OSError:
             raise ChangedError(planned.entry.path) from None
         if now != planned.stamp:
             raise ChangedError(planned.entry.path)
-    walnut = open_walnut(plan.root)
-    there, decision = Planner(plan.request, walnut, load_preferences(walnut.world), runtime).select_again()
     if decision != plan.gate:
         raise ChangedError(decision.rulings[0].name if decision.rulings else kernel.KEY)
     planned_paths = {one.entry.path for one in plan.files if one.origin is not None}
     known = planned_paths | {one.path for one in plan.left_out if one.reason is Reason.UNREADABLE}
-    gone = {path for path in planned_paths - there if not path.startswith(f"{kernel.KERNEL}/")}
-    if changed := sorted((there - known) | gone):
+    gone = {path for path in planned_paths - there.keys() if not path.startswith(f"{kernel.KERNEL}/")}
+    if changed := sorted((there.keys() - known) | gone):
         raise ChangedError(changed[0])
 
 

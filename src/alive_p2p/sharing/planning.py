@@ -1,6 +1,8 @@
 """Deciding what a share will do: every step from the walnut to the manifest, and nothing written (share.md §1–§5)."""
 
 import os
+import shlex
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from alive_p2p.errors import UsageError, WalnutError
@@ -10,6 +12,7 @@ from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import FORMAT_VERSION, Manifest
 from alive_p2p.package.paths import bundle_name_refusal
+from alive_p2p.package.reader import Progress
 from alive_p2p.package.signature import sign
 from alive_p2p.runtime import PLUGIN_VERSION, Runtime
 from alive_p2p.sharing.audience import audience_of
@@ -24,6 +27,7 @@ from alive_p2p.sharing.plan import (
     PlannedFile,
     SharePlan,
     ShareRequest,
+    Stamp,
 )
 from alive_p2p.sharing.remembering import groups_here
 from alive_p2p.sharing.scanning import gather
@@ -91,8 +95,12 @@ class Planner:
         self.ledger_problem: str | None = None
         self.ledger = self._read_ledger()
 
-    def plan(self) -> SharePlan:
-        """All steps, in the order of share.md §1."""
+    def plan(self, progress: Progress | None = None) -> SharePlan:
+        """All steps, in the order of share.md §1.
+
+        Args:
+            progress: called with bytes read and bytes in all, after each file.
+        """
         bundles = discover(self.walnut)
         sharable = top_level(bundles)
         chosen = self._chosen(bundles, sharable)
@@ -100,8 +108,7 @@ class Planner:
         selection = self._select(chosen, exclusions)
         self._check_bundles_are_whole(chosen, selection)
         self._refuse_too_large(selection, [])
-        planned = [self.contents.file(candidate) for candidate in selection.files]
-        present = [one for one in planned if one is not None]
+        present = self.contents.files(selection.files, progress)
         present += self.contents.generated_manifests(chosen, present)
         present += self.contents.kernel_files(exclusions)
         leaving = {one.entry.path.split("/")[0] for one in present}
@@ -134,7 +141,7 @@ class Planner:
             request=self.request,
             manifest=manifest,
             files=tuple(present),
-            bundles=tuple(self._describe(bundle, present) for bundle in chosen.values()),
+            bundles=_described(chosen.values(), present),
             left_out=tuple(sorted(left_out, key=lambda one: (one.reason.value, one.path))),
             exclusions=tuple(ExclusionUse(e.pattern.text, e.origin, e.matched) for e in exclusions),
             included=tuple(selection.included),
@@ -151,11 +158,11 @@ class Planner:
 
     # -- choosing ----------------------------------------------------------------------------------------------
 
-    def select_again(self) -> tuple[set[str], Decision]:
-        """The package paths that would leave now, and what the gate says of them, without reading any content."""
+    def select_again(self) -> tuple[dict[str, Stamp], Decision]:
+        """What would leave now, by package path, and what the gate says of it, without reading any content."""
         bundles = discover(self.walnut)
         selection = self._select(self._chosen(bundles, top_level(bundles)), self._exclusions())
-        return {candidate.path for candidate in selection.files}, self._decide(selection)
+        return {candidate.path: candidate.stamp for candidate in selection.files}, self._decide(selection)
 
     def _chosen(self, bundles: list[Bundle], sharable: dict[str, Bundle]) -> dict[str, Bundle]:
         if self.request.scope == "full":
@@ -250,11 +257,6 @@ class Planner:
 
     # -- what the plan says of itself --------------------------------------------------------------------------
 
-    def _describe(self, bundle: Bundle, present: list[PlannedFile]) -> PlannedBundle:
-        inside = [one for one in present if one.entry.path.startswith(bundle.name + "/")]
-        size = sum(one.entry.size for one in inside)
-        return PlannedBundle(bundle.name, bundle.sensitivity, len(inside), size, bundle.tasks, bundle.has_pii)
-
     def _key_form(self, sensitivity: Sensitivity) -> KeyForm:
         return key_form(sensitivity, self.audience, self.request.key, self.request.acknowledged)
 
@@ -347,10 +349,14 @@ class Planner:
         sensitivity: Sensitivity,
         walnut_id: str | None,
     ) -> Manifest:
+        leaving = [one.entry for one in present]
         layout = self.request.source_layout
         place = placing(layout, bundles)
-        refuse_mixing(layout, [*(one.entry.path for one in present), *selection.empty_dirs])
-        entries = sorted((replace(one.entry, path=place(one.entry.path)) for one in present), key=lambda e: e.path)
+        refuse_mixing(layout, [*(entry.path for entry in leaving), *selection.empty_dirs])
+        entries = sorted(
+            (replace(entry, path=at) if (at := place(entry.path)) != entry.path else entry for entry in leaving),
+            key=lambda entry: entry.path,
+        )
         source = {
             "walnut": self._name(),
             "session_id": one_line(self.runtime.session_id),
@@ -402,6 +408,20 @@ class Planner:
         return based_on(self.ledger, read_sent(self.walnut.root), held)
 
 
+def _described(bundles: Collection[Bundle], present: Iterable[PlannedFile]) -> tuple[PlannedBundle, ...]:
+    """The bundles that leave, with how many files and bytes of each do."""
+    sizes: dict[str, list[int]] = {}
+    for one in present:
+        top, _, inside = one.entry.path.partition("/")
+        if inside:
+            sizes.setdefault(top, []).append(one.entry.size)
+    held = {one.name: sizes.get(one.name, []) for one in bundles}
+    return tuple(
+        PlannedBundle(one.name, one.sensitivity, len(held[one.name]), sum(held[one.name]), one.tasks, one.has_pii)
+        for one in bundles
+    )
+
+
 def _unknown_bundle(name: str, bundles: list[Bundle], sharable: list[str]) -> UsageError:
     nested = next((bundle for bundle in bundles if bundle.name == name and not bundle.is_top_level), None)
     if nested is not None:
@@ -418,5 +438,5 @@ def _unknown_bundle(name: str, bundles: list[Bundle], sharable: list[str]) -> Us
     return UsageError(
         "unknown-bundle",
         f"there is no bundle '{name}'; there are: {', '.join(ordered) or 'none'}",
-        hint=f"did you mean `--bundle {closest}`?" if closest else None,
+        hint=f"did you mean `--bundle {shlex.quote(closest)}`?" if closest else None,
     )

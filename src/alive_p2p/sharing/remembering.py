@@ -1,6 +1,7 @@
 """What a walnut remembers of a share, so that the answer to it can be merged file by file (receive.md §5)."""
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from alive_p2p.walnut.states import SentState, read_sent, write_sent
 from alive_p2p.walnut.tasks import Tasks, lists_tasks, remembered
 
 
-def group_of(path: str, bundles: Iterable[str]) -> str | None:
+def group_of(path: str, bundles: Container[str]) -> str | None:
     """The group that a file of a package belongs to; None for what no update touches."""
     top = path.partition("/")[0]
     if top == kernel.KERNEL:
         return kernel.KERNEL if path in kernel.WORK else None
-    return top if top in set(bundles) and "/" in path else LIVE_CONTEXT
+    return top if top in bundles and "/" in path else LIVE_CONTEXT
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _folder_of(root: Path, name: str, inside: Mapping[str, PlannedFile]) -> str:
         return ""
     for path, one in inside.items():
         if one.origin is not None and one.origin.name == path:
-            return one.origin.parent.relative_to(root).as_posix()
+            return _below(root, one.origin.parent)
     return name
 
 
@@ -96,8 +97,13 @@ def _place(root: Path, one: PlannedFile, folder: str, path: str) -> str:
     """A file's path inside its group's folder here; it may travel under another name."""
     if one.origin is None:
         return path
-    place = one.origin.relative_to(root).as_posix()
+    place = _below(root, one.origin)
     return place.removeprefix(f"{folder}/") if folder else place
+
+
+def _below(root: Path, path: Path) -> str:
+    """A path that lies in the walnut, from there; asked of every file, so that making paths would take long."""
+    return os.fspath(path)[len(os.fspath(root)) + 1 :].replace(os.sep, "/")
 
 
 def _tasks(group: Group) -> dict[str, Tasks]:

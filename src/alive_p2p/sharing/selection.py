@@ -305,6 +305,8 @@ class Selector:
 
     def _is_excluded(self, walnut_path: str, path: str, final: str) -> bool:
         """By any of its names: in the package, here, and as it was received under."""
+        if not self.exclusions:
+            return False
         names = {walnut_path, path, final}
         hits = [one for one in self.exclusions if any(one.pattern.matches(name) for name in names)]
         for hit in hits:
@@ -335,27 +337,30 @@ class Selector:
 
     def _left_out_by_default(self, name: str, walnut_path: str, *, is_folder: bool) -> Reason | None:
         folded = name.lower()
+        original = _BACKUP.sub("", name)
         if folded in _CLUTTER or name.startswith("._"):
             return Reason.CLUTTER
-        if _is_credential(name):
+        if _is_credential(name, original):
             return Reason.CREDENTIAL
         if is_folder and "/" not in walnut_path and folded in _BUILD_OUTPUT:
             return Reason.BUILD_OUTPUT
         if name.startswith("."):
             return Reason.HIDDEN
-        if not is_folder and _BACKUP.sub("", folded).endswith(".walnut"):
+        if not is_folder and original.lower().endswith(".walnut"):
             return Reason.OLDER_PACKAGE
         return None
 
 
-def _is_credential(name: str) -> bool:
-    return any(_CREDENTIALS.fullmatch(one) for one in (name, _BACKUP.sub("", name)))
+def _is_credential(name: str, original: str) -> bool:
+    """Whether a file holds credentials by its name, or by the name of what it is a copy of."""
+    return bool(_CREDENTIALS.fullmatch(name) or (original != name and _CREDENTIALS.fullmatch(original)))
 
 
 def _names_a_credential(pattern: Pattern) -> bool:
     """Whether a pattern means credentials and does not only happen to match one: `*.pem`, but not `*.*`."""
     last = pattern.text.rstrip("/").rpartition("/")[2]
-    return _is_credential(re.sub(r"\[[^\]]*\]|[*?]", "x", last))
+    name = re.sub(r"\[[^\]]*\]|[*?]", "x", last)
+    return _is_credential(name, _BACKUP.sub("", name))
 
 
 def _is_link(entry: "os.DirEntry[str]") -> bool:

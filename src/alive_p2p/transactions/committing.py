@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.errors import AliveP2PError, WalnutError
 from alive_p2p.transactions.journal import (
     Journal,
@@ -77,8 +77,8 @@ def edit(staging: Staging, target: Path, path: str, old: bytes, new: bytes) -> O
     return substitute(
         f"{PREPARED}/{name}",
         path,
-        new_sha256=files.sha256(new),
-        old_sha256=files.sha256(old),
+        new_sha256=hashing.sha256(new),
+        old_sha256=hashing.sha256(old),
         rest=f"{PREVIOUS}/{name}",
     )
 

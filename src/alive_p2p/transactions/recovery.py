@@ -21,7 +21,7 @@ from alive_p2p.package.paths import STAGING_PREFIX
 from alive_p2p.runtime import Runtime
 from alive_p2p.transactions.finishing import InTheWayError, finish
 from alive_p2p.transactions.journal import BrokenJournalError, Journal, State
-from alive_p2p.transactions.registry import Registration, abandoned, is_registered
+from alive_p2p.transactions.registry import Registration, abandoned, interrupted, is_registered
 from alive_p2p.transactions.staging import (
     INCOMPLETE_PREFIX,
     OWNER,
@@ -151,15 +151,11 @@ def interrupted_notes(runtime: Runtime, *, place: Path) -> tuple[str, ...]:
     Raises:
         FileSystemError: a registration cannot be read.
     """
-    found = []
-    for registration in abandoned(runtime):
-        if _is_at_or_below(registration.target, place) and files.is_taken(registration.staging):
-            found.append((registration.action, registration.target))
-        registration.close()
     return tuple(
         f"an earlier {action} {'into' if action == 'receive' else 'in'} '{target}' was interrupted;"
         f" `alive-p2p recover {shlex.quote(str(target))}` puts it right"
-        for action, target in dict.fromkeys(found)
+        for action, target in interrupted(runtime)
+        if _is_at_or_below(target, place)
     )
 
 

@@ -95,11 +95,15 @@ def register(name: str, target: Path, staging: Path, runtime: Runtime, *, action
     raise FileSystemError("busy", f"'{folder}' does not hold still", untouched="everything", hint="run it again")
 
 
-def abandoned(runtime: Runtime) -> Iterator[Registration]:
+def abandoned(runtime: Runtime, *, only_look: bool = False) -> Iterator[Registration]:
     """Every transaction whose process is gone, oldest name first, each locked by us.
 
     The caller closes or removes each. A registration that was cut off while it was written is removed here: its
     staging was not made yet.
+
+    Args:
+        runtime: the surroundings.
+        only_look: leave those that were cut off where they are.
 
     Raises:
         FileSystemError: a registration cannot be read.
@@ -117,8 +121,23 @@ def abandoned(runtime: Runtime) -> Iterator[Registration]:
             yield known
             continue
         stream.close()
-        with suppress(OSError):
-            files.remove_file(path)
+        if not only_look:
+            with suppress(OSError):
+                files.remove_file(path)
+
+
+def interrupted(runtime: Runtime) -> tuple[tuple[str, Path], ...]:
+    """What killed processes have left half done: what they did, and the walnut; only looks.
+
+    Raises:
+        FileSystemError: a registration cannot be read.
+    """
+    found = []
+    for registration in abandoned(runtime, only_look=True):
+        if files.is_taken(registration.staging):
+            found.append((registration.action, registration.target))
+        registration.close()
+    return tuple(dict.fromkeys(found))
 
 
 def is_registered(staging: Path, runtime: Runtime) -> bool:

@@ -1,7 +1,6 @@
 """Making `now.json` anew, by the ALIVE plugin or by the built-in projection (receive.md §10)."""
 
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -28,6 +27,8 @@ def write_projection(walnut: Walnut, runtime: Runtime) -> None:
     if script is None:
         write_built_in_projection(walnut, runtime)
         return
+    import subprocess
+
     try:
         done = subprocess.run(
             [sys.executable, str(script), "--walnut", str(walnut.root)],

@@ -3,7 +3,7 @@
 It never leaves (share.md §2), and it is ignored when two versions of a manifest are compared (receive.md §5).
 """
 
-from alive_p2p import files, safe_yaml
+from alive_p2p import hashing, safe_yaml
 from alive_p2p.errors import WalnutError
 from alive_p2p.safe_yaml import UnsafeYamlError
 from alive_p2p.text import fold
@@ -90,6 +90,6 @@ def _uncertain(path: str) -> WalnutError:
 def comparable_sha256(data: bytes, path: str) -> str:
     """The SHA-256 of a manifest without its sessions; of the manifest as it is, where they cannot be taken out."""
     try:
-        return files.sha256(without_active_sessions(data, path))
+        return hashing.sha256(without_active_sessions(data, path))
     except WalnutError:
-        return files.sha256(data)
+        return hashing.sha256(data)

@@ -10,7 +10,7 @@ from alive_p2p.errors import AliveP2PError, UsageError, WalnutError
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.key import Key, read_key
-from alive_p2p.walnut.world import find_world, is_world
+from alive_p2p.walnut.world import find_world, is_world, looks_like_walnut
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,6 @@ class Walnut:
             FileSystemError: it is there and cannot be read.
         """
         return files.read_bytes_if_present(self.root / path, limit=limit)
-
-
-def looks_like_walnut(path: Path) -> bool:
-    """Whether a folder has a `_kernel/key.md` (share.md §2: then it is a walnut of its own)."""
-    return files.is_file(path / kernel.KEY)
 
 
 def may_be_walnut(path: Path) -> bool:

@@ -35,12 +35,22 @@ def find_world(start: Path) -> Path | None:
     return None
 
 
+def looks_like_walnut(path: Path) -> bool:
+    """Whether a folder has a `_kernel/key.md` (share.md §2: then it is a walnut of its own)."""
+    return files.is_file(path / kernel.KEY)
+
+
+def find_walnut(start: Path) -> Path | None:
+    """The nearest walnut at or above a path, or None."""
+    return next((folder for folder in (start, *start.parents) if looks_like_walnut(folder)), None)
+
+
 def walnuts_in(world: Path) -> Iterator[Path]:
     """Yield the root of every walnut in a world, also nested ones, in order of path; archived ones are skipped."""
     pending: list[tuple[Path, int]] = [(world, 0)]
     while pending:
         folder, depth = pending.pop()
-        if files.is_file(folder / kernel.KEY):
+        if looks_like_walnut(folder):
             yield folder
         if depth >= _MAX_DEPTH:
             continue

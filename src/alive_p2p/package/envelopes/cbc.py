@@ -40,11 +40,9 @@ class CbcSource:
     """
 
     def __init__(self, stream: Readable, key: bytes, iv: bytes) -> None:
-        from cryptography.hazmat.primitives.padding import PKCS7
-
         self._stream = stream
         self._decryptor = _cipher(key, iv).decryptor()
-        self._unpadder = PKCS7(BLOCK * 8).unpadder()
+        self._last = b""  # the last block is the one with the padding, and which one that is shows at the end
         self._at_end = False
 
     def read(self, _size: int, /) -> bytes:
@@ -56,16 +54,24 @@ class CbcSource:
         while not self._at_end:
             chunk = self._stream.read(_CHUNK)
             try:
-                if chunk:
-                    plain = self._unpadder.update(self._decryptor.update(chunk))
-                else:
-                    self._at_end = True
-                    plain = self._unpadder.update(self._decryptor.finalize()) + self._unpadder.finalize()
+                plain = self._last + (self._decryptor.update(chunk) if chunk else self._decryptor.finalize())
+                self._at_end = not chunk
+                if self._at_end:
+                    return _unpadded(plain)
             except ValueError:
                 raise cannot_open() from None
+            plain, self._last = plain[:-BLOCK], plain[-BLOCK:]
             if plain:
                 return plain
         return b""
+
+
+def _unpadded(block: bytes) -> bytes:
+    """The last block without its padding. Raises `ValueError` where it has none."""
+    from cryptography.hazmat.primitives.padding import PKCS7
+
+    unpadder = PKCS7(BLOCK * 8).unpadder()
+    return unpadder.update(block) + unpadder.finalize()
 
 
 class CbcSealer(Sealer):
@@ -78,18 +84,22 @@ class CbcSealer(Sealer):
     """
 
     def __init__(self, output: io.BufferedIOBase, key: bytes, iv: bytes) -> None:
-        from cryptography.hazmat.primitives.padding import PKCS7
-
         super().__init__(output)
         self._encryptor = _cipher(key, iv).encryptor()
-        self._padder = PKCS7(BLOCK * 8).padder()
+        self._sealed = bytearray()
+        self._size = 0
 
     def write(self, data: object, /) -> int:
         """Encrypt a piece. Raises `OSError` where the output does."""
-        piece = bytes(data)  # type: ignore[call-overload]
-        self._output.write(self._encryptor.update(self._padder.update(piece)))
+        piece = data if isinstance(data, bytes) else bytes(data)  # type: ignore[call-overload]
+        if len(self._sealed) < len(piece) + BLOCK:
+            self._sealed = bytearray(len(piece) + BLOCK)
+        count = self._encryptor.update_into(piece, self._sealed)
+        self._output.write(memoryview(self._sealed)[:count])
+        self._size += len(piece)
         return len(piece)
 
     def finish(self) -> None:
         """Write the padded last block; nothing may be written after it."""
-        self._output.write(self._encryptor.update(self._padder.finalize()) + self._encryptor.finalize())
+        missing = BLOCK - self._size % BLOCK
+        self._output.write(self._encryptor.update(bytes([missing]) * missing) + self._encryptor.finalize())

@@ -23,7 +23,8 @@ from alive_p2p.package.envelopes.base import (
 from alive_p2p.package.envelopes.cbc import BLOCK, KEY_BYTES, CbcSealer, CbcSource
 from alive_p2p.package.limits import MIB, Limits
 from alive_p2p.package.tar import BLOCK as TAR_BLOCK
-from alive_p2p.package.tar import END, HeaderWriter, TarReader, padding
+from alive_p2p.package.tar import TarReader
+from alive_p2p.package.tar_headers import END, HeaderWriter, padding
 
 ENVELOPE = "rsa-envelope-v1.json"
 PAYLOAD = "payload.enc"

@@ -40,21 +40,23 @@ class Gh:
         site: whom.
         program: where `gh` is.
         runtime: the surroundings.
+        seconds: how long one answer may take; by default as long as over HTTPS.
     """
 
-    def __init__(self, site: Site, program: str, runtime: Runtime) -> None:
+    def __init__(self, site: Site, program: str, runtime: Runtime, seconds: float | None = None) -> None:
         self._site = site
+        self._seconds = seconds
         self._program = program
         self._runtime = runtime
         self._environ = _gh_environ(runtime)
 
     @classmethod
-    def find(cls, site: Site, runtime: Runtime) -> "Gh | None":
+    def find(cls, site: Site, runtime: Runtime, seconds: float | None = None) -> "Gh | None":
         """The `gh` that is installed; None where there is none, or it has no login there. Nothing is asked."""
         program = shutil.which("gh", path=runtime.environ.get("PATH"))
         if program is None:
             return None
-        found = cls(site, program, runtime)
+        found = cls(site, program, runtime, seconds)
         return found if found._say("auth", "token", "--hostname", site.host) else None
 
     def ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Reply:
@@ -64,7 +66,7 @@ class Gh:
             command += ["--header", f"{name}: {value}"]
         data = b"" if body is None else json.dumps(body).encode()
         command += ["--input", "-"] if body is not None else []
-        out, said, code = _run([*command, path], self._environ, self._runtime, data)
+        out, said, code = _run([*command, path], self._environ, self._runtime, self._seconds, data)
         return _read_gh(out, said, code)
 
     @property
@@ -100,7 +102,7 @@ class Gh:
     def _say(self, *arguments: str) -> str | None:
         """What `gh` prints from its own files; None where it fails."""
         try:
-            out, _, code = _run([self._program, *arguments], self._environ, self._runtime)
+            out, _, code = _run([self._program, *arguments], self._environ, self._runtime, self._seconds)
         except NoAnswerError:
             return None
         return out.decode("utf-8", "replace").strip() if code == 0 else None
@@ -118,12 +120,15 @@ def _gh_environ(runtime: Runtime) -> dict[str, str]:
     }
 
 
-def _run(command: list[str], environ: Mapping[str, str], runtime: Runtime, data: bytes = b"") -> tuple[bytes, str, int]:
+def _run(
+    command: list[str], environ: Mapping[str, str], runtime: Runtime, limit: float | None, data: bytes = b""
+) -> tuple[bytes, str, int]:
     """Run a program, for so long and up to so much: what it printed, the beginning of what it said, and its code.
 
     Through files and not pipes, which what it has started could hold open after its end.
     """
     most = MEGABYTES << 20
+    seconds = SECONDS if limit is None else limit
     try:
         with TemporaryFile() as asked, TemporaryFile() as out, TemporaryFile() as said:
             asked.write(data)
@@ -131,7 +136,7 @@ def _run(command: list[str], environ: Mapping[str, str], runtime: Runtime, data:
             process = subprocess.Popen(
                 command, env=environ, stdin=asked, stdout=out, stderr=said, start_new_session=os.name == "posix"
             )
-            deadline = runtime.monotonic() + SECONDS
+            deadline = runtime.monotonic() + seconds
             try:
                 while process.poll() is None and runtime.monotonic() < deadline and _size(out) <= most:
                     with suppress(subprocess.TimeoutExpired):
@@ -142,7 +147,7 @@ def _run(command: list[str], environ: Mapping[str, str], runtime: Runtime, data:
             if _size(out) > most:
                 raise NoAnswerError("too-large", f"its answer is larger than {MEGABYTES} megabytes")
             if code is None:
-                raise NoAnswerError("slow", f"it took longer than {SECONDS:g} seconds")
+                raise NoAnswerError("slow", f"it took longer than {seconds:g} seconds")
             out.seek(0)
             said.seek(0)
             return out.read(), said.read(1 << 16).decode("utf-8", "replace"), code

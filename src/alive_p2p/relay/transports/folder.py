@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.errors import FileSystemError, RelayError
 from alive_p2p.package.paths import ancestors
 from alive_p2p.relay.transports.base import (
@@ -180,7 +180,7 @@ class FolderTransport:
             here = self.root / put.name
             if here.stat().st_size == put.size:
                 with put.open() as stream:
-                    return files.hash_file(here)[0] == files.hash_stream(stream)
+                    return files.hash_file(here)[0] == hashing.hash_stream(stream)
         return False
 
     def _make_parents(self, name: str) -> None:

@@ -87,7 +87,7 @@ class Git:
         self.runtime = runtime
         self.timeout_seconds = timeout_seconds
         self.is_far_side_ours = address.is_this_machine and address.protocol in {"file", "ssh"}
-        self._program = _installed(runtime)
+        self._program, _ = installed_git(runtime)
         self._environ = environment(runtime.environ)
         self._is_ssh_settled = address.protocol == "file"
         self._is_stopped = False
@@ -309,7 +309,12 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _installed(runtime: Runtime) -> str:
+def installed_git(runtime: Runtime) -> tuple[str, tuple[int, ...]]:
+    """The git that relays are reached with: where it is, and the first two numbers of its version.
+
+    Raises:
+        RelayError: `git-missing`, `git-too-old`.
+    """
     program = shutil.which("git", path=runtime.environ.get("PATH"))
     hint = "install git 2.39 or newer: https://git-scm.com/downloads"
     if program is None:
@@ -320,7 +325,7 @@ def _installed(runtime: Runtime) -> str:
     if version < OLDEST:
         found = ".".join(map(str, version)) or "of an unknown version"
         raise RelayError("git-too-old", f"git is {found}, and this relay needs 2.39", untouched="everything", hint=hint)
-    return program
+    return program, version
 
 
 @functools.cache

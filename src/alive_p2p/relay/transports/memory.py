@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from alive_p2p import files
+from alive_p2p import files, hashing
 from alive_p2p.relay.transports.base import (
     Entry,
     Listing,
@@ -52,7 +52,7 @@ class MemoryTransport:
             contents = dict(sorted(self.store.contents.items()))
         odd = {name: why for name in contents if (why := refusal(name)) is not None}
         entries = {
-            name: Entry(name, files.sha256(data), len(data))
+            name: Entry(name, hashing.sha256(data), len(data))
             for name, data in contents.items()
             if name not in odd and (not folders or name.startswith(tuple(f"{one.rstrip('/')}/" for one in folders)))
         }
@@ -62,7 +62,7 @@ class MemoryTransport:
         """Fetch what `list` has told of."""
         with self.store.lock:
             data = self.store.contents.get(entry.name)
-        if data is None or files.sha256(data) != entry.version:
+        if data is None or hashing.sha256(data) != entry.version:
             raise gone(entry)
         if len(data) > limit:
             raise over_limit(entry, limit)
