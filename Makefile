@@ -75,6 +75,7 @@ bench: $(READY)
 format: $(READY)
 	$(BIN)/ruff format src tests fuzz bench release
 	$(BIN)/ruff check --fix src tests fuzz bench release
+	$(BIN)/python tests/messages/message_page.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -38,22 +38,26 @@ _watcher: Watcher | None = None
 _REASONS = {
     errno.ENOSPC: ("disk-full", "the disk is full", "free some space and run it again"),
     errno.EDQUOT: ("disk-full", "the disk quota is used up", "free some space and run it again"),
-    errno.EFBIG: ("file-too-large", "the file would be larger than the system allows", None),
+    errno.EFBIG: ("file-too-large", "the file would be larger than the system allows", "choose another place"),
     errno.EACCES: ("no-permission", "permission denied", "check who owns it and its permissions"),
     errno.EPERM: ("no-permission", "operation not permitted", "check who owns it and its permissions"),
     errno.EROFS: ("read-only", "the file system is read-only", "choose another place"),
-    errno.ENAMETOOLONG: ("name-too-long", "a name is too long for this file system", None),
+    errno.ENAMETOOLONG: ("name-too-long", "a name is too long for this file system", "choose a shorter one"),
     errno.ENOENT: ("missing", "it does not exist", None),
     errno.ENOTDIR: ("not-a-folder", "something on the way is not a folder", None),
     errno.EISDIR: ("is-a-folder", "it is a folder", None),
     errno.EIO: ("io-error", "the disk reported an I/O error", "check the disk before trying again"),
-    errno.EMFILE: ("too-many-open-files", "too many open files", None),
+    errno.EMFILE: ("too-many-open-files", "too many open files", "close other programs and run it again"),
     errno.ELOOP: ("symbolic-link", "a symbolic link is in the way", None),
-    errno.EXDEV: ("other-file-system", "it lies on another file system", None),
+    errno.EXDEV: ("other-file-system", "it lies on another file system", "choose another place"),
 }
 
 
-_NOT_REGULAR = ("not-a-file", "it is a pipe, a socket or a device, not a file", "move it away and run it again")
+_NOT_REGULAR = (
+    "not-a-file",
+    "it is a folder, a pipe, a socket or a device, not a file",
+    "name a file, or move it away and run it again",
+)
 
 
 class _NotRegularError(OSError):

@@ -119,7 +119,7 @@ def _parse_segment(text: str, part: str) -> _Segment:
     if part == "**":
         return None
     if "**" in part:
-        raise _malformed(text, "`**` must stand alone between slashes")
+        raise _malformed(text, "`**` has to stand alone between slashes")
     tokens: list[_Token] = []
     i = 0
     while i < len(part):

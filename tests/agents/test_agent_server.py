@@ -187,7 +187,7 @@ def test_a_missing_library_is_named_with_the_way_to_install_it(alice: Person, tm
         "run()\n"
     )
     for arguments, code, piece in (
-        ([], 2, b"try: pip install 'alive-p2p[mcp]'"),
+        ([], 2, b"try: install it with `pip install 'alive-p2p[mcp]'`"),
         (["--print-config", "other"], 0, b"goes into"),
     ):
         done = subprocess.run(

@@ -243,8 +243,8 @@ def test_a_pipe_in_the_place_of_the_ledger(program: str, home: Path, tmp_path: P
     os.mkfifo(nova / "_kernel" / "imports.json")
     done = _shell(f'"$A" create --scope full --walnut {nova} -o x.walnut --yes', program, home, tmp_path)
     assert done.returncode == 1
-    assert b"imports.json': it is a pipe, a socket or a device, not a file" in done.stderr
-    assert b"try: move it away" in done.stderr
+    assert b"imports.json': it is a folder, a pipe, a socket or a device, not a file" in done.stderr
+    assert b"move it away" in done.stderr
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a place where nothing can be made, such as /proc")

@@ -143,7 +143,7 @@ def test_editing_and_looking_again(terminal: Terminal, world: Path, tmp_path: Pa
     child.expect("that stays as it was")
     press(child, "and now", DOWN, DOWN, ENTER)
     code, said = ended(child)
-    assert (code, "cancelled, as you asked" in said) == (1, True)
+    assert (code, "stopped, as you asked" in said) == (1, True)
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".walnut"] == []
 
 

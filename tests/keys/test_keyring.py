@@ -185,14 +185,14 @@ def test_the_last_moment_counts(
 
 def test_only_an_rsa_key_becomes_our_own(keyring: Keyring, folder: Path, read_key: ReadKey) -> None:
     """Packages are signed with it, so it must be able to sign."""
-    with pytest.raises(KeyProblem, match="must be an RSA key"):
+    with pytest.raises(KeyProblem, match="has to be an RSA key"):
         keyring.install(load_private_key(read_key("ssh-ed25519"), label="mine"))
     assert not folder.exists()
 
 
 def test_an_empty_passphrase_stores_nothing(keyring: Keyring, folder: Path, rsa: PrivateKey) -> None:
     """It is noticed before anything is written."""
-    with pytest.raises(KeyProblem, match="empty passphrase"):
+    with pytest.raises(KeyProblem, match="the passphrase is empty"):
         keyring.install(rsa, passphrase=b"")
     assert not folder.exists()
 

@@ -130,7 +130,7 @@ def test_what_is_missing_in_the_relay_is_put_back(alice: Person, ben: Person) ->
     result = own_relay.setup(alice.url, alice.runtime, alice.reach)
     assert result.has_told_key
     assert {path: path.read_bytes() for path in (first, second)} == whole
-    assert any("was not yours" in warning for warning in result.warnings)
+    assert any("should be yours" in warning for warning in result.warnings)
     assert not own_relay.setup(alice.url, alice.runtime, alice.reach).made
 
 

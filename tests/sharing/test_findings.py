@@ -291,7 +291,7 @@ def test_the_deep_scan_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(UsageError) as caught:
         deep_scan.deep_scan([])
     assert caught.value.code == "no-deep-scan"
-    assert caught.value.hint == "pip install 'alive-p2p[scan]'"
+    assert caught.value.hint == "install it with `pip install 'alive-p2p[scan]'`"
 
 
 @pytest.mark.usefixtures("_kingfisher")

@@ -185,7 +185,10 @@ class Relay:
         (done,) = mailbox.pull(picked, how).packages
         if done.result is None:
             raise done.failure or RelayError(
-                "held", done.error or "it is not received by itself", untouched="everything; it is still in the relay"
+                "held",
+                done.error or "it is not received by itself",
+                untouched="everything; it is still in the relay",
+                hint="run `alive-p2p relay pull` in a terminal, and decide",
             )
         return Received(done.result, done.file, done.error or self._count(done, mailbox.relay))
 
@@ -195,7 +198,7 @@ class Relay:
             size = done.file.stat().st_size if done.file is not None else 0
             compacting.count(size, relay, self.runtime)
         except (AliveP2PError, OSError):
-            return "the past of your relay could not be folded; `alive-p2p relay compact` does it"
+            return "your relay could not be compacted; `alive-p2p relay compact` does it"
         return None
 
     # -- push --------------------------------------------------------------------------------------------------
@@ -344,7 +347,7 @@ def _sent_before(package: Path, peer: Peer, runtime: Runtime) -> tuple[str, str,
 def _changed(what: str) -> RelayError:
     return RelayError(
         "changed-meanwhile",
-        f"{what} changed while somebody was looking",
+        f"{what} changed while you were looking",
         untouched="everything",
         hint="look at it again",
     )

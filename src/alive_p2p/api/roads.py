@@ -310,13 +310,23 @@ def _seal(
     _check_arguments({"encrypt": (encrypt, (None, "none", "passphrase", "rsa", "age"))})
     chosen = Envelope(encrypt) if encrypt else envelope_for(people, has_passphrase=passphrase is not None)
     if people and passphrase is not None:
-        raise UsageError("usage", "a package is sealed for people or with a passphrase, not both")
+        raise UsageError(
+            "usage",
+            "a package is sealed for people or with a passphrase, not both",
+            untouched="everything",
+            hint="leave out one of the two",
+        )
     if people and chosen in {Envelope.RSA, Envelope.AGE}:
         return seal_for(people, chosen)
     if passphrase and not people and chosen in {Envelope.PASSPHRASE, Envelope.AGE}:
         return Seal(chosen, passphrase), ()
     if chosen is not Envelope.PLAIN or people or passphrase is not None:
-        raise UsageError("usage", f"the envelope '{chosen.value}' does not go with what is given to seal it")
+        raise UsageError(
+            "usage",
+            f"the envelope '{chosen.value}' does not go with what is given to seal it",
+            untouched="everything",
+            hint="leave out the envelope, and the one that fits is used",
+        )
     return Seal(), ()
 
 

@@ -195,7 +195,7 @@ def _refuse_other_people(planned: PlannedShare, runtime: Runtime) -> None:
 def _changed(what: str) -> AliveP2PError:
     return AliveP2PError(
         "changed-meanwhile",
-        f"{what} changed while somebody was looking",
+        f"{what} changed while you were looking",
         untouched="everything",
         hint="look at it again",
     )

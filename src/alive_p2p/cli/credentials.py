@@ -40,7 +40,12 @@ class PassphraseFrom:
         if self.env is not None:
             value = call.runtime.environ.get(self.env)
             if value is None:
-                raise UsageError("no-passphrase", f"the variable {self.env} is not set", untouched="everything")
+                raise UsageError(
+                    "no-passphrase",
+                    f"the variable {self.env} is not set",
+                    untouched="everything",
+                    hint=f"set {self.env}, or name another variable with `--passphrase-env NAME`",
+                )
             return checked(value.encode("utf-8", "surrogateescape"))
         path = call.runtime.cwd / (self.file or "")
         if not path.exists():
@@ -65,9 +70,19 @@ def checked(passphrase: bytes) -> bytes:
         AliveP2PError: it is empty or far too long.
     """
     if not passphrase:
-        raise AliveP2PError("empty-passphrase", "the passphrase is empty", untouched="everything")
+        raise AliveP2PError(
+            "empty-passphrase",
+            "the passphrase is empty",
+            untouched="everything",
+            hint="choose one that is hard to guess",
+        )
     if len(passphrase) > _MAX_PASSPHRASE:
-        raise AliveP2PError("long-passphrase", f"the passphrase is longer than {_MAX_PASSPHRASE:,} bytes")
+        raise AliveP2PError(
+            "long-passphrase",
+            f"the passphrase is longer than {_MAX_PASSPHRASE:,} bytes",
+            untouched="everything",
+            hint="choose a shorter one",
+        )
     return passphrase
 
 
@@ -127,7 +142,12 @@ def new_passphrase(call: Call, for_what: str) -> bytes:
     """
     first = checked(ask(call, f"passphrase for {for_what}"))
     if ask(call, "the same passphrase again") != first:
-        raise AliveP2PError("passphrases-differ", "the two passphrases are not the same", untouched="everything")
+        raise AliveP2PError(
+            "passphrases-differ",
+            "the two passphrases are not the same",
+            untouched="everything",
+            hint="run it again, and type the same one twice",
+        )
     return first
 
 

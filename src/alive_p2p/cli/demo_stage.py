@@ -122,7 +122,11 @@ class Stage:
         output = self._show_output(printed)
         self._note(person, command, process.returncode, output)
         if not was_there:
-            raise AliveP2PError("demo-failed", f"the demo stopped: `alive-p2p {command}` ended before it was killed")
+            raise AliveP2PError(
+                "demo-failed",
+                f"the demo stopped: `alive-p2p {command}` ended before it was killed",
+                hint="run it again with `--keep` and look at the folder",
+            )
         signal = f"signal {-process.returncode}" if process.returncode < 0 else "force"
         self.screen.say(f"    [ended by {signal}]")
 

@@ -80,7 +80,9 @@ def generate(call: Call, /, *, with_passphrase: bool, passphrase_env: str | None
     call.screen.say(field_line("key", f"{made.kind} {made.pubkey_id}"))
     call.screen.say(field_line("fingerprint", grouped(made.fingerprint)))
     if own_handle(call.runtime) is None:
-        call.remember("nothing is signed with it before it is said who you are: set GH_USER, or make a mailbox")
+        call.remember(
+            "nothing is signed with it before it is said who you are: set GH_USER, or run `alive-p2p relay setup`"
+        )
     call.screen.document({"status": "ok", "own": _key(made)})
     call.finish(())
 
@@ -127,7 +129,9 @@ def export(call: Call, /, *, private: bool, passphrase_env: str | None, passphra
     if private:
         key = keyring.own(ask=ask_for_key(call))
         if key is None:
-            raise AliveP2PError("no-key", "your private key is not on this machine")
+            raise AliveP2PError(
+                "no-key", "your private key is not on this machine", hint="run it on the machine that has it"
+            )
         source = PassphraseFrom(passphrase_env, passphrase_file)
         passphrase = source.read(call) if source.is_given() else new_passphrase(call, "your key")
         text = moving.pack(key, passphrase, keyring, call.runtime)

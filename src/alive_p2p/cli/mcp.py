@@ -43,7 +43,7 @@ def mcp(call: Call, /, *, worlds: tuple[Path, ...], beyond_roots: bool, client: 
             "no-mcp",
             "the MCP server needs the library `mcp`, version 2, which is not installed",
             untouched="everything",
-            hint="pip install 'alive-p2p[mcp]'",
+            hint="install it with `pip install 'alive-p2p[mcp]'`",
         ) from error
     if call.screen.is_interactive:
         call.screen.note("waiting for an MCP client; `alive-p2p mcp --print-config CLIENT` shows how one starts this")

@@ -311,7 +311,7 @@ def _look_at_theirs(desk: Desk, other: Introduction) -> None:
         relay = desk.reach(other.url)
         if not is_stated(relay, relay.list(mailbox.ABOUT), other.handle, other.url, other.public):
             desk.call.remember(
-                f"nothing in {other.url} shows that it is theirs; ask them to run `relay setup` once more"
+                f"nothing in {other.url} shows that it is theirs; ask them to run `alive-p2p relay setup` once more"
             )
     except AliveP2PError as error:
         desk.call.remember(f"their relay cannot be reached yet: {error.message}")

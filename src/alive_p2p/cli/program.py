@@ -10,12 +10,13 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
 import click
 
 from alive_p2p import __version__
 from alive_p2p.cli.screen import Screen, silence
-from alive_p2p.errors import AliveP2PError
+from alive_p2p.errors import AliveP2PError, FileSystemError, UsageError
 from alive_p2p.runtime import Runtime
 from alive_p2p.text import escape, nearest
 
@@ -123,6 +124,7 @@ def main(arguments: list[str]) -> int:
     except AliveP2PError as error:
         if screen.debug:
             _show_traceback(screen)
+        error.hint = error.hint or _next_step(error, arguments)
         screen.show_error(error)
         return error.exit_code
     except BrokenPipeError:
@@ -165,6 +167,25 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001  (
     for name in _SIGNALS:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+def _next_step(error: AliveP2PError, arguments: list[str]) -> str | None:
+    """What to do where the error itself does not say it: it was made where nobody knows which command was called."""
+    if isinstance(error, UsageError):
+        return f"{_command_of(arguments)} --help"
+    return "check the path, and what lies there" if isinstance(error, FileSystemError) else None
+
+
+def _command_of(arguments: list[str]) -> str:
+    """The command that was called, without what was given to it."""
+    words, command = ["alive-p2p"], cast("click.Command", cli)
+    for argument in arguments:
+        inner = command.get_command(click.Context(command), argument) if isinstance(command, click.Group) else None
+        if inner is None:
+            break
+        words.append(argument)
+        command = inner
+    return " ".join(words)
 
 
 def _wrong_usage(screen: Screen, error: click.UsageError) -> int:

@@ -63,7 +63,10 @@ def compact(call: Call, /) -> None:
         call.screen.say("folded the past of your relay")
     else:
         raise RelayError(
-            "relay-busy", "somebody has left something meanwhile", untouched="everything", hint="run it again"
+            "relay-busy",
+            "somebody has left something in your relay meanwhile",
+            untouched="everything",
+            hint="run it again",
         )
     call.screen.document({"status": "ok" if done else "noop"})
     desk.flush()

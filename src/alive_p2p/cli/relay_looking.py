@@ -113,7 +113,7 @@ def _seen(fields: Mapping[str, Any]) -> str:
 def _warn_of_key(call: Call, name: str, fields: Mapping[str, Any]) -> None:
     if fields.get("rivals"):
         call.remember(
-            f"TWO KEYS claim to follow that of '{name}'; nothing is exchanged with them. Ask them over another channel;"
+            f"TWO KEYS claim to follow that of '{name}'; nothing is exchanged with them; ask them over another channel:"
             f" `alive-p2p relay peers trust {name}` decides"
         )
         return
@@ -123,9 +123,10 @@ def _warn_of_key(call: Call, name: str, fields: Mapping[str, Any]) -> None:
         )
     other = fields.get("other_key")
     if other:
+        what = "no key of theirs any more" if other == "none" else "ANOTHER KEY than the one that is pinned"
         call.remember(
-            f"the relay of '{name}' holds {'no key' if other == 'none' else 'ANOTHER KEY'} than the one that is pinned;"
-            " it is not used. Ask them over another channel; `alive-p2p relay peers trust` replaces it on purpose"
+            f"the relay of '{name}' holds {what}; the pinned one stays; ask them over another channel:"
+            f" `alive-p2p relay peers trust {name}` replaces it on purpose"
         )
 
 

@@ -201,7 +201,7 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
             "not-invited",
             f"the host's invitation to the relay of '{invitation.handle}' has not come yet",
             untouched="everything of theirs; nobody was pinned",
-            hint="wait a minute and run it again, or ask them to run `relay invite` again",
+            hint="wait a minute and run it again, or ask them to run `alive-p2p relay invite` again",
         )
     with call.screen.working("accepting"):
         accepted = pairing.accept(invitation, call.runtime, desk.reach, name=name, ask=ask_for_key(call))
@@ -268,7 +268,12 @@ def _code(call: Call, said: str | None) -> str:
             "utf-8", "replace"
         )
     if not said.strip():
-        raise UsageError("no-code", "there is no code", untouched="everything")
+        raise UsageError(
+            "no-code",
+            "there is no code",
+            untouched="everything",
+            hint="give it behind the command, or `-` and the code on standard input",
+        )
     return said.strip()
 
 

@@ -127,7 +127,7 @@ def pull_packages(
     try:
         compacting.count(sum(map(_received, done)), looking.relay, runtime)
     except AliveP2PError as error:
-        call.remember(f"the past of your relay could not be folded: {error.message}")
+        call.remember(f"your relay could not be compacted: {error.message}")
     screen.document({"status": _status(done), "packages": [_document(one) for one in done]})
     if any(one.status in {"failed", "refused"} or (deposits and one.status == "held") for one in done):
         screen.exit_code = 1

@@ -129,7 +129,12 @@ def _what(
         scope = str(questions.choose("what of it?", answers if sharable else answers[1:]))
     if scope == "bundle" and not names:
         if not sharable:
-            raise UsageError("no-bundle", f"'{walnut.name}' has no bundles", hint="share it with `--scope full`")
+            raise UsageError(
+                "no-bundle",
+                f"'{walnut.name}' has no bundles",
+                hint="share it with `--scope full`",
+                untouched="everything",
+            )
         names = tuple(
             questions.tick("which bundles?", [Answer(_described(one, bundles), name) for name, one in sharable.items()])
         )
@@ -247,7 +252,7 @@ def _next(questions: Questions, plan: SharePlan, request: ShareRequest) -> Share
     """What comes after the preview: a changed request, or None to ship the plan."""
     action = questions.choose("and now?", _actions(plan))
     if action == "cancel":
-        raise AliveP2PError("cancelled", "cancelled, as you asked", untouched="everything; nothing was written")
+        raise AliveP2PError("declined", "stopped, as you asked", untouched="everything; nothing was written")
     if action == "ship":
         return None
     if action == "exclude":

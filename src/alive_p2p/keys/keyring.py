@@ -175,7 +175,9 @@ class Keyring:
             "unknown-peer",
             f"there is no peer '{name}'; known: {known}",
             untouched="everything",
-            hint=f"did you mean '{close}'?" if close else None,
+            hint=f"did you mean '{close}'?"
+            if close
+            else "`alive-p2p keys show` lists them; `alive-p2p keys import FILE --name NAME` adds one",
         )
 
     def import_peer(
@@ -212,7 +214,12 @@ class Keyring:
         _check_status(status)
         public = load_public_key(data)
         if public.kind == "x25519":
-            raise KeyProblem("bad-key", "an age recipient cannot sign, so it cannot be a peer's key")
+            raise KeyProblem(
+                "bad-key",
+                "an age recipient cannot sign, so it cannot be a peer's key",
+                untouched="everything",
+                hint="ask for what `alive-p2p keys export` prints for them; `--to-keys FILE` seals for an age key",
+            )
         with self._changing():
             old = self.check_import(name, public, replace=replace)
             is_known = old is not None and old.public == public and not replace
@@ -284,7 +291,9 @@ class Keyring:
         """
         taken = name_in_the_way(self._place.peers, new)
         if new in self._peers or taken not in {None, pem_path(self._place.peers, name).name}:
-            raise KeyProblem("name-taken", f"somebody is called '{new}' already", untouched="everything")
+            raise KeyProblem(
+                "name-taken", f"somebody is called '{new}' already", untouched="everything", hint="choose another name"
+            )
 
     def remove(self, name: str) -> None:
         """Forget a peer and its key; its signatures count as unknown afterwards.
@@ -342,7 +351,12 @@ class Keyring:
                 hint="look at it, and move it away",
             )
         if (self._index.status(public.pubkey_id) if old is None else old.status) == "revoked":
-            raise KeyProblem("key-revoked", f"this key ({public.fingerprint}) was revoked", untouched="everything")
+            raise KeyProblem(
+                "key-revoked",
+                f"this key ({public.fingerprint}) was revoked",
+                untouched="everything",
+                hint="ask the person, over another channel, for the key that they use now",
+            )
         return old
 
     def _retire(self, old: Peer) -> str | None:

@@ -166,7 +166,12 @@ class OwnPair:
         if not overwrite:
             self.refuse_second()
         if key.kind != "rsa":
-            raise KeyProblem("bad-key", f"our own key must be an RSA key; '{key.label}' is an {key.kind} key")
+            raise KeyProblem(
+                "bad-key",
+                f"your own key has to be an RSA key, and '{key.label}' is an {key.kind} key",
+                untouched="everything",
+                hint="alive-p2p keys generate",
+            )
 
     def write(self, key: PrivateKey, secret: bytes, *, overwrite: bool) -> None:
         """Store a pair, under the folder's lock; the old one's private half is kept under another name first.

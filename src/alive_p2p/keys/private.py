@@ -116,7 +116,12 @@ class PrivateKey:
             pem = self._key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
             return cast("object", pyrage.ssh.Identity.from_buffer(pem))
         except pyrage.IdentityError:
-            raise KeyProblem("bad-key", f"age cannot use the private key '{self.label}'") from None
+            raise KeyProblem(
+                "bad-key",
+                f"age cannot use the private key '{self.label}'",
+                untouched="everything",
+                hint="use an RSA key, such as the one that `alive-p2p keys generate` makes",
+            ) from None
 
     def pkcs8_pem(self, passphrase: bytes | None) -> bytes:
         """The key as PKCS#8 in PEM, sealed where a passphrase is given. Either way it is a secret.
@@ -129,17 +134,30 @@ class PrivateKey:
         from alive_p2p.keys.pkcs8 import encrypted_pem
 
         if isinstance(self._key, str):
-            raise KeyProblem("bad-key", f"the age key '{self.label}' cannot be written as PKCS#8")
+            raise KeyProblem(
+                "bad-key",
+                f"the age key '{self.label}' cannot be written as PKCS#8",
+                hint="use an RSA key, such as the one that `alive-p2p keys generate` makes",
+            )
         form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         if passphrase is None:
             return self._key.private_bytes(serialization.Encoding.PEM, form, plain)
         if not passphrase:
-            raise KeyProblem("empty-passphrase", "an empty passphrase protects nothing")
+            raise KeyProblem(
+                "empty-passphrase",
+                "the passphrase is empty",
+                untouched="everything",
+                hint="choose one that is hard to guess",
+            )
         return encrypted_pem(self._key.private_bytes(serialization.Encoding.DER, form, plain), passphrase)
 
     def _rsa(self, what: str) -> "RSAPrivateKey":
         if self.kind != "rsa":
-            raise KeyProblem("bad-key", f"only an RSA key can {what}, and '{self.label}' is an {self.kind} key")
+            raise KeyProblem(
+                "bad-key",
+                f"only an RSA key can {what}, and '{self.label}' is an {self.kind} key",
+                hint="use an RSA key, such as the one that `alive-p2p keys generate` makes",
+            )
         return cast("RSAPrivateKey", self._key)
 
 
@@ -203,7 +221,9 @@ def _from_pem(what: str, block: bytes, label: str, ask: Ask | None) -> PrivateKe
     try:
         public = from_foreign(key.public_key())  # type: ignore[attr-defined]  # every private key has a public one
     except KeyProblem as problem:
-        raise KeyProblem(problem.code, f"the private key '{label}' cannot be used: {problem.message}") from None
+        raise KeyProblem(
+            problem.code, f"the private key '{label}' cannot be used: {problem.message}", hint=problem.hint
+        ) from None
     return PrivateKey(public, label, cast("RSAPrivateKey | Ed25519PrivateKey", key))
 
 
@@ -225,7 +245,7 @@ def _unlocked(what: str, block: bytes, label: str, ask: Ask | None) -> object:
         raise KeyProblem(
             "wrong-passphrase",
             f"this passphrase does not open the private key '{label}'",
-            hint="try again; if the passphrase is right, the file is damaged or under an unusual cipher",
+            hint="run it again; if the passphrase is right, the file is damaged or under an unusual cipher",
         ) from None
 
 

@@ -100,7 +100,11 @@ class PublicKey:
         try:
             return self._rsa().encrypt(key, padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), label=None))
         except ValueError:
-            raise KeyProblem("bad-key", f"the RSA key {self.pubkey_id} cannot wrap {len(key)} bytes") from None
+            raise KeyProblem(
+                "bad-key",
+                f"the RSA key {self.pubkey_id} cannot wrap {len(key)} bytes",
+                hint="use another key of the same person",
+            ) from None
 
     def verify(self, signature: bytes, data: bytes) -> bool:
         """Whether this is a signature over `data`: RSASSA-PSS, SHA-256, MGF1-SHA-256, any salt (format.md §4).
@@ -165,7 +169,11 @@ class PublicKey:
                 return cast("object", pyrage.x25519.Recipient.from_str(self._material.decode("ascii")))
             return cast("object", pyrage.ssh.Recipient.from_str(self.ssh_line()))
         except pyrage.RecipientError:
-            raise KeyProblem("bad-key", f"age cannot encrypt to the key {self.pubkey_id}: it is not sound") from None
+            raise KeyProblem(
+                "bad-key",
+                f"age cannot encrypt to the key {self.pubkey_id}: it is not sound",
+                hint="use another key of the same person",
+            ) from None
 
     def _foreign(self) -> "RSAPublicKey | Ed25519PublicKey":
         from cryptography.hazmat.primitives import serialization
@@ -176,7 +184,11 @@ class PublicKey:
         return cast("RSAPublicKey", self._foreign())
 
     def _wrong_kind(self, what: str) -> KeyProblem:
-        return KeyProblem("bad-key", f"the {_KIND_NAMES[self.kind]} key {self.pubkey_id} cannot {what}")
+        return KeyProblem(
+            "bad-key",
+            f"the {_KIND_NAMES[self.kind]} key {self.pubkey_id} cannot {what}",
+            hint="use another key of the same person",
+        )
 
 
 _KIND_NAMES = {"rsa": "RSA", "ed25519": "Ed25519", "x25519": "age"}
@@ -280,12 +292,12 @@ def from_recipient(text: str) -> PublicKey:
 
 def bad_key(what: str) -> KeyProblem:
     """The error for something that is not a usable key; `what` says what it is."""
-    return KeyProblem("bad-key", f"{what}; accepted are {ACCEPTED}")
+    return KeyProblem("bad-key", what, hint=f"give one of these: {ACCEPTED}")
 
 
 def unusable(what: str) -> KeyProblem:
     """The error for a sound key of a kind, or of a size, that cannot be used."""
-    return _UnusableKindError("bad-key", f"{what}; accepted are {ACCEPTED}")
+    return _UnusableKindError("bad-key", what, hint=f"give one of these: {ACCEPTED}")
 
 
 def looks_private(text: bytes) -> bool:

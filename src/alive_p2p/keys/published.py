@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from alive_p2p.errors import AliveP2PError, UsageError
-from alive_p2p.keys.public import KeyProblem, PublicKey, load_public_keys
+from alive_p2p.keys.public import KeyProblem, PublicKey, bad_key, load_public_keys
 from alive_p2p.runtime import Runtime
 
 DEADLINE_SECONDS = 20.0
@@ -82,7 +82,7 @@ def fetch_published_keys(text: str, runtime: Runtime) -> list[PublicKey]:
 def _read_keys(data: bytes, host: Host, login: str) -> list[PublicKey]:
     try:
         if data.lstrip().startswith(b"<"):
-            raise KeyProblem("bad-key", "it is a web page")
+            raise bad_key("it is a web page")
         return load_public_keys(data)
     except KeyProblem as problem:
         raise AliveP2PError(
@@ -118,6 +118,7 @@ class _Download:
                 "not-https",
                 f"keys are only fetched over https, and {self._host.variable} is another address",
                 untouched="everything",
+                hint=f"unset {self._host.variable}, or give it an address that begins with `https://`",
             )
         try:
             answer = ask_host(Question(self._url), runtime, seconds=DEADLINE_SECONDS)
@@ -142,5 +143,5 @@ class _Download:
             "host-unreachable",
             f"the keys could not be fetched from {self._host.name}: {why}",
             untouched="everything",
-            hint="try again later, or save the page of keys and give it with `--to-keys FILE`",
+            hint="run it again later, or save the page of keys and give it with `--to-keys FILE`",
         )

@@ -101,4 +101,4 @@ def _is_text(value: object) -> bool:
 
 
 def _wrong(what: str) -> UsageError:
-    return UsageError("usage", what, untouched="everything")
+    return UsageError("usage", what, untouched="everything", hint="see what the tool takes")

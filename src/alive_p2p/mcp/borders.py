@@ -86,7 +86,12 @@ class Borders:
         """
         path = Path(text) if text and len(text) <= _MOST_PATH and "\0" not in text else Path()
         if not path.is_absolute():
-            raise UsageError("bad-path", f"`{parameter}` is not an absolute path", untouched="everything")
+            raise UsageError(
+                "bad-path",
+                f"`{parameter}` is not an absolute path",
+                untouched="everything",
+                hint="give the whole path, from the root",
+            )
         return self.check(path)
 
     def worlds(self) -> list[Path]:
@@ -121,7 +126,12 @@ class Borders:
             found = find_world(self.path(text, "world"))
             if found is not None and real(found) in known:
                 return real(found)
-            raise UsageError("no-world", f"'{text}' is not inside a world", untouched="everything")
+            raise UsageError(
+                "no-world",
+                f"'{text}' is not inside a world",
+                untouched="everything",
+                hint="name a folder of the world, or the world itself",
+            )
         if len(known) == 1:
             return known[0]
         raise UsageError(

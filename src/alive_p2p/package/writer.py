@@ -28,7 +28,7 @@ class ChangedError(PackageError):
         super().__init__(
             "changed",
             f"'{path}' changed while it was being packed",
-            untouched="nothing was written",
+            untouched="everything; nothing was written",
             hint="run it again",
         )
         self.path = path

@@ -107,12 +107,17 @@ def _of_the_content(plan: ReceivePlan) -> tuple[str, ...]:
     """What somebody would decide differently than somebody else: nothing of that is decided by itself."""
     if plan.is_noop:
         return ()
-    found = {
-        "it comes from another walnut": plan.lineage is Lineage.OVERRIDDEN,
-        "it would change files that are here": bool(plan.changes),
-        "a name that it needs is taken here": any(fate.is_renamed for fate in plan.bundles),
-        "it cannot be brought forward without loss": bool(plan.migration.errors),
-        "it hides text that an agent would read and you would not see": bool(plan.hidden),
-        "it brings files that agents would obey": bool(plan.installation.renamed_agent_files),
-    }
-    return (*(why for why, is_so in found.items() if is_so), *plan.warnings)
+    why = []
+    if plan.lineage is Lineage.OVERRIDDEN:
+        why.append("it comes from another walnut")
+    if plan.changes:
+        why.append("it would change files that are here")
+    if any(fate.is_renamed for fate in plan.bundles):
+        why.append("a name that it needs is taken here")
+    if plan.migration.errors:
+        why.append("it cannot be brought forward without loss")
+    if plan.hidden:
+        why.append("it hides text that an agent would read and you would not see")
+    if plan.installation.renamed_agent_files:
+        why.append("it brings files that agents would obey")
+    return (*why, *plan.warnings)

@@ -81,13 +81,17 @@ def decide(request: ReceiveRequest, checked: Checked, surroundings: Surroundings
     contents, manifest = checked.contents, checked.contents.manifest
     if request.scope is not None and request.scope != manifest.scope:
         raise UsageError(
-            "other-scope", f"the package has scope {manifest.scope}, not {request.scope}", untouched="everything"
+            "other-scope",
+            f"the package has scope {manifest.scope}, not {request.scope}",
+            untouched="everything",
+            hint="leave out `--scope`",
         )
     if request.bundles and manifest.scope != "bundle":
         raise UsageError(
             "bundle-without-scope",
             f"`--bundle` chooses from a package of scope bundle; this one has scope {manifest.scope}",
             untouched="everything",
+            hint="leave out `--bundle`",
         )
     verdict = check_signature(manifest, request.find_signer)
     refuse_signature(verdict, is_required=request.require_signature or surroundings.require_signature)

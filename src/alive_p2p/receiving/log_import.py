@@ -42,12 +42,21 @@ def log_import(request: LogImport, runtime: Runtime, *, wait_seconds: float = 0.
         FileSystemError: the log cannot be written.
     """
     if not (16 <= len(request.import_id) <= 64 and _HEX.issuperset(request.import_id)):
-        raise UsageError("bad-import-id", "an import id is 64 hex digits, or its first 16 at least")
+        raise UsageError(
+            "bad-import-id",
+            "an import id is 64 hex digits, or its first 16 at least",
+            hint="`alive-p2p info --walnut FOLDER --json` shows the ids of what was received",
+        )
     walnut = open_walnut(runtime.cwd / request.walnut)
     with settled_lock(walnut.root, "log-import", runtime, wait_seconds=wait_seconds):
         log = walnut.read_kernel(kernel.LOG)
         if log is None:
-            raise WalnutError("bad-log", f"the walnut '{walnut.root}' has no `_kernel/log.md`", untouched="everything")
+            raise WalnutError(
+                "bad-log",
+                f"the walnut '{walnut.root}' has no `_kernel/log.md`",
+                untouched="everything",
+                hint="give it a log that begins with a `---` block, then run it again",
+            )
         entry = _find(Ledger.parse(walnut.read_kernel(kernel.LEDGER, limit=kernel.LEDGER_LIMIT)), request.import_id)
         if entry is None and (request.sender is None or request.scope is None):
             raise UsageError(
@@ -66,7 +75,11 @@ def log_import(request: LogImport, runtime: Runtime, *, wait_seconds: float = 0.
 def _find(ledger: Ledger, prefix: str) -> LedgerEntry | None:
     found = [entry for entry in ledger.entries if entry.import_id.startswith(prefix)]
     if len({entry.import_id for entry in found}) > 1:
-        raise UsageError("ambiguous-import-id", f"several receives have an id that begins with {prefix}")
+        raise UsageError(
+            "ambiguous-import-id",
+            f"several receives have an id that begins with {prefix}",
+            hint="give more of its digits",
+        )
     return found[-1] if found else None
 
 

@@ -143,9 +143,10 @@ def _check_request(request: ReceiveRequest, runtime: Runtime) -> None:
         raise UsageError(
             "update-or-rename",
             "`--update` changes what is here and `--rename` puts it beside that; only one of them is possible",
+            hint="leave out one of the two",
         )
     if request.allow_older and not request.update:
-        raise UsageError("older-without-update", "`--allow-older` goes with `--update`")
+        raise UsageError("older-without-update", "`--allow-older` goes with `--update`", hint="add `--update`")
 
 
 def _regenerate(plan: ReceivePlan, runtime: Runtime) -> list[str]:

@@ -125,7 +125,12 @@ def check_new_target(target: Path) -> None:
             hint="choose a `--target` that does not exist yet",
         )
     if not files.is_folder(target.parent):
-        raise UsageError("no-parent", f"the folder '{target.parent}' does not exist", untouched="everything")
+        raise UsageError(
+            "no-parent",
+            f"the folder '{target.parent}' does not exist",
+            untouched="everything",
+            hint="make it first, or choose another `--target`",
+        )
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise FileSystemError(
             "no-permission",
@@ -227,7 +232,12 @@ def _check_kernel(walnut: Walnut) -> None:
             hint="give it a log that begins with a `---` block, then receive again",
         )
     if not os.access(walnut.root, os.W_OK | os.X_OK) or not os.access(walnut.root / kernel.KERNEL, os.W_OK | os.X_OK):
-        raise FileSystemError("no-permission", f"cannot write to the walnut '{walnut.root}'", untouched="everything")
+        raise FileSystemError(
+            "no-permission",
+            f"cannot write to the walnut '{walnut.root}'",
+            untouched="everything",
+            hint="check who owns it and its permissions",
+        )
 
 
 def lineage_of(manifest: Manifest, state: TargetState) -> Lineage | None:

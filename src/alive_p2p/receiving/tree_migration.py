@@ -109,7 +109,7 @@ def _refuse_what_is_in_use(root: Path, folder: Path) -> None:
     if files.is_taken(root / kernel.LEDGER) or files.is_taken(root / kernel.PRIVATE):
         raise WalnutError(
             "walnut-in-use",
-            f"'{folder}' is a walnut in use, and `migrate` is for unpacked packages",
+            f"'{folder}' is a walnut in use, and `alive-p2p migrate` is for unpacked packages",
             untouched="everything",
             hint="share it as it is: a package is always of the present layout",
         )

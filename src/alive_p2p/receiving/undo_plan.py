@@ -110,6 +110,7 @@ def plan_undo(walnut: Walnut, *, day: str) -> UndoPlan:
             "nothing-to-undo",
             f"nothing was received into '{walnut.name}' that could be taken back",
             untouched="everything",
+            hint="`alive-p2p info --walnut FOLDER` shows where the bundles of a walnut came from",
         )
     entry = ledger.entries[-1]
     if entry.undo is None:

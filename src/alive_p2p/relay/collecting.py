@@ -187,7 +187,7 @@ def over_quota(most_bytes: int) -> str:
 def _known(one: Waiting, quota: Quota, seen: Seen, *, is_named: bool) -> Waiting:
     """A package in the light of what was found out before; what is named is tried once more."""
     if one.peer is not None and one.peer.name in seen.disputed:
-        why = f"two keys claim to follow that of '{one.peer.name}'; see `relay peers trust`"
+        why = f"two keys claim to follow that of '{one.peer.name}'; see `alive-p2p relay peers trust`"
         return replace(one, problem=one.problem or why, is_disputed=True)
     if one.problem is not None or one.note is None:
         return one

@@ -98,7 +98,7 @@ class RelayConfig:
             "unknown-peer",
             f"there is no peer '{name}'; known: {known}",
             untouched="everything",
-            hint=f"did you mean '{close}'?" if close else None,
+            hint=f"did you mean '{close}'?" if close else "`alive-p2p relay peers list` shows them",
         )
 
     def with_relay(self, url: str, username: str, created_at: str) -> "RelayConfig":

@@ -153,7 +153,12 @@ def opened(data: bytes, credentials: Credentials, kind: str, most: int = MOST_BY
 
 
 def _bad(kind: str, why: str) -> RelayError:
-    return RelayError("bad-document", f"the {kind} cannot be used: {why}", untouched="everything")
+    return RelayError(
+        "bad-document",
+        f"the {kind} cannot be used: {why}",
+        untouched="everything",
+        hint="ask whoever it is from to send it again",
+    )
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

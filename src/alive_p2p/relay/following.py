@@ -109,7 +109,9 @@ def follow(one: Successor, runtime: Runtime) -> Peer:
     keyring = Keyring.load(runtime)
     peer = keyring.peer(one.name)
     if peer.public.fingerprint != one.old:
-        raise RelayError("key-changed", f"another key is pinned for '{one.name}' by now", untouched="everything")
+        raise RelayError(
+            "key-changed", f"another key is pinned for '{one.name}' by now", untouched="everything", hint="run it again"
+        )
     after = keyring.import_peer(
         one.name,
         one.public.pem(),

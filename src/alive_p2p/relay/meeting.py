@@ -207,4 +207,9 @@ def _stop_in(data: bytes) -> RelayError | None:
 
 
 def _bad(why: str) -> RelayError:
-    return RelayError("bad-document", f"what the other side says cannot be used: {why}", untouched="everything")
+    return RelayError(
+        "bad-document",
+        f"what the other side says cannot be used: {why}",
+        untouched="everything",
+        hint="begin again with a new code; if it stays so, use `alive-p2p relay invite`",
+    )

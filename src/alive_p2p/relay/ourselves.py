@@ -73,10 +73,26 @@ def ourselves(runtime: Runtime, ask: Ask | None = None) -> Ourselves:
     keyring = Keyring.load(runtime)
     key = keyring.own(ask)
     if key is None:
-        raise RelayError(
-            "no-key",
-            "your private key is not there any more",
-            untouched="everything",
-            hint="bring it back from a copy (`alive-p2p keys import`), or begin anew with `alive-p2p relay setup`",
-        )
+        raise no_private_key()
     return Ourselves(config.username or own_handle(runtime) or "unknown", key, keyring, config, config.url)
+
+
+def no_private_key() -> RelayError:
+    """The error where our private key was, and is not any more."""
+    return RelayError(
+        "no-key",
+        "your private key is not there any more",
+        untouched="everything",
+        hint="put it back from a copy, or bring it from another machine of yours:"
+        " `alive-p2p keys export --private` there, and here `alive-p2p relay setup --adopt FILE`",
+    )
+
+
+def paired_already(name: str) -> RelayError:
+    """The error where somebody is our peer who is to become it."""
+    return RelayError(
+        "paired-already",
+        f"you and '{name}' are paired already",
+        untouched="everything",
+        hint=f"`alive-p2p relay peers remove {name}` comes first, if you want to begin anew",
+    )

@@ -101,7 +101,10 @@ def waiting(runtime: Runtime) -> list[Outgoing]:
             found.append(Outgoing(**{**document, "id": path.stem}))
         except (ValueError, TypeError, RecursionError):
             raise AliveP2PError(
-                "broken-outbox", f"'{path}' cannot be used", untouched="everything", hint="mend it or move it away"
+                "broken-outbox",
+                f"'{path}' in the outbox cannot be used",
+                untouched="everything",
+                hint="mend it, or move it away",
             ) from None
     return sorted(found, key=lambda one: (one.queued_at, one.id))
 
@@ -220,7 +223,12 @@ def _deliver(one: Outgoing, we: Ourselves, runtime: Runtime, reach: Reach, progr
         inbox_at(one.peer, we)
         SentRegister.read(runtime)  # what is delivered has to be written down
         if we.keyring.peer(one.peer).status == "revoked":
-            raise RelayError("revoked-peer", f"the key of '{one.peer}' was revoked", untouched="everything")
+            raise RelayError(
+                "revoked-peer",
+                f"the key of '{one.peer}' was revoked",
+                untouched="everything",
+                hint="ask the person, over another channel, for the key that they use now",
+            )
         following.refuse_disputed(one.peer, read_state(runtime))
         relay = reach(str(_url_of(one, we)))
         refuse_too_large(one.size, relay, one.peer)

@@ -16,7 +16,7 @@ from alive_p2p.keys.public import MAX_KEY_BYTES, PublicKey, load_public_key
 from alive_p2p.package.signature import Outcome, Signer
 from alive_p2p.relay import documents, mailbox, rotation
 from alive_p2p.relay.config import RelayConfig, change_config, own_handle, read_config
-from alive_p2p.relay.ourselves import ACCEPTS
+from alive_p2p.relay.ourselves import ACCEPTS, no_private_key
 from alive_p2p.relay.reach import Reach
 from alive_p2p.relay.rotating import Past, past_of
 from alive_p2p.relay.transports.base import Entry, Listing, Put, Transport
@@ -90,7 +90,12 @@ def handle_for(url: str | None, runtime: Runtime, username: str | None = None) -
     if handle is None:
         raise UsageError("no-username", "nobody says what you are called", hint="add `--username NAME`")
     if config.username not in {None, handle}:
-        raise UsageError("other-username", f"your peers know you as '{config.username}'", untouched="everything")
+        raise UsageError(
+            "other-username",
+            f"your peers know you as '{config.username}'",
+            untouched="everything",
+            hint="leave out `--username`",
+        )
     check_name(handle)
     return handle
 
@@ -139,7 +144,7 @@ def setup(
         key = keyring.own(ask)
         made.append("a key pair")
     if key is None:
-        raise RelayError("no-key", "your private key is not there any more", untouched="everything")
+        raise no_private_key()
     public = key.public
     puts, warnings = _missing(relay, listing, handle, public, past, runtime)
     puts += _copies(relay, listing, config, keyring)
@@ -171,7 +176,8 @@ def _missing(
     if there != public:
         if entry is not None and (there is None or there.pubkey_id not in past.former):
             warnings.append(
-                "your public key in the relay was not yours; it is now. Somebody who may write there did that"
+                "the key in the relay that should be yours was another one; it is yours again, and somebody who may"
+                " write there did that"
             )
         puts.append(Put(mailbox.owner_key(handle), public.pem(), replaces=True))
     for name, data in past.documents.items():
@@ -252,7 +258,8 @@ def _refuse_other_owner(relay: Transport, listing: Listing, handle: str, public:
             "relay-of-another",
             f"this is the relay of '{owner}', with another key than yours",
             untouched="everything",
-            hint="use a relay of your own; if it is yours from another machine, see `relay setup --adopt`",
+            hint="use a relay of your own; if it is yours from another machine,"
+            " bring the key along with `alive-p2p relay setup --adopt FILE`",
         )
     if public is None:
         raise RelayError(

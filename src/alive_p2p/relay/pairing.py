@@ -16,7 +16,7 @@ from alive_p2p.relay import mailbox
 from alive_p2p.relay.answers import gives_way, make_answer, pin_invited
 from alive_p2p.relay.code import Code
 from alive_p2p.relay.config import RelayConfig, change_config
-from alive_p2p.relay.ourselves import ACCEPTS, Ourselves, ourselves
+from alive_p2p.relay.ourselves import ACCEPTS, Ourselves, ourselves, paired_already
 from alive_p2p.relay.own_relay import info_of, is_stated, key_at
 from alive_p2p.relay.reach import Reach
 from alive_p2p.relay.transports.base import Listing, Put, Transport
@@ -92,12 +92,7 @@ def invite(name: str, runtime: Runtime, ask: Ask | None = None) -> Code:
     we = ourselves(runtime, ask)
     refuse_folder(name, we.config)
     if name in we.config.peers and we.config.peers[name].is_accepted:
-        raise RelayError(
-            "paired-already",
-            f"you and '{name}' are paired already",
-            untouched="everything",
-            hint=f"`alive-p2p relay peers remove {name}` comes first, if you want to begin anew",
-        )
+        raise paired_already(name)
 
     def change(config: RelayConfig) -> RelayConfig:
         known = config.peers.get(name)
@@ -109,7 +104,7 @@ def invite(name: str, runtime: Runtime, ask: Ask | None = None) -> Code:
 
     invitation = change_config(runtime, change).peers[name].invitation
     if invitation is None:
-        raise RelayError("paired-already", f"you and '{name}' are paired already", untouched="everything")
+        raise paired_already(name)
     public = we.key.public
     return Code(we.url, we.handle, name, public.fingerprint, ACCEPTS, invitation.secret)
 
@@ -214,7 +209,12 @@ def look_at(url: str, we: Ourselves, reach: Reach) -> Found:
     entry = listing.entries.get(mailbox.owner_key(owner)) if isinstance(owner, str) else None
     public = None if entry is None else key_at(relay, entry)
     if said is None or public is None or not isinstance(owner, str):
-        raise RelayError("not-a-relay", f"'{url}' does not say whose relay it is", untouched="everything")
+        raise RelayError(
+            "not-a-relay",
+            f"'{url}' does not say whose relay it is",
+            untouched="everything",
+            hint="check the address; if it is right, ask its owner to run `alive-p2p relay setup` once more",
+        )
     check_name(owner)
     accepts = said.get("accepts")
     reads = tuple(one for one in accepts if one in ACCEPTS) if isinstance(accepts, list) else ()

@@ -10,7 +10,7 @@ from alive_p2p.relay import mailbox
 from alive_p2p.relay.answers import Answer, leave_copies, pin_answer, read_answer
 from alive_p2p.relay.config import change_config, read_config
 from alive_p2p.relay.following import forget
-from alive_p2p.relay.ourselves import Ourselves
+from alive_p2p.relay.ourselves import Ourselves, paired_already
 from alive_p2p.relay.own_relay import key_at
 from alive_p2p.relay.reach import Reach
 from alive_p2p.relay.renaming import finish_renaming
@@ -77,7 +77,7 @@ def answer_of(name: str, we: Ourselves, relay: Transport) -> Answer:
     """
     peer = we.config.peer(name)
     if peer.is_accepted:
-        raise RelayError("paired-already", f"you and '{name}' are paired already", untouched="everything")
+        raise paired_already(name)
     answer = read_answer(name, we, relay, relay.list(f"inbox/{name}"))
     if answer is None:
         raise RelayError(
@@ -98,13 +98,23 @@ def other_key(name: str, we: Ourselves, reach: Reach) -> PublicKey:
     """
     peer, pinned = we.config.peer(name), we.keyring.peers.get(name)
     if peer.url is None:
-        raise RelayError("not-paired", f"'{name}' has no relay that is known", untouched="everything")
+        raise RelayError(
+            "not-paired",
+            f"'{name}' has no relay that is known",
+            untouched="everything",
+            hint=f"invite them with `alive-p2p relay invite {name}`",
+        )
     relay = reach(peer.url)
     handle = pinned.handle or name if pinned is not None else name
     entry = relay.list("keys").entries.get(mailbox.owner_key(handle))
     public = None if entry is None else key_at(relay, entry)
     if public is None:
-        raise RelayError("no-key", f"there is no key of '{name}' in their relay", untouched="everything")
+        raise RelayError(
+            "no-key",
+            f"there is no key of '{name}' in their relay",
+            untouched="everything",
+            hint="ask them to run `alive-p2p relay setup` once more",
+        )
     return public
 
 

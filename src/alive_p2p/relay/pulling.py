@@ -235,7 +235,12 @@ def _refuse_other_package(plan: ReceivePlan, import_id: str, peer: Peer) -> None
         why = f"it is not signed by '{peer.name}', who has delivered it"
     else:
         return
-    raise RelayError(NOT_AS_NOTED, why, untouched="everything; it is still in the relay")
+    raise RelayError(
+        NOT_AS_NOTED,
+        why,
+        untouched="everything; it is still in the relay",
+        hint="ask the sender to send it again, and look who else may write to your relay",
+    )
 
 
 def _is_as_sent(file: Path, note: Note) -> bool:
@@ -301,7 +306,12 @@ def chosen(found: Sequence[Waiting], names: Collection[str]) -> list[Waiting]:
     for name in names:
         match = [one for one in found if name in names_of(one.deposit.name)]
         if not match:
-            raise RelayError("no-such-deposit", f"there is no package '{name}' in your relay", untouched="everything")
+            raise RelayError(
+                "no-such-deposit",
+                f"there is no package '{name}' in your relay",
+                untouched="everything",
+                hint="`alive-p2p relay status` tells what waits",
+            )
         if len(match) > 1:
             raise RelayError(
                 "which",

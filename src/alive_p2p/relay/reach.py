@@ -65,7 +65,12 @@ def refuse_bad_address(url: str) -> None:
     """
     if s3_address.is_bucket(url):
         if s3_address.parse(url).url != url:
-            raise RelayError("bad-address", "the address of a bucket is not in its one form", untouched="everything")
+            raise RelayError(
+                "bad-address",
+                "the address of a bucket is not in its one form",
+                untouched="everything",
+                hint="ask for it once more",
+            )
         return
     if holds_login(url):
         raise RelayError(
@@ -108,7 +113,12 @@ def git_address(text: str, runtime: Runtime) -> str:
     place = (runtime.cwd / text).resolve()
     if "://" not in text and place.is_dir():
         return place.as_uri()
-    raise UsageError("bad-address", f"'{text}' is neither the address of a git repository nor a folder")
+    raise UsageError(
+        "bad-address",
+        f"'{text}' is neither the address of a git repository nor a folder",
+        untouched="everything",
+        hint="check the address; a folder has to be there already",
+    )
 
 
 def bucket_address(text: str, runtime: Runtime) -> str:

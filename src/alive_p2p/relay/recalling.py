@@ -48,17 +48,28 @@ def recall(name: str, we: Ourselves, runtime: Runtime, reach: Reach) -> Recalled
         None,
     )
     if delivery is None:
-        raise RelayError("no-such-deposit", f"nothing was sent under the name '{name}'", untouched="everything")
+        raise RelayError(
+            "no-such-deposit",
+            f"nothing was sent under the name '{name}'",
+            untouched="everything",
+            hint="`alive-p2p relay status` tells what you have sent",
+        )
     peer, deposit = str(delivery.get("peer")), str(delivery.get("deposit"))
     url = we.config.peer(peer).url
     if url is None:
-        raise RelayError("not-paired", f"'{peer}' has no relay that is known", untouched="everything")
+        raise RelayError(
+            "not-paired",
+            f"'{peer}' has no relay that is known",
+            untouched="everything",
+            hint=f"invite them with `alive-p2p relay invite {peer}`",
+        )
     relay = reach(url)
     if deposit not in relay.list(deposit.rpartition("/")[0]).entries:
         raise RelayError(
             "relay-gone",
             f"it is not in the relay of '{peer}' any more: they have fetched it, or removed it",
             untouched="everything",
+            hint="ask them to remove it, over another channel",
         )
     relay.change(removes=[deposit, mailbox.note_of(deposit)])
     _note(deposit, peer, runtime)

@@ -66,7 +66,9 @@ def _refuse(name: str, new: str, runtime: Runtime) -> None:
     if name not in config.peers and name not in keyring.peers:
         config.peer(name)  # says who is known
     if new in config.peers or new in keyring.peers:
-        raise RelayError("name-taken", f"somebody is called '{new}' already", untouched="everything")
+        raise RelayError(
+            "name-taken", f"somebody is called '{new}' already", untouched="everything", hint="choose another name"
+        )
     if (invited := config.peers.get(name)) is not None and invited.invitation is not None:
         raise UsageError(
             "still-invited",
@@ -76,7 +78,12 @@ def _refuse(name: str, new: str, runtime: Runtime) -> None:
         )
     refuse_folder(new, config)
     if fold(new) == fold(name):
-        raise UsageError("same-name", "the two names differ only in case, which some systems do not tell apart")
+        raise UsageError(
+            "same-name",
+            "the two names differ only in case, which some systems do not tell apart",
+            untouched="everything",
+            hint="choose another name",
+        )
 
 
 def _finish(runtime: Runtime) -> None:

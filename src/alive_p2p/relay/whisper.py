@@ -101,7 +101,12 @@ class Whisper:
         """
         data = self._receive(str(self._next), seconds)
         if data is None:
-            raise RelayError("no-answer-in-time", "the other side does not answer any more", untouched="everything")
+            raise RelayError(
+                "no-answer-in-time",
+                "the other side does not answer any more",
+                untouched="everything",
+                hint="begin again with a new code",
+            )
         self._next += 1
         return data
 
@@ -143,7 +148,12 @@ class Whisper:
                 hint="begin again with a new code",
             ) from None
         if data is None:
-            raise RelayError("no-answer-in-time", "the other side came, and said nothing more", untouched="everything")
+            raise RelayError(
+                "no-answer-in-time",
+                "the other side came, and said nothing more",
+                untouched="everything",
+                hint="begin again with a new code",
+            )
         if _version_in(data) != VERSION:
             raise RelayError(
                 "other-version",
@@ -173,7 +183,7 @@ def meet(box: Box, code: SpokenCode, clock: Callable[[], float], *, seconds: flo
     heard: dict[str, bytes] = {}
     first = _first(box, heard, clock, seconds)
     if first is None:
-        raise RelayError("nobody-came", "nobody came", untouched="everything")
+        raise RelayError("nobody-came", "nobody came", untouched="everything", hint="begin again with a new code")
     box.release()
     whisper = Whisper(box, first.side, _finished(spake, ours, first.body), heard, clock)
     whisper.agree_on_version()
@@ -195,7 +205,8 @@ def require_libraries() -> None:
             "no-pair-extra",
             "pairing by a spoken code needs libraries that are not installed",
             untouched="everything",
-            hint="pip install 'alive-p2p[pair]'; or pair by `alive-p2p relay invite`, which needs none",
+            hint="install them with `pip install 'alive-p2p[pair]'`; or pair by `alive-p2p relay invite`,"
+            " which needs none",
         ) from error
 
 

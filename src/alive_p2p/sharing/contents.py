@@ -152,7 +152,12 @@ class Contents:
         with files.open_regular(candidate.origin) as stream:
             data = stream.read(kernel.SMALL_FILE_LIMIT + 1)
         if len(data) > kernel.SMALL_FILE_LIMIT:
-            raise WalnutError("file-too-large", f"'{candidate.walnut_path}' is too large to be a bundle's manifest")
+            raise WalnutError(
+                "file-too-large",
+                f"'{candidate.walnut_path}' is too large to be a bundle's manifest",
+                untouched="everything",
+                hint="make it smaller, or leave the bundle out",
+            )
         self._refuse_unjudged(candidate, data)
         edited = without_active_sessions(data, candidate.walnut_path)
         if edited != data:

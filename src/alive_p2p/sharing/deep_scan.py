@@ -74,6 +74,7 @@ def _scanner() -> "Scanner":
         raise UsageError(
             "no-deep-scan",
             "the deep scan needs a library that is not installed",
-            hint="pip install 'alive-p2p[scan]'",
+            hint="install it with `pip install 'alive-p2p[scan]'`",
+            untouched="everything",
         ) from error
     return Scanner(Rules())

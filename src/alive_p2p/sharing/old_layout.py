@@ -46,5 +46,6 @@ def refuse_mixing(layout: str, leaving: Iterable[str]) -> None:
         raise WalnutError(
             "container-taken",
             f"the walnut has a `{kernel.V2_CONTAINER}` of its own, which the old layout has no place for",
+            hint="leave out `--source-layout v2`",
             untouched="everything",
         )

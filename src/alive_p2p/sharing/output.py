@@ -36,7 +36,12 @@ class Destination:
             except FileExistsError:
                 continue
             return final
-        raise FileSystemError("no-free-name", f"every name from '{self.name}' on is taken in '{self.folder}'")
+        raise FileSystemError(
+            "no-free-name",
+            f"every name from '{self.name}' on is taken in '{self.folder}'",
+            untouched="everything",
+            hint="name the file with `--output FILE`",
+        )
 
 
 def default_name(walnut: str, scope: str, created: str) -> str:
@@ -89,7 +94,7 @@ def resolve_output(
     if not files.is_folder(folder):
         raise UsageError(
             "no-output-folder",
-            f"the folder '{folder}' does not exist",
+            f"the folder '{folder}' to write into does not exist",
             untouched="everything",
             hint=f"make it first, or choose another place with `{option}`",
         )
@@ -102,7 +107,12 @@ def resolve_output(
         )
     replaces = force and not is_folder
     if replaces and files.exists(output) and not files.is_link(output) and not files.is_file(output):
-        raise UsageError("not-a-file", f"'{output}' is not a file, so it is not replaced", untouched="everything")
+        raise UsageError(
+            "not-a-file",
+            f"'{output}' is not a file, so it is not replaced",
+            untouched="everything",
+            hint=f"choose another place with `{option}`",
+        )
     place = Destination(Path(os.path.realpath(folder)), name, replaces)
     if apart_from is not None and (place.folder, place.name) == (apart_from.folder, apart_from.name):
         raise UsageError(

@@ -128,7 +128,12 @@ def _is_age_key(key: PublicKey) -> bool:
 
 
 def _revoked(name: str) -> UsageError:
-    return UsageError("bad-recipient", f"the key of '{name}' is revoked", untouched="everything")
+    return UsageError(
+        "bad-recipient",
+        f"the key of '{name}' is revoked",
+        untouched="everything",
+        hint="ask the person, over another channel, for the key that they use now",
+    )
 
 
 def _unusable(one: Addressee, why: str, hint: str) -> UsageError:

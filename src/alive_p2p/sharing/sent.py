@@ -66,7 +66,10 @@ class SentRegister:
                     raise TypeError
         except (ValueError, RecursionError, TypeError, KeyError):
             raise AliveP2PError(
-                "broken-register", f"'{path}' cannot be used", untouched="everything", hint="mend it or move it away"
+                "broken-register",
+                f"'{path}', the list of what was shared, cannot be used",
+                untouched="everything",
+                hint="mend it, or move it away",
             ) from None
         return cls(path, tuple(shares), tuple(deliveries), document)
 

@@ -47,7 +47,12 @@ def choose_signing_key(
         return Signing(None)
     path = preferences.signing_key_path
     if handle is None and sign:
-        raise UsageError("no-sender", "a signature needs to say who you are", hint="set GH_USER to your handle")
+        raise UsageError(
+            "no-sender",
+            "a signature needs to say who you are",
+            hint="set GH_USER to your handle",
+            untouched="everything",
+        )
     if handle is None:
         has_key = path is not None or keyring().own_public(ask) is not None
         return Signing(None, _NAMELESS if has_key else None)
@@ -63,11 +68,17 @@ def choose_signing_key(
             "bad-key",
             f"packages are signed with an RSA key, and '{key.label}' is another kind",
             untouched="everything",
+            hint="alive-p2p keys generate",
         )
     return Signing(key)
 
 
 def _load(path: Path, ask: Ask | None) -> PrivateKey:
     if not files.exists(path):
-        raise UsageError("no-such-file", f"there is no file '{path}' (`p2p.signing_key_path`)", untouched="everything")
+        raise UsageError(
+            "no-such-file",
+            f"there is no file '{path}' (`p2p.signing_key_path`)",
+            untouched="everything",
+            hint="mend `p2p.signing_key_path` in the preferences",
+        )
     return load_private_key(files.read_bytes(path.resolve(), limit=MAX_KEY_BYTES), label=str(path), ask=ask)

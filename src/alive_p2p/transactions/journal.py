@@ -214,7 +214,12 @@ class Journal:
             for step in operation.dst.split("/")[:-1]:
                 path /= step
                 if files.is_link(path):
-                    raise FileSystemError("symbolic-link", f"'{path}' is a symbolic link", untouched="everything")
+                    raise FileSystemError(
+                        "symbolic-link",
+                        f"'{path}' is a symbolic link",
+                        untouched="everything",
+                        hint="make it a folder of its own, then run it again",
+                    )
 
     def _check_unchanged(self, operation: Operation) -> None:
         """Look, before the step has begun, that what gives way is what was read."""

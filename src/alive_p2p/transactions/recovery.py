@@ -77,14 +77,19 @@ class Settlement:
     def describe(self) -> str:
         """One sentence for a person."""
         what = f"an interrupted {self.action} {'into' if self.action == 'receive' else 'in'} '{self.target}'"
-        return {
-            Outcome.DISCARDED: f"{what} had changed nothing; what it had made ready was removed",
-            Outcome.COMPLETE: f"{what} was complete; what it had left over was removed",
-            Outcome.FINISHED: f"{what} was finished",
-            Outcome.TAKEN_BACK: f"{what} was taken back: {self.why}",
-            Outcome.KEPT: f"{what} was left alone and moved to '{self.place}': {self.why}",
-            Outcome.FOREIGN: f"'{self.place}' is nothing that this home has left ({self.why}); it was left as it is",
-        }[self.outcome]
+        match self.outcome:
+            case Outcome.DISCARDED:
+                return f"{what} had changed nothing; what it had made ready was removed"
+            case Outcome.COMPLETE:
+                return f"{what} was complete; what it had left over was removed"
+            case Outcome.FINISHED:
+                return f"{what} was finished"
+            case Outcome.TAKEN_BACK:
+                return f"{what} was taken back: {self.why}"
+            case Outcome.KEPT:
+                return f"{what} was left alone and moved to '{self.place}': {self.why}"
+            case Outcome.FOREIGN:
+                return f"'{self.place}' is nothing that this home has left ({self.why}); it was left as it is"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -185,11 +190,26 @@ def adopt(staging: Path, runtime: Runtime, approve: Callable[[Journal], None]) -
         FileSystemError: the disk refused; or the folder is no longer what was approved.
     """
     if not _OURS.fullmatch(staging.name) or files.is_link(staging) or not files.is_folder(staging):
-        raise UsageError("not-staging", f"'{staging}' is not a folder that a receive has left", untouched="everything")
+        raise UsageError(
+            "not-staging",
+            f"'{staging}' is not a folder that a receive has left",
+            untouched="everything",
+            hint="check the path",
+        )
     if is_registered(staging, runtime):
-        raise UsageError("registered", f"'{staging}' belongs to a receive of this home", hint="run `alive-p2p recover`")
+        raise UsageError(
+            "registered",
+            f"'{staging}' belongs to a receive of this home",
+            hint="run `alive-p2p recover`",
+            untouched="everything",
+        )
     if why := _refusal(staging):
-        raise UsageError("not-ours", f"'{staging}' cannot be adopted: {why}", untouched="everything")
+        raise UsageError(
+            "not-ours",
+            f"'{staging}' cannot be adopted: {why}",
+            untouched="everything",
+            hint="look at it, and move what you need by hand",
+        )
     journal = Journal.read(staging)
     if journal is None or journal.state is State.PREPARED:
         raise UsageError(

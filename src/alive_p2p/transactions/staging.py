@@ -119,7 +119,12 @@ def set_aside(folder: Path, place: Path, runtime: Runtime) -> Path:
             files.rename_exclusive(folder, aside)
             files.flush_folder(place)
             return aside
-    raise FileSystemError("name-taken", f"there is no free name beside '{folder}'")
+    raise FileSystemError(
+        "name-taken",
+        f"there is no free name beside '{folder}'",
+        untouched="everything",
+        hint="move away what earlier calls have left there, and run it again",
+    )
 
 
 def remove_with_registration(staging: Path, registration: Registration) -> None:

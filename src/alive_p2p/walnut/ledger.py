@@ -239,7 +239,12 @@ def is_walnut_id(value: object) -> bool:
 
 
 def _broken(why: str) -> BrokenLedgerError:
-    return BrokenLedgerError("broken-ledger", f"the ledger `_kernel/imports.json` cannot be used: {why}")
+    return BrokenLedgerError(
+        "broken-ledger",
+        f"the ledger `_kernel/imports.json` cannot be used: {why}",
+        untouched="everything",
+        hint="mend it, or move it away: then what was received before is not known",
+    )
 
 
 def _text(value: object) -> str | None:

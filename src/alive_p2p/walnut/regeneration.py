@@ -77,4 +77,9 @@ def _plugin_script(runtime: Runtime) -> Path | None:
 
 
 def _projection_failed(why: str) -> AliveP2PError:
-    return AliveP2PError("projection-failed", f"the ALIVE plugin could not make `now.json`: {why}")
+    return AliveP2PError(
+        "projection-failed",
+        f"the ALIVE plugin could not make `now.json`: {why}",
+        untouched="everything",
+        hint="unset CLAUDE_PLUGIN_ROOT, and alive-p2p makes it without the plugin",
+    )

@@ -171,7 +171,12 @@ def write_sent(root: Path, state: SentState, known: Sequence[SentState]) -> None
     folder = root / SENT_FOLDER
     for one in (root / kernel.PRIVATE, folder):
         if files.is_link(one):
-            raise FileSystemError("symbolic-link", f"'{one}' is a symbolic link")
+            raise FileSystemError(
+                "symbolic-link",
+                f"'{one}' is a symbolic link",
+                untouched="everything",
+                hint="make it a folder of its own, then run it again",
+            )
         if not files.is_folder(one):
             with files.translating("create", one):
                 files.make_folder(one, 0o700)

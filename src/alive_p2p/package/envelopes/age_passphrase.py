@@ -67,7 +67,7 @@ def _wrapping_key(passphrase: bytes, salt: bytes, work_factor: int) -> bytes:
             "not-enough-memory",
             f"there is not enough memory to work with the passphrase: it takes {memory >> 20:,} MiB",
             untouched="everything",
-            hint="close other programs and try again",
+            hint="close other programs and run it again",
         ) from None
 
 
@@ -99,7 +99,7 @@ class PassphraseSealer(Sealer):
             message = f"a work factor is 1 to {MAX_WORK_FACTOR}"
             raise ValueError(message)
         if not passphrase:
-            raise AliveP2PError("cannot-seal", "the passphrase is empty", hint="choose one that is hard to guess")
+            raise AliveP2PError("empty-passphrase", "the passphrase is empty", hint="choose one that is hard to guess")
         file_key, salt, nonce = os.urandom(_FILE_KEY_BYTES), os.urandom(_SALT_BYTES), os.urandom(_NONCE_BYTES)
         wrapped = _cipher(_wrapping_key(passphrase, salt, work_factor)).encrypt(bytes(12), file_key, None)
         header = b"%b\n-> scrypt %b %d\n%b\n---" % (

@@ -194,7 +194,10 @@ class GitHub:
     def _place(self, url: str) -> Place:
         if (place := self._site.place(url)) is None:
             raise RelayError(
-                "bad-address", f"'{url[:200]}' is no repository at {self._site.name}", untouched="everything"
+                "bad-address",
+                f"'{url[:200]}' is no repository at {self._site.name}",
+                untouched="everything",
+                hint="check the address",
             )
         return place
 

@@ -69,10 +69,10 @@ def no_answer(error: NoAnswerError, site: Site, way: Way, wish: Wish, *, is_chan
     if error.kind in {"too-large", "not-http"}:
         return nonsense(site, wish, error.why)
     hints = {
-        "no-address": "is this machine online? Then look at the spelling of GH_HOST, and try again",
-        "not-answering": "try again later; a proxy or a firewall can be in the way as well",
+        "no-address": "is this machine online? Then look at the spelling of GH_HOST, and run it again",
+        "not-answering": "run it again later; a proxy or a firewall can be in the way as well",
         "bad-certificate": "something between you and the host may be reading along: ask whoever runs this network",
-        "slow": "try again later",
+        "slow": "run it again later",
     }
     return RelayError(
         "relay-unreachable",
@@ -90,7 +90,7 @@ def nonsense(site: Site, wish: Wish, why: str = "it is not what its API says") -
         "host-answer",
         f"could not {wish.words}: what {site.name} answers cannot be used: {why}",
         untouched=wish.untouched,
-        hint="a proxy, or the login page of a network, may have answered instead; try again from elsewhere",
+        hint="a proxy, or the login page of a network, may have answered instead; run it again from elsewhere",
     )
 
 
@@ -150,7 +150,9 @@ def refusal(reply: Reply, site: Site, way: Way, wish: Wish, now: datetime) -> Re
     if status in {403, 404} and "x-github-sso" in reply.headers:
         url = _sso_url(reply, site)
         hint = f"authorise it at {url}" if url else f"authorise your token for it at {site.name}, in your settings"
-        return error("host-sso", f"an organisation at {site.name} wants its own login first", f"{hint}, and try again")
+        return error(
+            "host-sso", f"an organisation at {site.name} wants its own login first", f"{hint}, and run it again"
+        )
     if status in {403, 404} and lacks_scope(reply):
         return missing_scope(site, way, wish)
     if status == 403:
@@ -162,9 +164,9 @@ def refusal(reply: Reply, site: Site, way: Way, wish: Wish, now: datetime) -> Re
             "relay-missing", f"{site.name} does not know it, or does not show it to you", way.more_rights(SCOPE)
         )
     if status == 409:
-        return error("host-conflict", f"something else is under way there{_says(reply)}", "try again in a minute")
+        return error("host-conflict", f"something else is under way there{_says(reply)}", "run it again in a minute")
     if status >= 500:
-        return error("relay-unreachable", f"{site.name} has trouble of its own ({status})", "try again later")
+        return error("relay-unreachable", f"{site.name} has a problem of its own ({status})", "run it again later")
     if 300 <= status < 400:
         return error(
             "host-moved", f"{site.name} sends us somewhere else ({status})", "ask its owner for the new address"
@@ -183,14 +185,14 @@ def _limited(reply: Reply, site: Site, wish: Wish, now: datetime) -> RelayError:
             "host-rate-limit",
             f"could not {wish.words}: you have asked {site.name} as often as it allows in an hour{until}",
             untouched=wish.untouched,
-            hint=f"try again after {moment}" if moment else "try again in an hour",
+            hint=f"run it again after {moment}" if moment else "run it again in an hour",
         )
     after = "in a few minutes" if pause is None else f"after {format_timestamp(now + timedelta(seconds=pause))}"
     return RelayError(
         "host-slow-down",
-        f"could not {wish.words}: {site.name} was asked too much at once, and wants a pause",
+        f"could not {wish.words}: {site.name} asks us to slow down",
         untouched=wish.untouched,
-        hint=f"try again {after}",
+        hint=f"run it again {after}",
     )
 
 

@@ -69,7 +69,10 @@ class Site:
             object.__setattr__(self, "api", _api(self.host))
         if not is_safe_address(self.api):
             raise RelayError(
-                "bad-host", f"the API at '{self.api}' is not asked: it is not https", untouched="everything"
+                "bad-host",
+                f"the API at '{self.api}' is not asked: it is not https",
+                untouched="everything",
+                hint="unset ALIVE_P2P_GITHUB_URL, or give it an address that begins with `https://`",
             )
 
     @classmethod

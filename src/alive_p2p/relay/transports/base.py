@@ -178,7 +178,12 @@ def checked_name(name: str) -> str:
         RelayError: nobody would accept it.
     """
     if (why := refusal(name)) is not None:
-        raise RelayError("relay-hostile", f"'{name}' cannot be a name in a relay: {why}", untouched="everything")
+        raise RelayError(
+            "relay-hostile",
+            f"'{name}' cannot be a name in a relay: {why}",
+            untouched="everything",
+            hint="ask the relay's owner who else may write there",
+        )
     return name
 
 
@@ -193,12 +198,14 @@ def refusal(name: str) -> str | None:
 
 def gone(entry: Entry) -> RelayError:
     """The error for a file that is not there any more."""
-    return RelayError("relay-gone", f"'{entry.name}' is not in the relay any more", untouched="everything")
+    return RelayError(
+        "relay-gone", f"'{entry.name}' is not in the relay any more", untouched="everything", hint="run it again"
+    )
 
 
 def taken(name: str) -> RelayError:
     """The error for a name that is in use."""
-    return RelayError("relay-taken", f"'{name}' is in the relay already", untouched="everything")
+    return RelayError("relay-taken", f"'{name}' is in the relay already", untouched="everything", hint="run it again")
 
 
 def over_limit(entry: Entry, limit: int) -> RelayError:

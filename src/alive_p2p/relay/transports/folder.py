@@ -95,6 +95,7 @@ class FolderTransport:
                         "relay-hostile",
                         f"there are more than {MOST_ENTRIES:,} files in the relay",
                         untouched="everything",
+                        hint="ask the relay's owner who else may write there",
                     )
         return Listing(dict(sorted(entries.items())), tuple(odd))
 
@@ -204,7 +205,7 @@ class FolderTransport:
         if not files.is_folder(self.root):
             raise RelayError(
                 "relay-missing",
-                f"there is no folder '{self.root}'",
+                f"the relay's folder '{self.root}' is not there",
                 untouched="everything",
                 hint="connect the drive, or wait until the folder is synchronised",
             )

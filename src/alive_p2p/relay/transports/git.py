@@ -300,6 +300,7 @@ class GitTransport:
             "relay-hostile",
             f"{self._address.place} sends what no relay holds, and no end of it",
             untouched="everything",
+            hint="ask the relay's owner who else may write there",
         )
 
     def _tries(self) -> Iterator[None]:

@@ -103,7 +103,12 @@ class Git:
             RelayError: we were.
         """
         if self._is_stopped:
-            raise RelayError("relay-unreachable", f"{self.address.place} kept us waiting", untouched="everything")
+            raise RelayError(
+                "relay-unreachable",
+                f"{self.address.place} kept us waiting",
+                untouched="everything",
+                hint="nothing is lost; run it again later",
+            )
 
     def local(self, folder: Path, *arguments: str, data: bytes = b"", source: IO[bytes] | None = None) -> Done:
         """Run a command that needs nobody, on the repository in a folder. No way to any host is open to it.

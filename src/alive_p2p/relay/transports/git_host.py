@@ -96,7 +96,10 @@ class Host:
             self._scratch.has_everything = True
         if not is_object(tip):
             raise RelayError(
-                "relay-hostile", f"{self._git.address.place} sent something else than a commit", untouched="everything"
+                "relay-hostile",
+                f"{self._git.address.place} sent something else than a commit",
+                untouched="everything",
+                hint="ask the relay's owner to look at it with `git fsck`",
             )
         return tip
 

@@ -257,7 +257,12 @@ def _entry(match: re.Match[bytes]) -> TreeEntry:
 
 
 def _too_many(how_many: str) -> RelayError:
-    return RelayError("relay-hostile", f"there are {how_many} files in the relay", untouched="everything")
+    return RelayError(
+        "relay-hostile",
+        f"there are {how_many} files in the relay",
+        untouched="everything",
+        hint="ask the relay's owner who else may write there",
+    )
 
 
 def _settings(git: Git, object_format: str) -> str:

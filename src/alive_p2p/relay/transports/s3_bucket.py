@@ -316,7 +316,7 @@ def _store(address: Address, login: Login, runtime: Runtime, limits: Mapping[str
     except ImportError:
         raise RelayError(
             "s3-missing",
-            "the library for relays in buckets is not installed",
+            "a relay in a bucket needs a library that is not installed",
             untouched="everything",
             hint="install it with `pip install 'alive-p2p[s3]'`",
         ) from None

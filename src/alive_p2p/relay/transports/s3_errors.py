@@ -75,7 +75,7 @@ _CODES = (
         "there is no bucket '{bucket}' at {place}",
         "check the name, the endpoint and the region; a bucket is made at the store, not here",
     ),
-    _Known("NoSuchKey", "relay-gone", "it is not in the bucket any more", kind=Kind.GONE),
+    _Known("NoSuchKey", "relay-gone", "it is not in the bucket any more", "run it again", Kind.GONE),
     _Known(
         "InvalidAccessKeyId|InvalidClientTokenId|InvalidSecurity",
         "relay-denied",
@@ -273,13 +273,18 @@ def problem_of(error: BaseException, address: Address, login: Login) -> StorePro
     at = words.rfind("status code: ")
     answer = words[at:] if at >= 0 else words
     if kind_of_error == "InvalidPathError":
-        return StoreProblem(Kind.BAD_NAME, "relay-hostile", "a name in the bucket is none that anybody accepts")
+        return StoreProblem(
+            Kind.BAD_NAME,
+            "relay-hostile",
+            "a name in the bucket is none that anybody accepts",
+            "ask the bucket's owner who else may write there",
+        )
     match = _CODE.search(answer)
     code = next(filter(None, match.groups()), "") if match is not None else ""
     status = found[1] if (found := _STATUS.match(answer)) is not None else ""
     known = _by_code(code) or _by_code(_STATUSES.get(status, ""))
     if kind_of_error == "AlreadyExistsError" and (known is None or known.kind in {Kind.CHANGED, Kind.OTHER}):
-        return StoreProblem(Kind.TAKEN, "relay-taken", "it is in the bucket already")
+        return StoreProblem(Kind.TAKEN, "relay-taken", "it is in the bucket already", "run it again")
     if known is None and not (status or code):
         cause = debug[debug.rfind("inner:") :] if "inner:" in debug else words  # what stands before holds names
         known = next((one for one in _WORDS if re.search(one.words, cause)), None)

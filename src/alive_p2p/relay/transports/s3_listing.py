@@ -57,7 +57,10 @@ def listing(bucket: Bucket, folders: Sequence[str], again: Again) -> Listing:
         count += len(found.objects) + len(found.oddities)
         if count > MOST_ENTRIES:
             raise RelayError(
-                "relay-hostile", f"there are more than {MOST_ENTRIES:,} files in the relay", untouched="everything"
+                "relay-hostile",
+                f"there are more than {MOST_ENTRIES:,} files in the relay",
+                untouched="everything",
+                hint="ask the relay's owner who else may write there",
             )
     return Listing(dict(sorted(entries.items())), tuple(odd))
 

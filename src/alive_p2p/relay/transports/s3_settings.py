@@ -93,7 +93,10 @@ def _sections(path: Path) -> dict[str, dict[str, str]]:
         parser.read_string((data or b"").decode("utf-8-sig"))
     except (configparser.Error, UnicodeDecodeError):
         raise RelayError(
-            "s3-settings", f"'{path}' cannot be used", untouched="everything", hint="mend the file"
+            "s3-settings",
+            f"your settings for S3 in '{path}' cannot be used",
+            untouched="everything",
+            hint="mend the file",
         ) from None
     return {name: dict(parser[name]) for name in parser.sections()}
 

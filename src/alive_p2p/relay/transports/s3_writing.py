@@ -172,7 +172,7 @@ class Writer:
                 if problem.kind not in {Kind.GONE, Kind.DENIED}:  # we may not look: its name is made by chance
                     raise
             else:
-                raise StoreProblem(Kind.TAKEN, "relay-taken", "it is in the bucket already")
+                raise StoreProblem(Kind.TAKEN, "relay-taken", "it is in the bucket already", "run it again")
         patience = Patience(self._runtime, self._give_up)
         while True:
             try:
