@@ -9,8 +9,6 @@ import pytest
 _ROOT = Path(__file__).resolve().parents[2]
 _SOURCE = _ROOT / "src" / "alive_p2p"
 _PAGES = sorted([*_ROOT.glob("*.md"), *(_ROOT / "docs").rglob("*.md"), *(_ROOT / "tests").rglob("README.md")])
-_COMING = {"messages.md", "performance.md"}
-"""Pages of docs/ that may be linked before they are there; take a name out when its page has come."""
 
 _FENCED = re.compile(r"^(```+).*?^\1", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
@@ -57,8 +55,6 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             continue
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
-        if target.parent == _ROOT / "docs" and target.name in _COMING and not target.exists():
-            continue
         if not target.exists() or not target.is_relative_to(_ROOT):
             dead.append(link)
         elif anchor and anchor not in _anchors(target):
