@@ -62,7 +62,8 @@ class GzipWriter:
     def __init__(self, output: Output, *, reproducible: bool) -> None:
         self._output = output
         self._deflater, self._level = _deflater(reproducible=reproducible)
-        self._pending = bytearray()
+        self._pending: list[bytes] = []
+        self._held = 0
         self._dictionary = b""
         self._crc = 0
         self._size = 0
@@ -86,12 +87,16 @@ class GzipWriter:
 
     def write(self, data: bytes) -> int:
         """Take the next bytes, any number of them."""
-        self._pending += data
-        while len(self._pending) > BLOCK:  # the last block has to be known as such, so one byte stays
-            block = bytes(memoryview(self._pending)[:BLOCK])
-            del self._pending[:BLOCK]
-            self._submit(block)
-        return len(data)
+        size = len(data)
+        while self._held + len(data) > BLOCK:  # the last block has to be known as such, so one byte stays
+            room = BLOCK - self._held
+            self._pending.append(data[:room])
+            self._submit(b"".join(self._pending))
+            self._pending, self._held = [], 0
+            data = data[room:]
+        self._pending.append(data)
+        self._held += len(data)
+        return size
 
     def _submit(self, block: bytes) -> None:
         if self._pool is None:
@@ -109,7 +114,7 @@ class GzipWriter:
         self._size += len(block)
 
     def _finish(self) -> None:
-        block = bytes(self._pending)
+        block = b"".join(self._pending)
         last = self._deflated(block, self._dictionary, is_last=True)
         self._note(block)
         while self._waiting:

@@ -12,12 +12,10 @@ from alive_p2p.safe_yaml import Dialect, UnsafeYamlError, Value
 
 _HEAD = re.compile(r"^files:\n", re.MULTILINE)
 _ENTRY = re.compile(
-    r'  - path: "([ !#-\[\]-~\u00a1-\u1fff\u2100-\ud7ff\U00010000-\U0010ffff]*)"\n'
+    r'  - path: "([^"\\\n]*)"\n'
     r'    sha256: "([0-9a-f]{64})"\n'
     r"    size: (0|[1-9][0-9]{0,17})\n"
 )
-"""Characters that YAML writes in two ways, breaks lines at, or does not have are left to its reader."""
-
 _VALUES_OF_ENTRY = 7
 """An entry with its three keys and three values, as `Dialect.max_scalars` counts them."""
 
@@ -41,6 +39,8 @@ def _with_listed_files(text: str, dialect: Dialect) -> Value:
     at = head.end()
     while (entry := _ENTRY.match(text, at)) is not None:
         path, sha256, size = entry.groups()
+        if not path.isprintable():  # what YAML writes in two ways, breaks lines at, or does not have is its reader's
+            return None
         entries.append({"path": path, "sha256": sha256, "size": int(size)})
         at = entry.end()
     left = dialect.max_scalars - _VALUES_OF_ENTRY * len(entries)

@@ -172,7 +172,8 @@ class FileScan:
         self.is_opaque = False
         self._is_text = True
         self._is_code = os.path.splitext(path)[1].lower() in _CODE  # noqa: PTH122  (asked of every file)
-        self._pending = bytearray()  # what is not scanned yet, with up to _BEFORE bytes that are
+        self._pending: list[bytes] = []  # what is not scanned yet, with up to _BEFORE bytes that are
+        self._held = 0  # bytes of that
         self._before = 0  # how many of them are scanned
         self._core = _CORE
         self._line = 1  # the line on which the unscanned part begins
@@ -188,10 +189,10 @@ class FileScan:
     def feed(self, piece: bytes) -> None:
         """Take the next bytes, any number of them."""
         if self._is_head_read:
-            self._pending += self._decoded(piece)
+            self._hold(self._decoded(piece))
         else:
-            self._pending += piece
-            if len(self._pending) < _HEAD:
+            self._hold(piece)
+            if self._held < _HEAD:
                 return
             self._read_head()
         self._scan_full_windows()
@@ -201,12 +202,11 @@ class FileScan:
         if not self._is_head_read:
             self._read_head()
         if self._decoder is not None:
-            self._pending += self._decoder.decode(b"", final=True).encode()
+            self._hold(self._decoder.decode(b"", final=True).encode())
         self._scan_full_windows()
-        if len(self._pending) > self._before:
-            self._scan_window(bytes(self._pending), self._before, len(self._pending))
-        self._pending.clear()
-        self._before = 0
+        if self._held > self._before:
+            self._scan_window(b"".join(self._pending), self._before, self._held)
+        self._pending, self._held, self._before = [], 0, 0
         findings = list(self._found.values())
         if self._rest_count:
             what = f"{self._rest_count} more secrets"
@@ -216,9 +216,15 @@ class FileScan:
 
     # -- the stream --------------------------------------------------------------------------------------------
 
+    def _hold(self, piece: bytes) -> None:
+        self._pending.append(piece)
+        self._held += len(piece)
+
     def _read_head(self) -> None:
         self._is_head_read = True
-        head = bytes(self._pending[:_HEAD])
+        begun = b"".join(self._pending)
+        self._pending = [begun]
+        head = begun[:_HEAD]
         encoding = _unicode_encoding(head)
         if encoding is None:
             self.is_opaque = head.startswith(_OPAQUE) or _is_pdf(head) or _is_binary(head, is_head=True)
@@ -229,26 +235,28 @@ class FileScan:
         if encoding.startswith("utf-16"):
             is_big = encoding == "utf-16-be" or head.startswith(codecs.BOM_UTF16_BE)
             self._wide = "utf-16-be" if is_big else "utf-16-le"
-        self._pending = bytearray(self._decoded(bytes(self._pending)))
+        self._pending, self._held = [], 0
+        self._hold(self._decoded(begun))
 
     def _decoded(self, piece: bytes) -> bytes:
         return piece if self._decoder is None else self._decoder.decode(piece).encode()
 
     def _scan_full_windows(self) -> None:
-        data, before, start = self._pending, self._before, 0
+        if self._held < self._before + self._core + _AFTER:
+            return
+        data, before, start = b"".join(self._pending), self._before, 0
         while len(data) - start >= before + self._core + _AFTER:
-            window = bytes(memoryview(data)[start : start + before + self._core + _AFTER])
+            window = data[start : start + before + self._core + _AFTER]
             self._scan_window(window, before, before + self._core)
             start += before + self._core - _BEFORE
             before = _BEFORE
-        del data[:start]
-        self._before = before
+        self._pending, self._held, self._before = [data[start:]], len(data) - start, before
 
     # -- one window --------------------------------------------------------------------------------------------
 
     def _scan_window(self, data: bytes, core: int, end: int) -> None:
         """Look for secrets that begin in `data[core:end]`."""
-        fired = triggers()(data)
+        fired = (triggers() if self._is_text else triggers(in_text=False))(data)
         found = [(hit.start, hit.end, hit) for hit in self._hits(data, fired)]
         if self._is_text:
             for view in views_of(data, wide=self._wide, heading=self._heading):

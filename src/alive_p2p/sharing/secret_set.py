@@ -79,17 +79,22 @@ def _is_free(hit: Hit, starts: list[int], taken: list[Hit]) -> bool:
 
 
 @functools.cache
-def triggers() -> Callable[[bytes], list[int]]:
-    """A function that tells which rules may find something in a text: their indices, a superset."""
+def triggers(*, in_text: bool = True) -> Callable[[bytes], list[int]]:
+    """A function that tells which rules may find something in a text: their indices, a superset.
+
+    Args:
+        in_text: whether rules that mean nothing in binary data are among them; it reads faster without.
+    """
     try:
         import re2
     except ImportError:
-        return slow_triggers()
+        return slow_triggers() if in_text else slow_triggers(in_text=False)
+    chosen = [index for index, rule in enumerate(RULES) if in_text or not rule.in_text_only]
     automaton = re2.Set.SearchSet(_options(re2))
-    for rule in RULES:
-        automaton.Add(rule.trigger)
+    for index in chosen:
+        automaton.Add(RULES[index].trigger)
     automaton.Compile()
-    return lambda data: automaton.Match(data) or []
+    return lambda data: [chosen[place] for place in automaton.Match(data) or ()]
 
 
 @functools.cache
@@ -113,12 +118,16 @@ def _options(re2: Any) -> Any:  # noqa: ANN401 - a module without types
 
 
 @functools.cache
-def slow_triggers() -> Callable[[bytes], list[int]]:
+def slow_triggers(*, in_text: bool = True) -> Callable[[bytes], list[int]]:
     """The same with the standard library alone."""
-    compiled = [(re.compile(rule.anchor or rule.trigger), bool(rule.anchor)) for rule in RULES]
+    compiled = [
+        (index, re.compile(rule.anchor or rule.trigger), bool(rule.anchor))
+        for index, rule in enumerate(RULES)
+        if in_text or not rule.in_text_only
+    ]
 
     def fired(data: bytes) -> list[int]:
         lower = data.lower()
-        return [n for n, (pattern, is_anchor) in enumerate(compiled) if pattern.search(lower if is_anchor else data)]
+        return [index for index, pattern, is_anchor in compiled if pattern.search(lower if is_anchor else data)]
 
     return fired
