@@ -4,35 +4,32 @@ What needs a person is not here: setting up, pairing, and changing whom or which
 invitation is taken on the way, nobody is followed to a new key, and nothing but what was asked for is sent.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from alive_p2p import files
-from alive_p2p.api.two_steps import PlannedReceive, refuse_other_plan
-from alive_p2p.errors import AliveP2PError, RelayError
+from alive_p2p.api.mailboxes import open_mailbox
+from alive_p2p.errors import RelayError
 from alive_p2p.keys.keyring import Keyring, Peer
 from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.receiving.inbox import inbox_of
 from alive_p2p.receiving.inspection import inspect
-from alive_p2p.receiving.plan import ReceiveRequest, ReceiveResult
-from alive_p2p.relay import compacting, following, outbox, pulling, settling
+from alive_p2p.receiving.plan import ReceiveRequest
+from alive_p2p.relay import following, outbox, pulling
 from alive_p2p.relay import probe as probing
-from alive_p2p.relay.collecting import MOST_BYTES, MOST_FILES, Quota, Waiting, waiting
-from alive_p2p.relay.config import read_config
 from alive_p2p.relay.ourselves import Ourselves, ourselves
 from alive_p2p.relay.outbox import Delivered
 from alive_p2p.relay.probe import Probe
-from alive_p2p.relay.pulling import Pull, Pulled, Pulling
+from alive_p2p.relay.pulling import Pull, Pulling
 from alive_p2p.relay.reach import reach
 from alive_p2p.relay.state import read_state
 from alive_p2p.relay.status import Status
 from alive_p2p.relay.status import status as gather
-from alive_p2p.relay.transports.base import Listing, Progress, Transport
+from alive_p2p.relay.transports.base import Progress, Transport
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing.sent import SentRegister
-from alive_p2p.walnut.preferences import load_preferences
 
 Delivery = Mapping[str, Any]
 """One package that was left in a peer's relay, as `sent.json` has it: `peer`, `walnut`, `import_id`, `deposit`, `at`,
@@ -65,15 +62,6 @@ class PlannedPush:
     import_id: str
     is_sealed: bool
     is_ours: bool
-
-
-@dataclass(frozen=True)
-class Received:
-    """What came of a package that waited in our relay; `warning` says what of it could not be done afterwards."""
-
-    result: ReceiveResult
-    file: Path | None
-    warning: str | None
 
 
 class Relay:
@@ -131,7 +119,7 @@ class Relay:
         we = self._we()
         if peer is not None:
             we.config.peer(peer)
-        mailbox = self._open(we, world)
+        mailbox = open_mailbox(we, self._reach, world, self.runtime)
         found = mailbox.waiting(None if peer is None else [peer], deposits)
         picked = pulling.chosen(found, deposits) if deposits else found
         ready, rest = [[one for one in picked if (one.problem is None) is is_ready] for is_ready in (True, False)]
@@ -144,62 +132,6 @@ class Relay:
         held = mailbox.pull(rest, replace(how, only_fetch=False))
         done = {one.waiting.deposit.name: one for one in (*fetched.packages, *held.packages)}
         return Pull(tuple(done[one.deposit.name] for one in picked), fetched.untold or held.untold)
-
-    def find(self, package: Path, world: Path) -> str | None:
-        """The name in our relay of a package that was fetched from it; None where it did not come that way.
-
-        Raises:
-            AliveP2PError: the relay, or the file, cannot be read.
-        """
-        inbox = Path(inbox_of(world).resolve())
-        if package.parent.parent != inbox or read_config(self.runtime).url is None:
-            return None
-        with files.translating("read", package):
-            sha256, _ = files.hash_file(package)
-        for one in self._open(self._we(), world).waiting():
-            if one.problem is None and one.note is not None and one.note.file_sha256 == sha256:
-                return one.deposit.name
-        return None
-
-    def receive(self, deposit: str, planned: PlannedReceive, world: Path, progress: Progress | None = None) -> Received:
-        """Receive a package that was fetched, exactly as planned; then remove it from our relay, with a receipt.
-
-        Args:
-            deposit: its name in our relay.
-            planned: what somebody has looked at.
-            world: whose inbox it was fetched into.
-            progress: called with bytes done and bytes in all.
-
-        Raises:
-            AliveP2PError: it cannot be received, or is not as it was; it stays in the relay.
-        """
-        mailbox = self._open(self._we(), world)
-        picked = pulling.chosen(mailbox.waiting(names=[deposit]), [deposit])
-        how = Pulling(
-            inbox_of(world),
-            planned.request,
-            lambda plan: refuse_other_plan(planned, plan),
-            limit=mailbox.quota.most_bytes,
-            progress=progress,
-        )
-        (done,) = mailbox.pull(picked, how).packages
-        if done.result is None:
-            raise done.failure or RelayError(
-                "held",
-                done.error or "it is not received by itself",
-                untouched="everything; it is still in the relay",
-                hint="run `alive-p2p relay pull` in a terminal, and decide",
-            )
-        return Received(done.result, done.file, done.error or self._count(done, mailbox.relay))
-
-    def _count(self, done: Pulled, relay: Transport) -> str | None:
-        """Count what was received, so that the relay's past is folded in time."""
-        try:
-            size = done.file.stat().st_size if done.file is not None else 0
-            compacting.count(size, relay, self.runtime)
-        except (AliveP2PError, OSError):
-            return "your relay could not be compacted; `alive-p2p relay compact` does it"
-        return None
 
     # -- push --------------------------------------------------------------------------------------------------
 
@@ -286,12 +218,6 @@ class Relay:
     def _reach(self, url: str) -> Transport:
         return reach(url, self.runtime, timeout_seconds=self._timeout_seconds)
 
-    def _open(self, we: Ourselves, world: Path) -> "_Mailbox":
-        relay = self._reach(we.url)
-        preferences = load_preferences(world)
-        quota = Quota(preferences.inbox_files or MOST_FILES, preferences.inbox_bytes or MOST_BYTES)
-        return _Mailbox(we, relay, relay.list(), quota, replace(self.runtime, cwd=world))
-
     def _paired(self, name: str, we: Ourselves) -> Peer:
         """A peer to whom something may be sent; one whose new key nobody has followed yet is sent to as before."""
         we.config.peer(name)
@@ -306,26 +232,6 @@ class Relay:
                 hint=f"compare fingerprints, then run `alive-p2p relay peers trust {name}` at a terminal",
             )
         return pinned
-
-
-@dataclass(frozen=True)
-class _Mailbox:
-    """Our relay, as it was when it was looked at."""
-
-    we: Ourselves
-    relay: Transport
-    listing: Listing
-    quota: Quota
-    runtime: Runtime
-
-    def waiting(self, peers: Collection[str] | None = None, names: Collection[str] = ()) -> list[Waiting]:
-        seen = settling.seen_before(self.we, self.runtime)
-        return waiting(self.we, self.relay, self.listing, peers=peers, names=names or None, quota=self.quota, seen=seen)
-
-    def pull(self, picked: Sequence[Waiting], how: Pulling) -> Pull:
-        found = pulling.pull(picked, how, self.we, self.relay, self.listing, self.runtime)
-        pulling.note_waiting(self.listing, pulling.taken(found.packages), self.we, self.runtime)
-        return found
 
 
 def _sent_before(package: Path, peer: Peer, runtime: Runtime) -> tuple[str, str, tuple[str, ...], str]:

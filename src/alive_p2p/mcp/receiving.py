@@ -6,7 +6,7 @@ from typing import Any
 
 from alive_p2p.api.data import ReceivePlan, ReceiveResult
 from alive_p2p.api.looking import find_world
-from alive_p2p.api.relays import Relay
+from alive_p2p.api.mailboxes import find_deposit, receive_deposit
 from alive_p2p.api.two_steps import PlannedReceive, carry_out_receive, plan_receive
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.mcp.asking import Question
@@ -99,7 +99,7 @@ def _receive(call: Call, shown: Shown, progress: Progress) -> tuple[ReceiveResul
     runtime = call.inside(shown.world)
     if shown.deposit is None:
         return carry_out_receive(shown.planned, runtime, progress), ()
-    received = Relay(call.runtime).receive(shown.deposit, shown.planned, shown.world, progress)
+    received = receive_deposit(shown.deposit, shown.planned, shown.world, call.runtime, progress)
     return received.result, ((received.warning,) if received.warning is not None else ())
 
 
@@ -114,7 +114,7 @@ def _world(borders: Borders, named: str, package: Path, target: Path | None) -> 
 def _deposit(call: Call, package: Path, world: Path) -> tuple[str | None, tuple[str, ...]]:
     """Whether it was fetched from our relay; where that cannot be seen now, what follows from it."""
     try:
-        return Relay(call.runtime).find(package, world), ()
+        return find_deposit(package, world, call.runtime), ()
     except AliveP2PError as error:
         why = f"your relay cannot be looked at, so its sender gets no receipt: {error.message}"
         return None, (f"{why}; `alive-p2p relay pull` leaves one later",)
