@@ -85,7 +85,6 @@ def globs(data: bytes) -> None:
     above = any(_segments_match(parts, names[:count]) for count in range(1, len(names) + 1))
     assert pattern.matches(path) == (itself if body[-1] == "*" else above)
     assert isinstance(pattern.matches_ignoring_case(path), bool)
-    assert isinstance(pattern.is_sweeping, bool)
     if path and "**" not in path and all(part not in {"", ".", ".."} for part in names):
         try:
             spelled = Pattern.parse(pattern_for(path))

@@ -70,15 +70,6 @@ class Pattern:
         """Whether this very path is meant, and not only a directory above it."""
         return _match_segments(self._segments, tuple(unicodedata.normalize("NFC", path).split("/")))
 
-    @property
-    def is_sweeping(self) -> bool:
-        """Whether its last segment is only stars and question marks, so that it names nothing in particular."""
-        last = self._segments[-1]
-        return last is None or (
-            all(token in {_STAR, _ANY} for token in last if isinstance(token, str))
-            and not any(isinstance(token, _Class) for token in last)
-        )
-
     def matches_ignoring_case(self, path: str) -> bool:
         """Whether the pattern would match if upper and lower case were the same."""
         folded = unicodedata.normalize("NFC", path).casefold()

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alive_p2p.keys.keyring import Keyring
+from alive_p2p.keys.keyring import Keyring, Peer
 from alive_p2p.keys.private import PrivateKey, generate_private_key
 from alive_p2p.keys.public import PublicKey
 from alive_p2p.receiving.plan import ReceiveRequest
@@ -92,7 +92,7 @@ class Person:
     def invite(self, name: str) -> Code:
         return pairing.invite(name, self.runtime)
 
-    def accept(self, code: Code, **options: Any) -> pairing.Accepted:
+    def accept(self, code: Code, **options: Any) -> Peer:
         return pairing.accept(code, self.runtime, self.reach, **options)
 
     def confirm(self) -> list[Confirmed]:

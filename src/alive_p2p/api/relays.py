@@ -28,6 +28,7 @@ from alive_p2p.relay.state import read_state
 from alive_p2p.relay.status import Status
 from alive_p2p.relay.status import status as gather
 from alive_p2p.relay.transports.base import Progress, Transport
+from alive_p2p.relay.wrapping import refuse_from_others
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing.sent import SentRegister
 
@@ -148,13 +149,7 @@ class Relay:
             sha256, size = files.hash_file(package)
         manifest = found.manifest
         if found.envelope is Envelope.PLAIN and manifest is not None:
-            if manifest.sender != we.handle:
-                raise RelayError(
-                    "not-ours",
-                    f"the package says that it is from '{manifest.sender}', and you are '{we.handle}'",
-                    untouched="everything",
-                    hint="share what you have received from your own walnut, so that it is clear whose words it holds",
-                )
+            refuse_from_others(manifest, we)
             walnut, scope, bundles, import_id = (manifest.walnut, manifest.scope, manifest.bundles, manifest.import_id)
             sensitivity = manifest.sensitivity
         else:

@@ -204,8 +204,8 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
             hint="wait a minute and run it again, or ask them to run `alive-p2p relay invite` again",
         )
     with call.screen.working("accepting"):
-        accepted = pairing.accept(invitation, call.runtime, desk.reach, name=name, ask=ask_for_key(call))
-    we, peer = desk.anew(), accepted.peer
+        peer = pairing.accept(invitation, call.runtime, desk.reach, name=name, ask=ask_for_key(call))
+    we = desk.anew()
     hosting, login = desk.hosting(we.url), _login_in(invitation.url) if theirs is not None else None
     if hosting is not None and login is not None and hosting.covers(invitation.url):
         hosting.grant(we.url, login)

@@ -14,7 +14,7 @@ from alive_p2p.package import paths
 from alive_p2p.package.manifest import SKELETON, Manifest
 from alive_p2p.package.paths import bundle_name_refusal
 from alive_p2p.receiving.flattening import PREFIX, places_at_root
-from alive_p2p.receiving.plan import Dropped, Installation
+from alive_p2p.receiving.plan import Dropped, Installation, ReceivePlan
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.agent_files import disarmed
@@ -286,6 +286,15 @@ def folder_in_package(installation: Installation, bundle: str) -> str:
 def files_of_bundle(installation: Installation, name: str) -> Iterable[tuple[str, str]]:
     """The files and empty folders of a bundle: package path, and path inside the bundle's folder."""
     return installation.by_folder.get(folder_in_package(installation, name), ())
+
+
+def places_of_added(plan: ReceivePlan) -> dict[str, str]:
+    """Where the files of bundles that are put in place whole go in the walnut, by their path in the package."""
+    return {
+        path: f"{fate.folder}/{rest}"
+        for fate in plan.added
+        for path, rest in files_of_bundle(plan.installation, fate.name)
+    }
 
 
 def bundle_names(manifest: Manifest, installation: Installation) -> tuple[str, ...]:

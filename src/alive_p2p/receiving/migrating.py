@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from alive_p2p.receiving.flattening import PREFIX
 from alive_p2p.receiving.group_update import is_converted
-from alive_p2p.receiving.layout import files_of_bundle
+from alive_p2p.receiving.layout import files_of_bundle, places_of_added
 from alive_p2p.receiving.migration import TaskList, counted, decide_list
 from alive_p2p.receiving.plan import MigrationResult, ReceivePlan
 from alive_p2p.receiving.threeway import FileFate
@@ -54,11 +54,7 @@ def _places(plan: ReceivePlan) -> dict[str, str]:
     """Where everything that comes into the walnut goes, by its path in the package."""
     if plan.makes_walnut:
         return dict(plan.installation.names)
-    places = {
-        path: f"{fate.folder}/{rest}"
-        for fate in plan.added
-        for path, rest in files_of_bundle(plan.installation, fate.name)
-    }
+    places = places_of_added(plan)
     for group in plan.updates:
         places |= group.places if group.changes else {}
     return places

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from alive_p2p import files
 from alive_p2p.receiving.group_update import GroupUpdate, is_converted
-from alive_p2p.receiving.layout import files_of_bundle
+from alive_p2p.receiving.layout import places_of_added
 from alive_p2p.receiving.plan import ReceivePlan
 from alive_p2p.receiving.threeway import TAKES, FileFate
 from alive_p2p.walnut import kernel
@@ -18,11 +18,7 @@ def names_in_staging(plan: ReceivePlan) -> dict[str, str]:
     """Where each file that is needed is unpacked, below the tree, by its path in the package."""
     if plan.makes_walnut:
         return dict(plan.installation.names)
-    names = {
-        path: f"{fate.folder}/{rest}"
-        for fate in plan.added
-        for path, rest in files_of_bundle(plan.installation, fate.name)
-    }
+    names = places_of_added(plan)
     for group in plan.updates:
         names |= _names_of(group)
     return names

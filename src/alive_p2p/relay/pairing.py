@@ -109,15 +109,7 @@ def invite(name: str, runtime: Runtime, ask: Ask | None = None) -> Code:
     return Code(we.url, we.handle, name, public.fingerprint, ACCEPTS, invitation.secret)
 
 
-@dataclass(frozen=True)
-class Accepted:
-    """An invitation that was accepted: who it is from, and whether we knew the key before."""
-
-    peer: Peer
-    was_known: bool
-
-
-def accept(code: Code, runtime: Runtime, reach: Reach, *, name: str | None = None, ask: Ask | None = None) -> Accepted:
+def accept(code: Code, runtime: Runtime, reach: Reach, *, name: str | None = None, ask: Ask | None = None) -> Peer:
     """Accept an invitation: pin its sender's key, and leave our answer in their relay.
 
     Doing it again repairs what is missing.
@@ -128,6 +120,9 @@ def accept(code: Code, runtime: Runtime, reach: Reach, *, name: str | None = Non
         reach: gives access to relays.
         name: what we call them; by default what they call themselves, or the name their key has here already.
         ask: asks for the passphrase of our key, where it has one.
+
+    Returns:
+        Whom it is from.
 
     Raises:
         RelayError: their relay cannot be reached, or its key is not the one in the code; or it is our own code.
@@ -163,7 +158,7 @@ def accept(code: Code, runtime: Runtime, reach: Reach, *, name: str | None = Non
     }
     change_config(runtime, lambda config: config.with_peer(called, fields))
     relay.change([Put(mailbox.answer(code.inbox), make_answer(we, folder, code, runtime), replaces=True)])
-    return Accepted(peer, known is not None)
+    return peer
 
 
 def _require_statement(relay: Transport, listing: Listing, code: Code, public: PublicKey) -> None:

@@ -86,8 +86,8 @@ def wrap(
     return Wrapped(import_id, walnut, sha256, size)
 
 
-def _seal(reader: PackageReader, contents: Contents, peer: Peer, we: Ourselves, into: Path, runtime: Runtime) -> None:
-    manifest = contents.manifest
+def refuse_from_others(manifest: Manifest, we: Ourselves) -> None:
+    """Refuse to sign and send on what says that it is from somebody else. Raises `RelayError`."""
     if manifest.sender != we.handle:
         raise RelayError(
             "not-ours",
@@ -95,6 +95,11 @@ def _seal(reader: PackageReader, contents: Contents, peer: Peer, we: Ourselves, 
             untouched="everything",
             hint="share what you have received from your own walnut, so that it is clear whose words it holds",
         )
+
+
+def _seal(reader: PackageReader, contents: Contents, peer: Peer, we: Ourselves, into: Path, runtime: Runtime) -> None:
+    manifest = contents.manifest
+    refuse_from_others(manifest, we)
     verdict = check(manifest, we.find_signer)
     seal = Seal(envelope_for_peer(peer), public_keys=(peer.public,))
     with files.PendingFile(into.parent) as pending:
