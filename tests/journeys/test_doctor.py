@@ -39,7 +39,7 @@ def test_where_all_is_well_there_is_no_problem(alice: Person, tmp_path: Path) ->
     found = examined(alice.runtime, tmp_path)
     assert problems(found) == []
     told = {one.name: one.found for one in found if one.level == "ok"}
-    assert told["mailbox"] == "your mailbox answers, and holds your key"
+    assert told["own-relay"] == "your relay answers, and holds your key"
     assert told["peer-relay"] == "1 of 1 answer"
     assert told["sender"] == "you are 'alice'"
     assert key_of("alice").public.pubkey_id in told["key"]
@@ -184,9 +184,9 @@ _PROBLEMS: list[tuple[Callable[[Person], None], str, str]] = [
     (_break_state, "records", "move it away"),
     (_break_register, "records", "move it away"),
     (_break_outbox, "outbox", "move it away"),
-    (_lose_mailbox, "mailbox", "connect the drive"),
-    (_other_key_in_mailbox, "mailbox", "alive-p2p relay setup"),
-    (_no_key_in_mailbox, "mailbox", "alive-p2p relay setup"),
+    (_lose_mailbox, "own-relay", "connect the drive"),
+    (_other_key_in_mailbox, "own-relay", "alive-p2p relay setup"),
+    (_no_key_in_mailbox, "own-relay", "alive-p2p relay setup"),
     (_break_preferences, "preferences", "mend line 2"),
     (_no_yaml, "preferences", "mend the file"),
     (_missing_signing_key, "preferences", "mend the path"),
@@ -222,7 +222,7 @@ def test_what_doctor_says_of_permissions_mends_them(alice: Person, tmp_path: Pat
 def test_what_doctor_says_of_a_mailbox_without_our_key_mends_it(alice: Person, program: str, tmp_path: Path) -> None:
     """`relay setup` as it stands, without saying again where the mailbox is."""
     _other_key_in_mailbox(alice)
-    words = str(of(examined(alice.runtime, tmp_path), "mailbox", "problem").mend).split()
+    words = str(of(examined(alice.runtime, tmp_path), "own-relay", "problem").mend).split()
     alice.types(program, *words[1:], "--yes")
     assert problems(examined(alice.runtime, tmp_path)) == []
 
@@ -308,7 +308,7 @@ def test_json_is_one_document_with_a_list_of_checks(alice: Person, program: str)
         assert set(one) == {"name", "level", "found", "meaning", "mend"}
         assert one["level"] in {"ok", "note", "problem"}
         assert isinstance(one["found"], str)
-    assert [one["name"] for one in told["checks"] if one["level"] == "problem"] == ["mailbox"]
+    assert [one["name"] for one in told["checks"] if one["level"] == "problem"] == ["own-relay"]
 
 
 @needs_posix

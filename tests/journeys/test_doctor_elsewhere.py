@@ -45,7 +45,7 @@ def test_git_is_needed_where_a_relay_is_a_repository(alice: Person, tmp_path: Pa
     change_config(alice.runtime, lambda now: now.with_relay((tmp_path / "r.git").as_uri(), "alice", ""))
     found = examined(runtime, tmp_path)
     assert "install git" in str(of(found, "git", "problem").mend)
-    assert "git is not installed" in of(found, "mailbox", "problem").found
+    assert "git is not installed" in of(found, "own-relay", "problem").found
 
 
 @needs_posix
@@ -145,7 +145,7 @@ def test_relays_that_hang_are_waited_for_together_and_not_for_long(alice: Person
 
     change_config(alice.runtime, lambda now: now.with_relay(url, "alice", "").with_peer("ben", {"url": url}))
     found = examined(alice.runtime, tmp_path, seconds=0.5)
-    assert "0.5 seconds" in of(found, "mailbox", "problem").found
+    assert "0.5 seconds" in of(found, "own-relay", "problem").found
     assert "outbox" in str(of(found, "peer-relay", "note").meaning)
 
 

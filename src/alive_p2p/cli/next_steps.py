@@ -112,11 +112,11 @@ def _relay(runtime: Runtime) -> Iterator[Step]:
         yield "doctor", one_line(error.message)
         return
     if not seen.is_set_up:
-        yield "relay setup", "make a mailbox, so that packages need not go by hand"
+        yield "relay setup", "make a relay, so that packages need not go by hand"
         return
     if seen.pending:
         count = sum(number for _, number in seen.pending)
-        yield "relay pull", f"{_packages(count)} waited for you when your mailbox was last looked at"
+        yield "relay pull", f"{_packages(count)} waited for you when your relay was last looked at"
     yield from _people(seen, runtime)
 
 
@@ -127,7 +127,7 @@ def _people(seen: Glance, runtime: Runtime) -> Iterator[Step]:
     elif seen.is_due and seen.peers and not seen.pending:
         yield "relay probe", "look what has come, and who has answered"
     if not seen.peers:
-        yield "relay invite NAME", "let somebody leave packages in your mailbox"
+        yield "relay invite NAME", "let somebody leave packages in your relay"
 
 
 def _packages(count: int) -> str:

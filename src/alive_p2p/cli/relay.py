@@ -17,10 +17,10 @@ from alive_p2p.cli.relay_rotating import rotate
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 def relay() -> None:
-    """Your mailbox, and those of your peers.
+    """Your relay, a mailbox for packages, and those of your peers.
 
     Two people become peers by one line: `relay invite` on one side, `relay accept` on the other. From then on `relay
-    push` and `share --to` leave packages in the other's mailbox, and `relay pull` receives them.
+    push` and `share --to` leave packages in the relay of the other, and `relay pull` receives them.
     """
 
 

@@ -19,7 +19,7 @@ from alive_p2p.relay.receipts import NOTE_CHARACTERS, checked_note
 @click.option("--peer", required=True, metavar="PEER", help="Whom it is for.")
 @common
 def push(call: Call, /, *, file: Path | None, package: Path | None, peer: str) -> None:
-    """Leave a package in a peer's mailbox, signed by you and sealed for them.
+    """Leave a package in a peer's relay, signed by you and sealed for them.
 
     What cannot be sent now stays in the outbox, and goes out with the next relay command.
     """

@@ -60,7 +60,7 @@ def setup(
     passphrase_file: Path | None,
     **where: Any,
 ) -> None:
-    """Make a mailbox of your own, or repair what is missing of it.
+    """Make a relay of your own, or repair what is missing of it.
 
     It lies in a private git repository (at GitHub with everything done for you), in a folder, or in a bucket. Run
     again, it changes nothing that is right.

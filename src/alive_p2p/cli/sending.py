@@ -83,7 +83,7 @@ class Sending:
         return cls(call, names, folder / f"made-{call.runtime.random_hex(8)}.walnut", keeps_file=False)
 
     def send(self, result: ShareResult) -> Sequence[dict[str, Any]]:
-        """Leave the package in the mailboxes of the peers; what cannot be sent now stays in the outbox.
+        """Leave the package in the relays of the peers; what cannot be sent now stays in the outbox.
 
         Raises:
             AliveP2PError: it could not be made ready.

@@ -1,4 +1,4 @@
-"""`relay_pull` and `relay_push`: packages out of our mailbox, and into a peer's (relay.md §6)."""
+"""`relay_pull` and `relay_push`: packages out of our relay, and into a peer's (relay.md §6)."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ def _document(one: Pulled) -> dict[str, Any]:
 
 
 async def relay_push(call: Call, options: dict[str, Any]) -> dict[str, Any]:
-    """Leave exactly the package that was shown in the mailbox of exactly that peer, after the person's yes."""
+    """Leave exactly the package that was shown in the relay of exactly that peer, after the person's yes."""
     borders = await call.borders()
     about = {"package": same(options["package"]), "peer": options["peer"]}
     shown: Push = call.take(PUSH, options["token"], about)

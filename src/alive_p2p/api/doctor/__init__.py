@@ -58,7 +58,7 @@ def examine(runtime: Runtime, *, seconds: float = DEFAULT_SECONDS) -> tuple[Chec
     }
     return (
         *_one_by_one(before, runtime, seconds),
-        *_found("mailbox", partial(relays.answers, seconds=seconds), runtime),  # limits itself, by relay
+        *_found("own-relay", partial(relays.answers, seconds=seconds), runtime),  # limits itself, by relay
         *_one_by_one(after, runtime, seconds),
     )
 

@@ -29,7 +29,7 @@ def home(runtime: Runtime) -> Iterator[Check]:
     """The folder in which this program keeps its own things."""
     place = runtime.alive_home
     there = next((one for one in (place, *place.parents) if os.path.lexists(one)), place)
-    means = "no package can be received, and no key or mailbox be made"
+    means = "no package can be received, and no key or relay be made"
     if not there.is_dir():
         yield problem("home", f"'{there}' is not a folder", means, f"mv {_q(there)} {_q(there)}.old")
     elif not os.access(there, os.W_OK | os.X_OK):
@@ -90,7 +90,7 @@ def _no_key(public_path: Path, runtime: Runtime) -> Check:
         has_relay = False  # told where that file is looked at
     if has_relay:
         return problem(
-            "key", "you have a mailbox, and the key that it belongs to is gone", _BROKEN_KEY_MEANS, _BRING_BACK
+            "key", "you have a relay, and the key that it belongs to is gone", _BROKEN_KEY_MEANS, _BRING_BACK
         )
     return note("key", "you have no key yet", _NO_KEY_MEANS, "alive-p2p keys generate")
 
@@ -174,13 +174,13 @@ def sender(runtime: Runtime, seconds: float) -> Iterator[Check]:
     if handle is None:
         keys = Keyring.load(runtime).folder
         means = "packages are from 'unknown'"
-        mend = "export GH_USER=NAME (in your shell's settings), or set up a mailbox with `alive-p2p relay setup`"
+        mend = "export GH_USER=NAME (in your shell's settings), or set up a relay with `alive-p2p relay setup`"
         if files.is_taken(keys / "private.pem"):
             yield problem("sender", "nothing says what you are called", f"{means}, and not signed with your key", mend)
         else:
             yield note("sender", "nothing says what you are called", means, mend)
     elif username is not None and handle != username:
-        what = f"GH_USER says that you are '{handle}', and your mailbox is that of '{username}'"
+        what = f"GH_USER says that you are '{handle}', and your relay is that of '{username}'"
         yield problem(
             "sender", what, "your peers know you by the second, and take nothing from the first", "unset GH_USER"
         )

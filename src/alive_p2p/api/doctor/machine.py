@@ -101,7 +101,7 @@ def git(runtime: Runtime) -> Iterator[Check]:
             yield failed("git", error, "a relay of yours or of a peer cannot be reached")
         else:
             what = error.message.partition(",")[0]
-            yield note("git", what, "needed for a mailbox at GitHub or in another git repository", error.hint)
+            yield note("git", what, "needed for a relay at GitHub or in another git repository", error.hint)
     else:
         yield ok("git", f"git {'.'.join(map(str, version))} in '{path}'")
 
@@ -128,9 +128,9 @@ def gh(runtime: Runtime, seconds: float) -> Iterator[Check]:
         yield ok("gh", f"a token is in {variable}")
         return
     if (url := _config(runtime).url) is not None and site.place(url) is None:
-        yield ok("gh", f"no login at {site.name}, and your mailbox needs none")
+        yield ok("gh", f"no login at {site.name}, and your relay needs none")
         return
-    need = f"needed only to make a mailbox at {site.name} and to let peers in there"
+    need = f"needed only to make a relay at {site.name} and to let peers in there"
     if shutil.which("gh", path=runtime.environ.get("PATH")) is None:
         yield note("gh", "`gh` is not installed", need, f"https://cli.github.com, then `{_login(site)}`")
     else:

@@ -11,7 +11,7 @@ from alive_p2p.api.doctor.check import Check, failed, note, ok, problem
 from alive_p2p.api.doctor.identity import told_key
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.keys.public import PublicKey
-from alive_p2p.relay import mailbox, outbox
+from alive_p2p.relay import relay, outbox
 from alive_p2p.relay.at_once import at_once
 from alive_p2p.relay.config import RelayConfig, read_config
 from alive_p2p.relay.glance import glance
@@ -34,10 +34,10 @@ def settings(runtime: Runtime) -> Iterator[Check]:
         config = RelayConfig(runtime.alive_home)
     else:
         if config.url is None:
-            means = "packages go by hand, as files; a mailbox carries them, and tells what became of them"
-            yield note("relay", "you have no mailbox", means, "alive-p2p relay setup")
+            means = "packages go by hand, as files; a relay carries them, and tells what became of them"
+            yield note("relay", "you have no relay", means, "alive-p2p relay setup")
         else:
-            yield _address("relay", "your mailbox", config.url)
+            yield _address("relay", "your relay", config.url)
     for name, peer in config.peers.items():
         if peer.url is not None and (check := _address("relay", f"the relay of '{name}'", peer.url)).level != "ok":
             yield check
@@ -91,15 +91,15 @@ def _ours(url: str, username: str | None, public: PublicKey | None, reach: Reach
     """Whether our relay answers, and holds our key."""
     try:
         relay = reach(url)
-        entry = relay.list(mailbox.KEYS).entries.get(mailbox.owner_key(username or ""))
+        entry = relay.list(relay.KEYS).entries.get(relay.owner_key(username or ""))
         there = None if entry is None else key_at(relay, entry)
     except AliveP2PError as error:
         return _silent(None, error.message, error.hint)
     if public is None or there == public:
-        return ok("mailbox", "your mailbox answers" + (", and holds your key" if public is not None else ""))
+        return ok("own-relay", "your relay answers" + (", and holds your key" if public is not None else ""))
     what = "no key of yours" if there is None else f"another key than yours: {there.pubkey_id}"
     return problem(
-        "mailbox", f"your mailbox holds {what}", "your peers do not take it for yours", "alive-p2p relay setup"
+        "own-relay", f"your relay holds {what}", "your peers do not take it for yours", "alive-p2p relay setup"
     )
 
 
@@ -110,7 +110,7 @@ def _theirs(url: str, name: str, reach: Reach) -> Check:
         if isinstance(relay, Watchable):
             relay.tip()
         else:
-            relay.list(mailbox.KEYS)
+            relay.list(relay.KEYS)
     except AliveP2PError as error:
         return _silent(name, error.message, error.hint)
     return ok("peer-relay", f"the relay of '{name}' answers")
@@ -120,7 +120,7 @@ def _silent(who: str | None, why: str, hint: str | None = None) -> Check:
     if who is None:
         means = "nothing can be pulled, and your peers may not be able to leave anything"
         return problem(
-            "mailbox", f"your mailbox: {why}", means, hint or "look at the connection, then: alive-p2p doctor"
+            "own-relay", f"your relay: {why}", means, hint or "look at the connection, then: alive-p2p doctor"
         )
     means = "what you send waits in the outbox, and goes out with a later command"
     return note("peer-relay", f"the relay of '{who}': {why}", means, hint)
