@@ -23,7 +23,7 @@ _AREAS = {
     "Receiving": ("receiving/", "cli/inbox", "cli/receive"),
     "What was interrupted": ("transactions/", "cli/recover"),
     "Keys": ("keys/", "cli/keys"),
-    "Relays": ("relay/", "cli/relay", "api/relays.py"),
+    "Relays": ("relay/", "cli/relay", "api/relays.py", "api/mailboxes.py"),
     "Relays in git": ("relay/transports/git",),
     "Relays at GitHub": ("relay/hosting/",),
     "Relays in buckets": ("relay/transports/s3",),

@@ -11,7 +11,7 @@ from alive_p2p.api.doctor.check import Check, failed, note, ok, problem
 from alive_p2p.api.doctor.identity import told_key
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.keys.public import PublicKey
-from alive_p2p.relay import relay, outbox
+from alive_p2p.relay import mailbox, outbox
 from alive_p2p.relay.at_once import at_once
 from alive_p2p.relay.config import RelayConfig, read_config
 from alive_p2p.relay.glance import glance
@@ -91,7 +91,7 @@ def _ours(url: str, username: str | None, public: PublicKey | None, reach: Reach
     """Whether our relay answers, and holds our key."""
     try:
         relay = reach(url)
-        entry = relay.list(relay.KEYS).entries.get(relay.owner_key(username or ""))
+        entry = relay.list(mailbox.KEYS).entries.get(mailbox.owner_key(username or ""))
         there = None if entry is None else key_at(relay, entry)
     except AliveP2PError as error:
         return _silent(None, error.message, error.hint)
@@ -110,7 +110,7 @@ def _theirs(url: str, name: str, reach: Reach) -> Check:
         if isinstance(relay, Watchable):
             relay.tip()
         else:
-            relay.list(relay.KEYS)
+            relay.list(mailbox.KEYS)
     except AliveP2PError as error:
         return _silent(name, error.message, error.hint)
     return ok("peer-relay", f"the relay of '{name}' answers")
