@@ -70,7 +70,7 @@ def own_key(runtime: Runtime) -> Iterator[Check]:
         if error.code == "key-locked":
             yield from _locked(private_path, public_path, folder)
         else:
-            yield failed("key", error, _BROKEN_KEY_MEANS, _BRING_BACK)
+            yield problem("key", error.message, _BROKEN_KEY_MEANS, _BRING_BACK)  # other keys will not do here
         return
     except AliveP2PError as error:
         yield failed("key", error, _BROKEN_KEY_MEANS, f"chmod 600 {_q(private_path)}")
