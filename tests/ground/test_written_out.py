@@ -1,6 +1,5 @@
 """A large file is given to the disk while it is written, where the system can do that, and is the same file."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,7 @@ def _write(path: Path) -> None:
 def test_the_disk_is_asked_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For a large file, and never for small ones."""
     asked: list[int] = []
-    begin: Callable[[int], None] = asked.append
-    monkeypatch.setattr(native, "begin_writing_out", lambda: begin)
+    monkeypatch.setattr(native, "begin_writing_out", lambda: asked.append)
     _write(tmp_path / "large")
     assert len(asked) == len(_CHUNK) * _CHUNKS // (8 << 20)
     files.write_new(tmp_path / "small", _CHUNK)
