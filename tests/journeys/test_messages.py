@@ -334,7 +334,7 @@ def test_interrupting_ends_with_130_and_leaves_nothing(program: str, home: Path,
     import subprocess
     import time
 
-    source = plant(tmp_path / "nova", {**NOVA, "big.bin": os.urandom(120_000_000)})
+    source = plant(tmp_path / "nova", {**NOVA, "big.txt": os.urandom(60_000_000).hex().encode()})  # deflates slowly
     for number in (signal.SIGINT, signal.SIGTERM):
         process = subprocess.Popen(
             [program, "create", "--yes", "--scope", "full", "--walnut", source, "-o", tmp_path / "p.walnut"],
