@@ -159,7 +159,8 @@ def test_a_signal_in_the_middle_of_a_receive_leaves_nothing(
     name: str, program: str, home: Path, tmp_path: Path, run: Run
 ) -> None:
     """Exit 130, no staging, no registration, no walnut."""
-    source = plant(tmp_path / "big", {**NOVA, "big.bin": os.urandom(80_000_000)})
+    many = {f"notes/{number}.md": b"%d" % number for number in range(4_000)}  # making files takes long everywhere
+    source = plant(tmp_path / "big", {**NOVA, **many})
     run("create", "--yes", "--scope", "full", "--walnut", source, "-o", tmp_path / "p.walnut")
     place = tmp_path / "place"
     place.mkdir()
