@@ -272,7 +272,7 @@ def test_a_key_of_ours_that_was_replaced_is_repaired_and_told(alice: Person, mal
 
     (alice.relay_folder / "keys" / "alice.pem").write_bytes(mallory.we.key.public.pem())
     result = setup(alice.url, alice.runtime, alice.reach)
-    assert any("was not yours" in warning for warning in result.warnings)
+    assert any("it is yours again" in warning for warning in result.warnings)
     assert setup(alice.url, alice.runtime, alice.reach).made == ()
 
 

@@ -26,7 +26,7 @@ COMMANDS = {
     "receive": ("alive_p2p.cli.receive", "receive", "Bring a package into a world, all of it or nothing."),
     "info": ("alive_p2p.cli.look", "info", "Show what a package says of itself."),
     "verify": ("alive_p2p.cli.look", "verify", "Check a package without receiving it."),
-    "relay": ("alive_p2p.cli.relay", "relay", "Your relay, and those of your peers."),
+    "relay": ("alive_p2p.cli.relay", "relay", "Your relay, a mailbox for packages, and those of your peers."),
     "pair": ("alive_p2p.cli.pair", "pair", "Become peers with somebody you are talking to, by a short code."),
     "keys": ("alive_p2p.cli.keys", "keys", "Your own key, your peers' keys, and their fingerprints."),
     "list-bundles": ("alive_p2p.cli.maintenance", "list_bundles", "List a walnut's bundles and their tasks."),
