@@ -3,6 +3,7 @@
 import gzip
 import io
 import shutil
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from alive_p2p import safe_yaml
@@ -13,27 +14,28 @@ from alive_p2p.package.entries import FileEntry, payload_sha256
 from alive_p2p.package.envelopes.base import HEAD_BYTES, Envelope, recognise
 from alive_p2p.package.limits import MIB, Limits
 from alive_p2p.package.manifest import Manifest
+from alive_p2p.package.manifest_reading import read_fields
 from alive_p2p.package.manifest_rules import MAX_DEPTH
 from alive_p2p.package.reader import PackageReader
 from alive_p2p.package.signature import Outcome
 from alive_p2p.package.tar import TarReader
 from alive_p2p.package.tar_headers import END, HeaderWriter, padding
-from alive_p2p.safe_yaml import Dialect
+from alive_p2p.safe_yaml import Dialect, UnsafeYamlError
 from alive_p2p.text import has_unsafe_character
 from fuzz.surroundings import Dribble, Target, certain, credentials, drained, folder, outcome, placed, quick_passphrases
 from fuzz.tar_mending import gzipped, mended
 
 LIMITS = Limits(max_files=200, max_bytes=4 * MIB)
+_DIALECT = Dialect(LIMITS.max_manifest_bytes, MAX_DEPTH, LIMITS.max_manifest_scalars, strict=True)
 PLACEHOLDER = b"0" * 64
 """Where a manifest states this as its `payload_sha256`, the right one is put there."""
 
 
 def _with_payload_hash(data: bytes) -> bytes:
-    dialect = Dialect(LIMITS.max_manifest_bytes, MAX_DEPTH, LIMITS.max_manifest_scalars, strict=True)
     if PLACEHOLDER not in data:
         return data
     try:
-        fields = safe_yaml.load(safe_yaml.decode(data), dialect).value
+        fields = safe_yaml.load(safe_yaml.decode(data), _DIALECT).value
         assert isinstance(fields, dict)
         listed = fields["files"]
         assert isinstance(listed, list)
@@ -43,8 +45,25 @@ def _with_payload_hash(data: bytes) -> bytes:
     return data.replace(PLACEHOLDER, payload_sha256(entries).encode(), 1)
 
 
+def _outcome(read: Callable[[], object]) -> object:
+    try:
+        return read()
+    except UnsafeYamlError:
+        return None  # which no manifest is
+
+
+def _assert_read_alike(data: bytes) -> None:
+    """The list of files that is taken at once is what the YAML reader gives, and nothing where that one refuses."""
+    try:
+        text = safe_yaml.decode(data)
+    except UnsafeYamlError:
+        return
+    assert _outcome(lambda: read_fields(text, _DIALECT)) == _outcome(lambda: safe_yaml.load(text, _DIALECT).value)
+
+
 def manifest(data: bytes) -> None:
     """What parses is written, parses again to the same, and is written again as the same bytes; so is its identity."""
+    _assert_read_alike(_with_payload_hash(data))
     parsed = Manifest.parse(_with_payload_hash(data), LIMITS)
     with certain("a manifest that was read cannot be written and read again"):
         written = parsed.to_yaml()

@@ -4,7 +4,6 @@ import bz2
 import gzip
 import io
 import lzma
-import sys
 import zlib
 
 import pytest
@@ -26,16 +25,6 @@ class _Dribbling(io.RawIOBase):
 
     def read(self, size: int = -1, /) -> bytes:
         return self._data.read(min(size, self._step) if size >= 0 else self._step)
-
-
-@pytest.fixture(params=["zlib-ng", "zlib"])
-def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both decompressors; the standard one is what a system without wheels has."""
-    if request.param == "zlib":
-        monkeypatch.setitem(sys.modules, "zlib_ng", None)
-    else:
-        pytest.importorskip("zlib_ng")
-    return str(request.param)
 
 
 def _everything(data: bytes, limit: int = _MANY) -> bytes:

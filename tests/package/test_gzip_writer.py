@@ -5,7 +5,6 @@ import io
 import os
 import random
 import subprocess
-import sys
 import threading
 
 import pytest
@@ -17,16 +16,6 @@ from alive_p2p.package.compression import GzipSource
 from alive_p2p.package.gzip_writer import BLOCK, GzipWriter
 
 _WORDS = [b"hull", b"of", b"the", b"station", b"turns", b"once", b"a", b"day", b"and", b"nobody", b"feels", b"it"]
-
-
-@pytest.fixture(params=["zlib-ng", "zlib"])
-def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both deflaters; the standard one is what a system without wheels has."""
-    if request.param == "zlib":
-        monkeypatch.setitem(sys.modules, "zlib_ng", None)
-    else:
-        pytest.importorskip("zlib_ng")
-    return str(request.param)
 
 
 def _text(size: int, seed: int) -> bytes:
