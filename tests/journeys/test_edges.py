@@ -183,6 +183,58 @@ def test_a_signal_in_the_middle_of_a_receive_leaves_nothing(
     assert list((home / ".alive" / "transactions").iterdir()) == []
 
 
+@posix
+@pytest.mark.parametrize("module", ["click", "cryptography"])
+def test_a_signal_while_a_class_is_being_made_is_an_interrupt(
+    module: str, program: str, home: Path, tmp_path: Path
+) -> None:
+    """Python may wrap it in another error there: in an import before the program begins, or in one that it makes."""
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / f"{module}.py").write_text(
+        "import os, signal\n"
+        "class Part:\n"
+        "    def __set_name__(self, owner, name):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        list(range(1000))\n"
+        "class Whole:\n"
+        "    part = Part()\n",
+        encoding="utf-8",
+    )
+    ran = subprocess.run(
+        [program, "keys", "generate"],
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(tmp_path / "first")},
+        capture_output=True,
+        check=False,
+    )
+    assert ran.returncode == 130, ran.stderr
+    assert b"Traceback" not in ran.stderr
+
+
+@posix
+def test_a_signal_in_a_finalizer_interrupts_all_the_same(program: str, home: Path, tmp_path: Path) -> None:
+    """Python cannot raise anything out of there, and would go on as if nobody had pressed Ctrl-C."""
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "cryptography.py").write_text(
+        "import os, signal, time\n"
+        "class Thing:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        list(range(1000))\n"
+        "Thing()\n"
+        "time.sleep(20)\n"
+        "raise SystemExit('nobody interrupted it')\n",
+        encoding="utf-8",
+    )
+    ran = subprocess.run(
+        [program, "keys", "generate"],
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(tmp_path / "first")},
+        capture_output=True,
+        check=False,
+    )
+    assert ran.returncode == 130, ran.stderr
+    assert b"error: interrupted" in ran.stderr
+
+
 def test_several_receives_at_once_leave_one_of_each(
     run: Run, program: str, home: Path, tmp_path: Path, nova: Path
 ) -> None:

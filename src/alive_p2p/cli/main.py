@@ -20,6 +20,12 @@ def run() -> None:
         sys.exit(_run(sys.argv[1:]))
     except KeyboardInterrupt:  # before the program could see to it
         sys.exit(130)
+    except RuntimeError as error:
+        from alive_p2p.cli.interrupts import is_interrupt
+
+        if not is_interrupt(error):
+            raise
+        sys.exit(130)
 
 
 def _run(arguments: list[str]) -> int:

@@ -4,17 +4,16 @@ Exit codes (cli.md): 0 done, 1 refused or failed, 2 wrong usage or a path that d
 """
 
 import os
-import signal
 import sys
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from types import FrameType
 from typing import cast
 
 import click
 
 from alive_p2p import __version__
+from alive_p2p.cli.interrupts import is_interrupt, mind_signals
 from alive_p2p.cli.screen import Screen, silence
 from alive_p2p.errors import AliveP2PError, FileSystemError, UsageError
 from alive_p2p.runtime import Runtime
@@ -103,7 +102,7 @@ def cli() -> None:
 
 def main(arguments: list[str]) -> int:
     """Run the program and return its exit code."""
-    _mind_signals()
+    mind_signals()
     as_json = "--json" in arguments
     debug = "--debug" in arguments
     screen = Screen.for_process(_NOWHERE, as_json=as_json, debug=debug)
@@ -119,8 +118,7 @@ def main(arguments: list[str]) -> int:
     except click.UsageError as error:
         return _wrong_usage(screen, error)
     except (KeyboardInterrupt, click.Abort):
-        screen.error("interrupted", "interrupted", untouched="everything that was not finished")
-        return 130
+        return _interrupted(screen)
     except AliveP2PError as error:
         if screen.debug:
             _show_traceback(screen)
@@ -131,6 +129,8 @@ def main(arguments: list[str]) -> int:
         silence(sys.stdout)
         return 1
     except Exception as error:  # noqa: BLE001  (the one except of the program)
+        if is_interrupt(error):
+            return _interrupted(screen)
         if isinstance(error.__context__, KeyboardInterrupt) and screen.is_interactive and not sys.stderr.isatty():
             silence(sys.stderr)  # the terminal was closed, and takes no word of it
             return 130
@@ -139,6 +139,11 @@ def main(arguments: list[str]) -> int:
         _unforeseen(screen, error)
         return 1
     return screen.exit_code
+
+
+def _interrupted(screen: Screen) -> int:
+    screen.error("interrupted", "interrupted", untouched="everything that was not finished")
+    return 130
 
 
 def _show_traceback(screen: Screen) -> None:
@@ -151,22 +156,6 @@ def _show_traceback(screen: Screen) -> None:
 
 _NOWHERE = Runtime(environ={}, cwd=Path())
 """Surroundings until the real ones are known; enough to show an error."""
-
-
-def _mind_signals() -> None:
-    """The first SIGINT, SIGTERM or SIGHUP interrupts; the cleaning up that follows is not interrupted again."""
-    with suppress(ValueError):  # only the main thread may
-        for name in _SIGNALS:
-            signal.signal(getattr(signal, name), _interrupt)
-
-
-_SIGNALS = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001  (the signal module's interface)
-    for name in _SIGNALS:
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _next_step(error: AliveP2PError, arguments: list[str]) -> str | None:
