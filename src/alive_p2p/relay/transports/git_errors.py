@@ -175,6 +175,12 @@ _REFUSED = (
         "let the relay's owner take the branch's protection away; a relay has to take changes from every peer",
     ),
     _Known(
+        r"non-fast-forward",
+        "relay-denied",
+        "{place} lets nobody fold the past of '{url}'",
+        "let its owner run `git config receive.denyNonFastForwards false` in it; `git init --shared` sets that",
+    ),
+    _Known(
         r"unpacker error|unpack failed|No space left|quota",
         "relay-rejected",
         "{place} could not take it in",
