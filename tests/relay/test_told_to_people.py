@@ -10,7 +10,6 @@ import pytest
 
 from alive_p2p.locks import walnut_lock
 from alive_p2p.relay import outbox, rotating
-from alive_p2p.relay import peers as by_hand
 from alive_p2p.relay.state import change_state
 from relay.forging import leave
 from relay.people import Person, key_of
@@ -233,3 +232,30 @@ def test_what_is_received_stays_received_where_our_relay_takes_no_word_of_it(ali
     assert "your relay could not be compacted: " in pulled.stderr
     assert "lets nobody fold the past" in pulled.stderr
     assert len(ben.waiting()) == 1
+
+
+def test_a_new_key_that_could_not_be_published_is_published_by_the_next_run(alice: Person, run: Run) -> None:
+    """Nobody sees it before; who was invited by the old one, or is sent to with it, is told then."""
+    ben = Person("ben", alice.base).set_up()
+    ada = InGit("ada", alice.base).set_up()
+    ada.pair(ben)
+    ada.invite("carol")
+    ben.relay_folder.rename(ben.base / "away")
+    we = ada.we
+    outbox.queue(ada.packed(), we.keyring.peer("ben"), we, ada.runtime)
+    shown = ada.relay.list().entries
+    configure(ada.relay_folder, maxInputSize="1")
+    refused = run(ada, "relay", "rotate", "--yes", "--json", code=1)
+    error = json.loads(refused.stdout)["error"]
+    assert error["message"].startswith("your new key is here, and could not be published: ")
+    assert "your peers still know you by the old key" in error["untouched"]
+    new = ada.we.key.public
+    assert new != we.key.public
+    assert ada.relay.list().entries == shown
+    configure(ada.relay_folder, maxInputSize="0")
+    done = run(ada, "relay", "rotate", "--yes")
+    assert "a rotation that was begun before is finished" in done.stdout
+    assert "the code that 'carol' has names your old key; `alive-p2p relay invite carol` gives a new one" in done.stderr
+    assert "1 package in the outbox, signed with your old key" in done.stderr
+    assert ada.we.key.public == new
+    assert len(outbox.waiting(ada.runtime)) == 1
