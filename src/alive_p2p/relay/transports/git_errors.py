@@ -75,6 +75,12 @@ _KNOWN = (
         "check `http.proxy` in git's settings and HTTPS_PROXY",
     ),
     _Known(
+        r"upload-pack: not our ref",
+        "relay-unreachable",
+        "{place} does not have what it told of a moment ago",
+        "run it again",
+    ),
+    _Known(
         r"error: 429",
         "relay-unreachable",
         "{place} asks us to slow down",
