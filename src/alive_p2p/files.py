@@ -73,9 +73,9 @@ def watch(watcher: Watcher | None) -> None:
     _watcher = watcher
 
 
-def _about_to(operation: str, *paths: Path) -> None:
+def _about_to(operation: str, *paths: Path | str) -> None:
     if _watcher is not None:
-        _watcher(operation, paths)
+        _watcher(operation, tuple(map(Path, paths)))
 
 
 def file_system_error(error: OSError, action: str, path: Path | str) -> FileSystemError:
@@ -212,10 +212,13 @@ def ensure_private_folder(path: Path) -> None:
 
 def create_file(path: Path, *, mode: int = 0o666) -> BinaryIO:
     """Create a file that must not exist and open it for writing, unbuffered. Raises `OSError`."""
+    return _WrittenOut(_create(path, mode), "wb")
+
+
+def _create(path: Path | str, mode: int) -> int:
     _about_to("create", path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), mode)
-    return _WrittenOut(descriptor, "wb")
+    return os.open(path, flags | getattr(os, "O_CLOEXEC", 0), mode)
 
 
 class _WrittenOut(io.FileIO):
@@ -243,11 +246,16 @@ def write_all(stream: BinaryIO, data: bytes | memoryview) -> None:
         view = view[stream.write(view) :]
 
 
-def write_new(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+def write_new(path: Path | str, data: bytes, *, mode: int = 0o666) -> None:
     """Create a file with this content; it must not exist. Not flushed. Raises `OSError`."""
-    with create_file(path, mode=mode) as stream:
+    descriptor = _create(path, mode)  # a stream around it costs as much as the call itself
+    try:
         _about_to("write", path)
-        write_all(stream, data)
+        written = 0
+        while written < len(data):
+            written += os.write(descriptor, data[written:] if written else data)
+    finally:
+        os.close(descriptor)
 
 
 def replace_file(path: Path, data: bytes, *, mode: int | None = None) -> None:

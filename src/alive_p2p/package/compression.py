@@ -109,6 +109,24 @@ class GzipSource:
             missing -= len(piece)
         return b"".join(pieces)
 
+    @property
+    def position(self) -> int:
+        """How many bytes were read."""
+        return self._total - len(self._output) + self._given
+
+    def skip_to(self, position: int) -> None:
+        """Read on without giving anything back.
+
+        Args:
+            position: in bytes, not before the present one.
+
+        Raises:
+            PackageError: as `read`, and where the stream ends before.
+        """
+        while (missing := position - self.position) > 0:
+            if not self.read(min(missing, _PIECE)):
+                raise damaged("it is cut off")
+
     def ends_well(self) -> bool:
         """Read on to the end and say whether the stream is whole: every trailer, and whatever lies under it."""
         if self._is_broken:
