@@ -230,7 +230,7 @@ def test_what_is_received_stays_received_where_our_relay_takes_no_word_of_it(ali
     pulled = run(ben, "relay", "pull", "--yes")
     assert "what alice has sent is here already" in pulled.stdout
     assert "your relay could not be compacted: " in pulled.stderr
-    assert "lets nobody fold the past" in pulled.stderr
+    assert "lets nobody replace what is in it" in pulled.stderr
     assert len(ben.waiting()) == 1
 
 
