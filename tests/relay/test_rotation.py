@@ -198,7 +198,7 @@ def test_a_key_that_was_replaced_meanwhile_is_not_followed_away(alice: Person, b
     pinned = ben.we.keyring.peer("alice")
     found = following.successor(pinned, ben.succession("alice"))
     assert found is not None
-    by_hand.trust("alice", key_of("alice, by hand").public, ben.runtime)
+    by_hand.trust("alice", key_of("rival").public, ben.runtime)
     with pytest.raises(RelayError, match="another key is pinned for 'alice' by now") as caught:
         following.follow(found, ben.runtime)
     assert (caught.value.code, caught.value.untouched, caught.value.hint) == (
@@ -206,7 +206,7 @@ def test_a_key_that_was_replaced_meanwhile_is_not_followed_away(alice: Person, b
         "everything",
         "run it again",
     )
-    assert ben.we.keyring.peer("alice").public == key_of("alice, by hand").public
+    assert ben.we.keyring.peer("alice").public == key_of("rival").public
     assert ben.we.config.peers["alice"].former_keys == ()
 
 

@@ -134,7 +134,7 @@ def test_everything_odd_that_a_pull_meets_is_told(
 
     None of it keeps what can be fetched from being fetched.
     """
-    monkeypatch.setattr(rotating, "generate_private_key", lambda: key_of("alice, later"))
+    monkeypatch.setattr(rotating, "generate_private_key", lambda: key_of("new-1"))
     alice.rotate()
     ben.probe()
     alice.push("ben")
@@ -170,7 +170,7 @@ def test_a_look_tells_of_keys_that_are_in_doubt_and_goes_on(alice: Person, ben: 
     alice.pair(carol)
     change_state(alice.runtime, lambda state: state.with_peer("ben", {"rivals": ["a" * 64, "b" * 64]}))
     ben.relay_folder.rename(ben.base / "away")
-    (carol.relay_folder / "keys" / "carol.pem").write_bytes(key_of("another").public.pem())
+    (carol.relay_folder / "keys" / "carol.pem").write_bytes(key_of("new-1").public.pem())
     alice.relay_folder.rename(alice.base / "gone")
     outbox.folder_of(alice.runtime).mkdir(exist_ok=True)
     (outbox.folder_of(alice.runtime) / "x.json").write_bytes(b"{}")
