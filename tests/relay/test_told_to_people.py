@@ -130,7 +130,7 @@ def test_what_was_fetched_before_it_was_recalled_is_told(alice: Person, ben: Per
 def test_everything_odd_that_a_pull_meets_is_told(
     alice: Person, ben: Person, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name that is none, a signature that counts for nothing, a peer who is away, an outbox that is broken.
+    """A file of a synchroniser, a signature that counts for nothing, a peer who is away, an outbox that is broken.
 
     None of it keeps what can be fetched from being fetched.
     """
@@ -139,13 +139,13 @@ def test_everything_odd_that_a_pull_meets_is_told(
     ben.probe()
     alice.push("ben")
     alice.relay_folder.rename(alice.base / "away")
-    (ben.relay_folder / "inbox" / "alice" / "a\nb").write_bytes(b"x")
+    (ben.relay_folder / "inbox" / "alice" / "a.sync-conflict-20260407-101500-ABCDEFG.note").write_bytes(b"x")
     outbox.folder_of(ben.runtime).mkdir()
     (outbox.folder_of(ben.runtime) / "x.json").write_bytes(b"{}")
     pulled = run(ben, "relay", "pull", "--all", "--no-receive")
     assert Path(pulled.stdout.removeprefix("fetched ").strip()).is_file()
     for words in (
-        "passed over in your relay: 'inbox/alice/a\\nb': ",
+        "passed over in your relay: 'inbox/alice/a.sync-conflict-20260407-101500-ABCDEFG.note': a synchroniser",
         "look before you receive it: ",
         "whether 'alice' has a new key could not be looked at: ",
         "what is in the outbox could not be sent: ",
