@@ -21,6 +21,8 @@ from mcp import Client
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.mcp.calling import Surroundings
 from alive_p2p.mcp.server import make_server
+from alive_p2p.package.envelopes.base import Envelope
+from alive_p2p.package.envelopes.sealing import Seal
 from alive_p2p.relay import outbox
 from alive_p2p.relay.state import change_state
 from relay.people import Person, key_of
@@ -391,6 +393,37 @@ def test_only_what_was_agreed_to_is_sent(pair: tuple[Person, Person]) -> None:
     talk(alice, push, human=Human())
     assert len(ben.waiting()) == 1
     assert len(outbox.waiting(alice.runtime)) == 1
+
+
+def test_what_cannot_be_vouched_for_is_offered_to_nobody(pair: tuple[Person, Person]) -> None:
+    """A peer whose key counts for nothing now, and a sealed package of which nothing here tells what is inside."""
+    alice, ben = pair
+    package = alice.packed().rename(alice.world / "p.walnut")
+    seal = Seal(Envelope.RSA, public_keys=(ben.we.key.public,))
+    sealed = alice.packed("sealed.walnut", seal=seal).rename(alice.world / "sealed.walnut")
+    (alice.runtime.alive_home / "relay" / "sent.json").unlink(missing_ok=True)
+
+    async def look(agent: Agent) -> Any:
+        unknown = await agent.refused("inspect_package", package=sealed, for_peer="ben")
+        Keyring.load(alice.runtime).set_status("ben", "unpaired")
+        unpaired = await agent.refused("inspect_package", package=package, for_peer="ben")
+        usage = [
+            await agent.refused("preview_share", walnut=alice.walnut(), scope="full", to=to, encrypt=envelope)
+            for to, envelope in ((["ben"], "none"), ([], "rsa"))
+        ]
+        return unknown, unpaired, usage
+
+    unknown, unpaired, usage = talk(alice, look, human=Human())
+    assert unknown["code"] == "not-known"
+    assert "not known here as a package that you have made for 'ben'" in unknown["message"]
+    assert (unpaired["code"], unpaired["message"]) == ("not-paired", "the key of 'ben' is unpaired")
+    assert "alive-p2p relay peers trust ben" in unpaired["hint"]
+    assert [one["code"] for one in usage] == ["usage", "usage"]
+    assert [one["message"] for one in usage] == [
+        "the envelope 'none' does not seal for people",
+        "the envelope 'rsa' needs somebody that it is sealed for",
+    ]
+    assert ben.waiting() == []
 
 
 def test_what_is_not_received_by_itself_is_not_fetched(pair: tuple[Person, Person]) -> None:

@@ -80,10 +80,15 @@ def test_who_says_no_is_not_asked_again(pair: dict[str, Person], terminal: Termi
     _, said = ended(pulls(terminal, ben, tmp_path))  # type: ignore[arg-type]
     assert "follow it?" not in said
     assert pinned(ben) == alice.pubkey_id
-    child = terminal("relay", "peers", "trust", "alice", HOME=str(ben.home), GH_USER="ben")
-    child.expect("follow it?")
-    child.send("y\r")
-    assert ended(child)[0] == 0
+    for answer, code, words in (("n", 1, "stopped, as you asked"), ("y", 0, "your relay still shows the old key")):
+        assert pinned(ben) == alice.pubkey_id
+        child = terminal("relay", "peers", "trust", "alice", HOME=str(ben.home), GH_USER="ben")
+        child.expect("follow it?")
+        ours = (tmp_path / "relay-ben").rename(tmp_path / "away")  # no yes depends on our own relay
+        child.send(f"{answer}\r")
+        ended_with, said = ended(child)
+        ours.rename(tmp_path / "relay-ben")
+        assert (ended_with, words in said) == (code, True), said
     assert pinned(ben) != alice.pubkey_id
     done = ben("relay", "pull", "--world", tmp_path / "world", "--yes")
     assert done.code == 0, done.err

@@ -9,6 +9,7 @@ import pytest
 
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.runtime import Runtime
+from relay.git_relays import fill
 from relay.github import GitHub
 from relay.people import key_of
 from relay.persons import Done, Person, require_gh
@@ -117,6 +118,31 @@ def test_a_login_that_nobody_has(two: tuple[At, At]) -> None:
     ada, _ = two
     ada("relay", "setup", "--github")
     assert ada.told("relay", "invite", "nobody-of-that-name", code=1)["error"]["code"] == "no-such-login"
+
+
+def test_what_the_host_has_not_done_yet_is_told(github: GitHub, tmp_path: Path, program: str) -> None:
+    """No invitation of it yet, somebody who is always faster, and access that it does not take back."""
+    ada, ben = (At(github, login, tmp_path, program, has_gh=False) for login in ("ada", "ben"))
+    for at, key in ((ada, key_of("alice")), (ben, key_of("ben"))):
+        Keyring.load(Runtime(environ=at.person.environ, cwd=at.world)).install(key)
+    code = ada("relay", "invite", "ben", "--github").out.strip()
+    repository = github.repository("ada/alive-relay")
+    repository.invitations.clear()
+    accepted = ben.person.run(ben.program, "relay", "accept", "-", "--github", "--json", data=code, code=1)
+    error = json.loads(accepted.out)["error"]
+    assert error["code"] == "not-invited"
+    assert "has not come yet" in error["message"]
+    assert "nobody was pinned" in error["untouched"]
+    assert list((ben.person.home / ".alive" / "relay" / "keys").glob("peers/*")) == []
+    push = "/ada/alive-relay.git/git-receive-pack"
+    fill(repository.path, [("inbox/ben/before", b"x")])
+    github.wire.meanwhile("POST", push, lambda: fill(repository.path, [("inbox/ben/later", b"x")]))
+    assert ada.told("relay", "compact", code=1)["error"]["code"] == "relay-busy"
+    assert "inbox/ben/later" in repository.git("ls-tree", "-r", "--name-only", "main")
+    github.wire.fail("DELETE", "/repos/ada/alive-relay/collaborators/ben", 403, times=None)
+    parted = ada("relay", "peers", "remove", "ben", "--yes")
+    assert "'ben' may still be let in: " in parted.err
+    assert ada.told("relay", "status")["peers"] == {}
 
 
 def test_a_spoken_code_lets_both_in(github: GitHub, tmp_path: Path, program: str) -> None:
