@@ -391,7 +391,11 @@ def test_of_several_worlds_none_is_guessed(alice: Person, outside: Path) -> None
 
     async def ask(agent: Agent) -> None:
         error = await agent.refused("relay_pull")
-        assert (error["code"], error["hint"], error["untouched"]) == ("which-world", "name it with `world`", "everything")
+        assert (error["code"], error["hint"], error["untouched"]) == (
+            "which-world",
+            "name it with `world`",
+            "everything",
+        )
         assert error["details"] == [str(alice.world), str(world)]
         error = await agent.refused("relay_pull", world=beside)
         assert (error["code"], error["message"]) == ("no-world", f"'{beside}' is not inside a world")

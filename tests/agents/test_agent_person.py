@@ -101,9 +101,7 @@ def test_a_question_that_the_client_loses_is_no_yes(ready: Person) -> None:
     before = everything(ready)
 
     async def run() -> None:
-        async with Client(
-            make_server(Surroundings(ready.runtime)), mode="legacy", elicitation_callback=lose
-        ) as client:
+        async with Client(make_server(Surroundings(ready.runtime)), mode="legacy", elicitation_callback=lose) as client:
             agent = Agent(client)
             shown = await agent("preview_share", walnut=ready.walnut(), scope="full")
             error = await agent.refused("create_package", token=shown["token"], walnut=ready.walnut())

@@ -255,7 +255,7 @@ def test_a_file_in_the_place_of_a_dropped_folder_stops_both_ways(old: str, tmp_p
 
 
 def test_an_edit_in_the_midst_of_taking_back_is_kept(tmp_path: Path) -> None:
-    """Somebody writes after it was looked at that all can be taken back: their version stays, and the old one is kept."""
+    """Somebody writes after the look at whether all can go back: their version stays, and the old one is kept."""
     before = {"a.md": b"old a\n", "b.md": b"old b\n"}
     journal = _stopped(tmp_path, before, {"a.md": b"new a\n", "b.md": b"new b\n", "last.md": b"new\n"}, 2)
     _plant(journal.target, {"last.md": b"mine\n"})

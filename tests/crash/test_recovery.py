@@ -945,12 +945,10 @@ def test_a_person_reads_what_became_of_it(program: str, half: Place, tmp_path: P
     before = half.state()
     code, said = _typed(program, half)
     kept = _staging(half)
-    assert (code, said) == (
-        0,
-        f"{into}'{half.walnut}' can neither be finished nor taken back: 'shielding-review' is in its way, and"
-        f" '_kernel/log.md' was changed meanwhile; the walnut was left as it is, and what had been made ready lies"
-        f" in '{kept}'\n",
-    )
+    why = "'shielding-review' is in its way, and '_kernel/log.md' was changed meanwhile"
+    where = f"the walnut stays as it is, and what had been made ready lies in '{kept}'"
+    told = f"{into}'{half.walnut}' can neither be finished nor taken back: {why}; {where}\n"
+    assert (code, said) == (0, told)
     assert (kept / "tree" / "shielding-review" / "draft.md").is_file()
     assert (theirs.read_bytes(), half.state()) == (b"mine", before)
     assert (absent.left_over(), there.left_over()) == ([], [])

@@ -206,7 +206,9 @@ def test_a_command_that_ends_otherwise_stops_the_story(run: Run, tmp_path: Path)
     plant(tmp_path, {"first/cryptography.py": b"raise RuntimeError\n", "tmp/": b""})
     ran = run("demo", PYTHONPATH=str(tmp_path / "first"), TMPDIR=str(tmp_path / "tmp"))
     assert ran.code == 1
-    assert re.findall(r"^  \w+\$ alive-p2p (.+)$", ran.out, re.MULTILINE) == ["relay setup --folder ../../relay-of-alice"]
+    assert re.findall(r"^  \w+\$ alive-p2p (.+)$", ran.out, re.MULTILINE) == [
+        "relay setup --folder ../../relay-of-alice"
+    ]
     assert "did not foresee (RuntimeError)" in ran.out
     assert "the demo stopped: `alive-p2p relay setup --folder ../../relay-of-alice` ended with 1, not 0" in ran.err
     assert "run it again with `--keep` and look at the folder" in ran.err

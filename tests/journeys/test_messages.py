@@ -38,7 +38,12 @@ _PROBLEMS = {
     "no scope": ("create --walnut {nova}", 2, "usage", "--scope"),
     "an unknown scope": ("create --scope some --walnut {nova}", 2, "usage", "'some'"),
     "no bundle": ("create --scope bundle --walnut {nova}", 2, "no-bundle", "--bundle NAME"),
-    "no bundle in it": ("share --scope bundle --walnut {tmp}/bare --to-nobody", 2, "no-bundle", "'bare' has no bundles"),
+    "no bundle in it": (
+        "share --scope bundle --walnut {tmp}/bare --to-nobody",
+        2,
+        "no-bundle",
+        "'bare' has no bundles",
+    ),
     "a bundle with scope full": (
         "create --scope full --walnut {nova} --bundle x",
         2,

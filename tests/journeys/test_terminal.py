@@ -259,7 +259,7 @@ def test_hints_come_once_and_retire(terminal: Terminal, run: Callable[..., Any],
     assert "hint:" not in said(session="unwanted")
     settings.unlink()
     made = run("keys", "generate")
-    assert (made.code, "before it is said who you are: set GH_USER" in made.err) == (0, True)
+    assert (made.code, "until you have said who you are: set GH_USER" in made.err) == (0, True)
     assert "hint: `--to github:LOGIN`" in said(session="five")
     public = make_ssh_key(tmp_path / "ben", "ed25519").with_suffix(".pub")
     assert run("keys", "import", public, "--name", "ben").code == 0

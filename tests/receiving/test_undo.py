@@ -202,7 +202,10 @@ def test_a_receive_of_which_no_list_is_left_is_refused(pair: Pair) -> None:
     before = tree_of(pair.ben)
     with pytest.raises(WalnutError, match="too long ago, and which files it brought is not known any more") as caught:
         pair.undo()
-    assert (caught.value.code, caught.value.hint) == ("cannot-undo", f"what it brought can be removed by hand: {REVIEW}")
+    assert (caught.value.code, caught.value.hint) == (
+        "cannot-undo",
+        f"what it brought can be removed by hand: {REVIEW}",
+    )
     assert tree_of(pair.ben) == before
 
 
@@ -303,9 +306,9 @@ def test_a_task_that_was_changed_since_is_there_twice(pair: Pair) -> None:
     first, second = json.loads(path.read_bytes())["tasks"]
     assert (first["id"], first["title"]) == ("t-001", "measure thrice")
     assert (second["title"], second["conflicts_with"]) == ("measure", "t-001")
-    assert result.warnings == (
-        f"'{REVIEW}/tasks.json': task 't-001' was changed since as well; what it was before is there as a task of its"
-        " own",
+    (told,) = result.warnings
+    assert told.startswith(
+        f"'{REVIEW}/tasks.json': task 't-001' was changed since as well; what it was before is there"
     )
 
 

@@ -130,17 +130,16 @@ def test_a_spoken_code_and_a_host_where_only_one_is_known(github: GitHub, tmp_pa
         options, pipe = ("--via", server, "--yes"), subprocess.PIPE
         command = [program, "pair", "--folder", str(tmp_path / "relay"), *options]
         surroundings = {**ada.person.environ, "GH_USER": "ada"}
-        with subprocess.Popen(
-            command, cwd=ada.world, env=surroundings, stdout=pipe, stderr=pipe, text=True
-        ) as hers:
+        with subprocess.Popen(command, cwd=ada.world, env=surroundings, stdout=pipe, stderr=pipe, text=True) as hers:
             assert hers.stdout is not None
             code = hers.stdout.readline()
             his = ben("pair", "-", "--github", "--login", "nobody-of-that-name", *options, data=code)
             said, beside = hers.communicate(timeout=120)
     assert (hers.returncode, "you and ben are paired" in said) == (0, True)
-    assert "your login at the host of their relay is not known, so they cannot let you in: " in beside
-    assert "'ada' could not be let in at the host (" in his.err
-    assert "running it together again tries that" in his.err
+    assert "is not known, so they cannot let you in (you are not logged in at GitHub" in beside
+    assert "log in there, and run it together once more" in beside
+    assert "'ada' could not be let in at the host (nobody at GitHub is called" in his.err
+    assert "put that right, and run it together once more" in his.err
     assert github.repository("ben/alive-relay").collaborators == {}
 
 

@@ -89,7 +89,7 @@ class Settlement:
             case Outcome.KEPT:
                 return (
                     f"{what} can neither be finished nor taken back: {self.why};"
-                    f" the walnut was left as it is, and what had been made ready lies in '{self.place}'"
+                    f" the walnut stays as it is, and what had been made ready lies in '{self.place}'"
                 )
             case Outcome.FOREIGN:
                 return f"'{self.place}' is nothing that this home has left ({self.why}); it was left as it is"
