@@ -227,7 +227,7 @@ def _dropped_because(final: str, path: str, manifest: Manifest) -> str | None:
     parts = final.split("/")
     if parts[0] == kernel.KERNEL and len(parts) > 1 and parts[1] in _KERNEL_DROPPED:
         return "computed on each machine, never taken from a package"
-    if any(fold(part) in DROPPED_ANYWHERE for part in parts):
+    if not DROPPED_ANYWHERE.isdisjoint(fold(final).split("/")):
         return BELONGS_ELSEWHERE
     if path == manifest.primer:
         return "written for readers of the package"
