@@ -436,6 +436,27 @@ def test_roots_narrow_what_is_configured(alice: Person, outside: Path) -> None:
         assert talk(alice, count, roots=roots, surroundings=surroundings) == expected, (configured, roots, heeds)
 
 
+def test_of_several_worlds_none_is_guessed(alice: Person, outside: Path) -> None:
+    """Which they are is said; and a path beside them is none of them."""
+    world = outside.parent.parent
+    beside = plant(alice.base / "beside", {})
+    before = [tree_of(place) for place in (alice.world, world)]
+
+    async def ask(agent: Agent) -> None:
+        error = await agent.refused("relay_pull")
+        assert (error["code"], error["hint"], error["untouched"]) == (
+            "which-world",
+            "name it with `world`",
+            "everything",
+        )
+        assert error["details"] == [str(alice.world), str(world)]
+        error = await agent.refused("relay_pull", world=beside)
+        assert (error["code"], error["message"]) == ("no-world", f"'{beside}' is not inside a world")
+
+    talk(alice, ask, roots=[alice.world, world, beside], human=Human())
+    assert [tree_of(place) for place in (alice.world, world)] == before
+
+
 def test_a_client_that_keeps_its_roots_to_itself_touches_nothing(alice: Person) -> None:
     """It says that it has some, and then does not tell: that is no leave to go anywhere."""
 

@@ -94,6 +94,26 @@ def test_anything_but_a_yes_does_nothing(ready: Person) -> None:
             assert everything(ready) == before
 
 
+def test_a_question_that_the_client_loses_is_no_yes(ready: Person) -> None:
+    """It says that it can ask, and then answers with an error: nothing is made, and the preview has to come again."""
+
+    async def lose(_context: object, _params: object) -> types.ErrorData:
+        return types.ErrorData(code=-32603, message="the window is gone")
+
+    before = everything(ready)
+
+    async def run() -> None:
+        async with Client(make_server(Surroundings(ready.runtime)), mode="legacy", elicitation_callback=lose) as client:
+            agent = Agent(client)
+            shown = await agent("preview_share", walnut=ready.walnut(), scope="full")
+            error = await agent.refused("create_package", token=shown["token"], walnut=ready.walnut())
+            assert (error["code"], error["hint"]) == ("cannot-ask", "call the preview again")
+            assert error["untouched"] == "everything"
+
+    anyio.run(run)
+    assert everything(ready) == before
+
+
 def test_a_client_that_cannot_ask_gets_a_command(ready: Person, program: str, pair: tuple[Person, Person]) -> None:
     """Nothing is done; the command is for the person, asks them itself, and does the same once they say yes."""
     before = everything(ready)
@@ -377,6 +397,24 @@ def test_nothing_goes_to_or_comes_from_whose_keys_are_disputed(pair: tuple[Perso
         return (await agent("relay_status"))["next"]
 
     assert talk(alice, look) == ["alive-p2p relay pull --peer ben"]
+
+
+def test_a_package_for_a_peer_in_dispute_is_made_and_not_sent(pair: tuple[Person, Person]) -> None:
+    """The dispute arises while the person thinks: what they agreed to is there, and why it goes no further."""
+    alice, ben = pair
+
+    def dispute() -> None:
+        change_state(alice.runtime, lambda state: state.with_peer("ben", {"rivals": ["a" * 64, "b" * 64]}))
+
+    async def share(agent: Agent) -> Any:
+        shown = await agent("preview_share", walnut=alice.walnut(), scope="full", to=["ben"])
+        return await agent("create_package", token=shown["token"], walnut=alice.walnut())
+
+    made = talk(alice, share, human=Human(meanwhile=dispute))
+    assert (made["status"], made["pushes"]) == ("warn", [])
+    assert [one for one in made["warnings"] if one.startswith("it cannot be pushed to 'ben': ")] == made["warnings"]
+    assert Path(made["package"]).is_file()
+    assert ben.waiting() == []
 
 
 def test_only_what_was_agreed_to_is_sent(pair: tuple[Person, Person]) -> None:

@@ -162,6 +162,20 @@ def test_a_key_that_is_here_gives_way_only_after_a_yes(pair: dict[str, Person], 
     assert "on this machine" in taken.err
 
 
+def test_a_private_key_that_lies_elsewhere_cannot_be_exported(people: dict[str, Person]) -> None:
+    """Its public half is here and can be shown; the passphrase is not even asked for."""
+    alice = people["alice"]
+    (alice.home / ".alive" / "relay" / "keys" / "private.pem").rename(alice.home / "elsewhere.pem")
+    done = alice("keys", "export", "--private", "--json")
+    error = json.loads(done.out)["error"]
+    assert (done.code, error["code"]) == (1, "no-key")
+    assert (error["message"], error["hint"]) == (
+        "your private key is not on this machine",
+        "run it on the machine that has it",
+    )
+    assert "PUBLIC KEY" in alice("keys", "export").out
+
+
 def test_a_file_that_is_no_export_is_refused(pair: dict[str, Person], run: Run, tmp_path: Path) -> None:
     """Whatever it is, nothing is made."""
     second = tmp_path / "second"

@@ -184,8 +184,8 @@ _KEY = "_kernel/key.md"
     [
         (_manifest("full", _KEY, "_Kernel/x"), "only looks like the kernel"),
         (_manifest("full", "notes.md"), "it has no `_kernel/key.md`"),
-        (_manifest("full", _KEY, "_kernel/odd"), "does not belong into a kernel"),
-        (_manifest("full", _KEY, "_kernel/odd/x"), "does not belong into a kernel"),
+        (_manifest("full", _KEY, "_kernel/odd"), "does not belong in a kernel"),
+        (_manifest("full", _KEY, "_kernel/odd/x"), "does not belong in a kernel"),
         (_manifest("bundle", _KEY, "notes.md", bundles=("b",)), "is in no bundle"),
         (_manifest("bundle", _KEY, "c/x", bundles=("b",)), "is in none of the bundles"),
         (_manifest("bundle", _KEY, "b/x", bundles=("b",)), "the bundle 'b' has no `context.manifest.yaml`"),

@@ -40,7 +40,7 @@ def test_places_are_found_at_all() -> None:
     assert sum(one.code == WARNING for one in every()) > 80
 
 
-MOST_OPEN = 32
+MOST_OPEN = 0
 """How many messages have no recorded test yet; it only ever falls."""
 
 

@@ -145,6 +145,30 @@ def test_what_the_host_has_not_done_yet_is_told(github: GitHub, tmp_path: Path, 
     assert ada.told("relay", "status")["peers"] == {}
 
 
+def test_a_spoken_code_and_a_host_where_only_one_is_known(github: GitHub, tmp_path: Path, program: str) -> None:
+    """Ada has no account at Ben's host, and the login that he names is nobody's: both are paired, and told of it."""
+    pytest.importorskip("spake2", reason="the extra [pair] is not installed")
+    ada, ben = (At(github, login, tmp_path, program, has_gh=False) for login in ("ada", "ben"))
+    del ada.person.environ["GH_TOKEN"]
+    for at, key in ((ada, key_of("alice")), (ben, key_of("ben"))):
+        Keyring.load(Runtime(environ=at.person.environ, cwd=at.world)).install(key)
+    with real_server() as server:
+        options, pipe = ("--via", server, "--yes"), subprocess.PIPE
+        command = [program, "pair", "--folder", str(tmp_path / "relay"), *options]
+        surroundings = {**ada.person.environ, "GH_USER": "ada"}
+        with subprocess.Popen(command, cwd=ada.world, env=surroundings, stdout=pipe, stderr=pipe, text=True) as hers:
+            assert hers.stdout is not None
+            code = hers.stdout.readline()
+            his = ben("pair", "-", "--github", "--login", "nobody-of-that-name", *options, data=code)
+            said, beside = hers.communicate(timeout=120)
+    assert (hers.returncode, "you and ben are paired" in said) == (0, True)
+    assert "is not known, so they cannot let you in (you are not logged in at GitHub" in beside
+    assert "log in there, and run it together once more" in beside
+    assert "'ada' could not be let in at the host (nobody at GitHub is called" in his.err
+    assert "put that right, and run it together once more" in his.err
+    assert github.repository("ben/alive-relay").collaborators == {}
+
+
 def test_a_spoken_code_lets_both_in(github: GitHub, tmp_path: Path, program: str) -> None:
     """From nothing: two repositories are made, each lets the other in, and both accept, in one command on each side."""
     pytest.importorskip("spake2", reason="the extra [pair] is not installed")

@@ -66,6 +66,22 @@ def test_a_note_arrives_at_whoever_has_sent_the_package(alice: Person, ben: Pers
     assert r"they say      'not \x1b[31mnow\u{202e}'" in said
 
 
+def test_nothing_goes_to_a_peer_that_they_could_not_take_for_ours(alice: Person, ben: Person, run: Run) -> None:
+    """Without our signature, or under another name: nothing is packed, and the way to make only the file is named."""
+    share = ("share", "--walnut", str(alice.walnut()), "--scope", "full", "--to", "ben", "--yes")
+    renamed = Person("alice", alice.base, environ={"GH_USER": "carla"})
+    for who, option, code, says in (
+        (alice, "--no-sign", "unsigned", "what goes through a relay is always signed, and this would not be"),
+        (renamed, "--sign", "other-username", "your peers know you as 'alice', and this would be from 'carla'"),
+    ):
+        error = json.loads(run(who, *share, option, "--json", code=2).stdout)["error"]
+        assert (error["code"], says in error["message"], "`--no-push`" in error["hint"]) == (code, True, True)
+        assert list(alice.base.rglob("*.walnut")) == []
+    run(alice, *share, "--no-sign", "--no-push", "-o", str(alice.base / "only.walnut"))
+    assert (alice.base / "only.walnut").is_file()
+    assert ben.waiting() == []
+
+
 def test_what_waits_goes_out_with_a_look(alice: Person, ben: Person, run: Run) -> None:
     """In one line; and where the peer is away, in one warning, which is not the command's failure."""
     we = alice.we

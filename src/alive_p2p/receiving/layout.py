@@ -176,10 +176,10 @@ def _check_shape(manifest: Manifest, flat: dict[str, str]) -> None:
         if len(parts) == 1 or (len(parts) == 2 and path not in listed):
             if parts[-1] in _KERNEL_DROPPED | {kernel.KERNEL, "history"}:
                 continue
-            raise _bad_shape(f"'{path}' does not belong into a kernel")
+            raise _bad_shape(f"'{path}' does not belong in a kernel")
         is_known = (len(parts) == 2 and parts[1] in _KERNEL_FILES) or (len(parts) > 2 and parts[1] == "history")
         if not is_known and parts[1] not in _KERNEL_DROPPED:
-            raise _bad_shape(f"'{path}' does not belong into a kernel")
+            raise _bad_shape(f"'{path}' does not belong in a kernel")
     if manifest.scope == "snapshot":
         _check_snapshot(manifest, flat)
     if manifest.scope == "bundle":

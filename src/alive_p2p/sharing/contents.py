@@ -157,7 +157,7 @@ class Contents:
                 "file-too-large",
                 f"'{candidate.walnut_path}' is too large to be a bundle's manifest",
                 untouched="everything",
-                hint="make it smaller, or leave the bundle out",
+                hint="make it smaller, move it away, or leave its bundle out",
             )
         self._refuse_unjudged(candidate, data)
         edited = without_active_sessions(data, candidate.walnut_path)
