@@ -160,9 +160,8 @@ def take(found: dict[str, set[str]]) -> list[str]:
         if key not in caused and found.get(key):
             caused[key] = min(found[key], key=lambda test: (reaches[test], test)).partition("[")[0]
     document = {"caused": dict(sorted(caused.items()))}
-    for kind in ("stays", "open"):
-        rest = {key: why for key, why in causes[kind].items() if key in keys and key not in caused}
-        document[kind] = dict(sorted(rest.items()))
+    rest = {key: why for key, why in causes["stays"].items() if key in keys and key not in caused}
+    document["stays"] = dict(sorted(rest.items()))
     CAUSES.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
     known = {key for group in document.values() for key in group}
     return [key for key in keys if key not in known]
