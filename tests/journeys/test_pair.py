@@ -337,6 +337,7 @@ def test_what_cannot_be_seen_of_the_other_side_is_told(alice: At, ben: At, serve
     ending, said = ended(his)
     assert (ending, "relay.json" in said) == (1, True), said
     assert (ben.person.runtime.alive_home / "relay" / "relay.json").read_bytes() == b"{"
+    assert Keyring.load(ben.person.runtime).peers == {}
     ending, said = ended(her)
     assert (ending, "you and ben are paired" in said) == (0, True), said
     assert "whether 'ben' has finished is not known (the other side has stopped" in said

@@ -250,6 +250,19 @@ def test_what_is_received_stays_received_where_our_relay_takes_no_word_of_it(ali
     assert len(ben.waiting()) == 1
 
 
+def test_a_program_is_told_as_well(alice: Person, ben: Person, run: Run) -> None:
+    """With `--json` what a person is warned of stands in the document, and nowhere else."""
+    alice.push("ben")
+    outbox.folder_of(ben.runtime).mkdir()
+    (outbox.folder_of(ben.runtime) / "x.json").write_bytes(b"{}")
+    pulled = run(ben, "relay", "pull", "--all", "--no-receive", "--strict", "--json", code=1)
+    document = json.loads(pulled.stdout)
+    assert [one["status"] for one in document["packages"]] == ["fetched"]
+    (told,) = document["warnings"]
+    assert told.startswith("what is in the outbox could not be sent: ")
+    assert pulled.stderr == ""
+
+
 def test_a_new_key_that_could_not_be_published_is_published_by_the_next_run(alice: Person, run: Run) -> None:
     """Nobody sees it before; who was invited by the old one, or is sent to with it, is told then."""
     ben = Person("ben", alice.base).set_up()
