@@ -37,13 +37,14 @@ class Sha256:
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
         self._size = 0
+        self._has_thread = True
         self._pool: ThreadPoolExecutor | None = None
         self._waiting: deque[Future[None]] = deque()
 
     def update(self, data: bytes) -> None:
         """Take the next piece."""
         self._size += len(data)
-        if self._size <= _BESIDE:
+        if self._size <= _BESIDE or not self._has_thread:
             self._digest.update(data)
             return
         if self._pool is None:
@@ -52,7 +53,11 @@ class Sha256:
             self._pool = ThreadPoolExecutor(1, "hash")
         if len(self._waiting) >= _AHEAD:
             self._waiting.popleft().result()
-        self._waiting.append(self._pool.submit(self._digest.update, data))
+        try:
+            self._waiting.append(self._pool.submit(self._digest.update, data))
+        except RuntimeError:  # the system has no thread to give; it has given none before
+            self._pool, self._has_thread = None, False
+            self._digest.update(data)
 
     def hexdigest(self) -> str:
         """The hash in hex, when every piece is in."""

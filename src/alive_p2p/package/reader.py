@@ -1,8 +1,8 @@
 """Reading a package: recognise it, check all of it without writing, then unpack it (format.md, receive.md §2).
 
 `check` walks the whole archive once, applies every rule, and compares what is there with what the manifest lists,
-in both directions. `unpack` walks it a second time and writes, hashing again on the way: nothing reaches the
-disk before everything was checked, and nothing unchecked reaches it if the file changes in between.
+in both directions. `unpack` reads it a second time and writes, hashing again on the way: nothing is written before
+everything was checked, and what changed in between gets no further than a folder of our own.
 """
 
 import os
