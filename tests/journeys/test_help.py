@@ -8,11 +8,12 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
 from alive_p2p.cli.completion import completion
 from alive_p2p.cli.keys import keys
-from alive_p2p.cli.program import COMMANDS
+from alive_p2p.cli.program import COMMANDS, cli
 from alive_p2p.cli.relay import relay
 from alive_p2p.cli.relay_peers import peers
 from relay.people import Person
@@ -46,6 +47,29 @@ _ALL = [
     *(f"completion {name}" for name in completion.commands),
     "hook session-start",
 ]
+
+
+def _examples(text: str) -> list[str]:
+    """The examples in a help, without the name of the program; what a backslash breaks is one line."""
+    return re.findall(r"^\s+alive-p2p (.+)$", re.sub(r" *\\\n +", " ", text), re.MULTILINE)
+
+
+def _groups_and_commands(command: click.Command, *path: str) -> list[tuple[str, ...]]:
+    """Every command line that has a help of its own."""
+    inner = command.commands if isinstance(command, click.Group) else {}
+    names = list(COMMANDS) if command is cli else list(inner)
+    found = {name: command.get_command(click.Context(command), name) for name in names} if names else {}
+    return [path, *(one for name, below in found.items() for one in _groups_and_commands(below, *path, name))]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_no_help_is_wider_than_the_terminal(columns: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """No line of any; an example that is longer goes on in the next line, in the shell's manner."""
+    for path in _groups_and_commands(cli):
+        cli.main([*path, "--help"], prog_name="alive-p2p", standalone_mode=False, terminal_width=columns)
+        lines = capsys.readouterr().out.splitlines()
+        assert lines
+        assert [line for line in lines if len(line) > columns] == [], path
 
 
 def _shell(example: str, program: str, home: Path, cwd: Path, **environ: str) -> subprocess.CompletedProcess[bytes]:
@@ -98,7 +122,7 @@ def _made_ready(example: str, alice: Person, ben: Person) -> str:
 @pytest.mark.parametrize("command", [one for one in _RELAY if one != "relay peers trust"])  # only at a terminal
 def test_the_examples_of_relays_work_as_printed(command: str, run: Run, program: str, tmp_path: Path) -> None:
     """Each with two people who are as far as the example takes them to be."""
-    examples = re.findall(r"^\s+alive-p2p (.+)$", run(*command.split(), "--help").out, re.MULTILINE)
+    examples = _examples(run(*command.split(), "--help").out)
     assert examples, "a command without an example"
     for number, example in enumerate(examples):
         alice, ben = (Person(name, tmp_path / str(number)) for name in ("alice", "ben"))
@@ -110,8 +134,7 @@ def test_the_examples_of_relays_work_as_printed(command: str, run: Run, program:
 @pytest.mark.parametrize("command", _ALL)
 def test_the_examples_in_help_work_as_printed(command: str, run: Run, tmp_path: Path) -> None:
     """Each example is run in a world that has what it names."""
-    help_text = run(*command.split(), "--help").out
-    examples = re.findall(r"^\s+alive-p2p (.+)$", help_text, re.MULTILINE)
+    examples = _examples(run(*command.split(), "--help").out)
     assert examples, "a command without an example"
     for number, example in enumerate(examples):
         world = make_world(tmp_path / str(number))

@@ -29,7 +29,8 @@ from alive_p2p.walnut.world import find_walnut, find_world, walnuts_in
 
 
 @click.command(
-    epilog="\b\nExample:\n  alive-p2p share --walnut 04_Ventures/nova-station --scope full --to-nobody --dry-run"
+    epilog="\b\nExample:\n  alive-p2p share --walnut 04_Ventures/nova-station \\\n"
+    "    --scope full --to-nobody --dry-run"
 )
 @click.option("--scope", type=click.Choice(["full", "bundle", "snapshot"]), help="What to pack; else it asks.")
 @click.option("--walnut", type=FOLDER, help="The walnut's folder; default: the one around the current folder.")
