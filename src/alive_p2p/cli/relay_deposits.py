@@ -50,17 +50,17 @@ def push(call: Call, /, *, file: Path | None, package: Path | None, peer: str) -
 @click.command(epilog="\b\nExample:\n  alive-p2p relay compact")
 @common
 def compact(call: Call, /) -> None:
-    """Fold the past of your relay, so that it does not grow; what lies there stays.
+    """Compact your relay, so that its past does not grow; what lies there stays.
 
     A git repository keeps every package that ever lay in it. This is done by itself after 200 MB.
     """
     desk = Desk(call)
-    with call.screen.working("folding"):
+    with call.screen.working("compacting"):
         done = compacting.compact(desk.reach(desk.we.url), call.runtime)
     if done is None:
         call.screen.say("a relay of this kind keeps no past")
     elif done:
-        call.screen.say("folded the past of your relay")
+        call.screen.say("compacted your relay")
     else:
         raise RelayError(
             "relay-busy",
@@ -73,7 +73,7 @@ def compact(call: Call, /) -> None:
     call.finish(())
 
 
-@click.command(epilog="\b\nExample:\n  alive-p2p relay decline 20260407-101500-a1b2c3d4.walnut --yes")
+@click.command(epilog="\b\nExample:\n  alive-p2p relay decline \\\n    20260407-101500-a1b2c3d4.walnut --yes")
 @click.argument("deposit")
 @click.option("--note", metavar="TEXT", help=f"Words for its sender: one line of at most {NOTE_CHARACTERS} characters.")
 @common
@@ -101,7 +101,7 @@ def decline(call: Call, /, *, deposit: str, note: str | None) -> None:
     call.finish(())
 
 
-@click.command(epilog="\b\nExample:\n  alive-p2p relay recall 20260407-101500-a1b2c3d4.walnut --yes")
+@click.command(epilog="\b\nExample:\n  alive-p2p relay recall \\\n    20260407-101500-a1b2c3d4.walnut --yes")
 @click.argument("deposit")
 @common
 def recall(call: Call, /, *, deposit: str) -> None:
