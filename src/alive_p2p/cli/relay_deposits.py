@@ -85,7 +85,7 @@ def decline(call: Call, /, *, deposit: str, note: str | None) -> None:
     relay = desk.reach(we.url)
     with call.screen.working("looking"):
         listing = settling.tidy(we, relay, relay.list(), call.runtime)
-    (one,) = pulling.chosen(collecting.waiting(we, relay, listing, names=[deposit]), [deposit])
+        (one,) = pulling.chosen(collecting.waiting(we, relay, listing, names=[deposit]), [deposit])
     screen = call.screen
     screen.note(f"this would be removed unread: {name_of(one)}", is_asked_about=True)
     if one.sender is None:
@@ -93,7 +93,8 @@ def decline(call: Call, /, *, deposit: str, note: str | None) -> None:
     elif words is not None:
         screen.note(f"{one.sender.name} would be told: {words}", is_asked_about=True)
     call.approve("decline it?")
-    is_told = settling.decline(one, words, we, relay, listing, call.runtime)
+    with screen.working("declining"):
+        is_told = settling.decline(one, words, we, relay, listing, call.runtime)
     pulling.note_waiting(listing, [one.deposit.name], we, call.runtime)
     screen.say(f"declined what is from {name_of(one)}")
     screen.document({"status": "ok", "deposit": one.deposit.name, "told": is_told, "note": words if is_told else None})

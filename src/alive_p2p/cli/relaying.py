@@ -79,8 +79,8 @@ class Desk:
         confirmed: list[Confirmed] = []
         problems: list[str] = []
         if invited or any(COPY in peer.unfinished for peer in unfinished):
-            relay = self.reach(we.url)
             with self.call.screen.working("looking"):
+                relay = self.reach(we.url)
                 listing = look(relay, Sight(we.url), invited).listing if invited else Listing()
                 confirmed, problems = confirm_proven(we, relay, listing, self.call.runtime)
         for problem in problems:
@@ -98,21 +98,23 @@ class Desk:
 
     def let_in(self, url: str, name: str) -> None:
         """Accept the host's invitation to a peer's relay; where that has to wait, the next command looks for it."""
-        hosting = self.hosting(url)
-        try:
-            if hosting is not None and not hosting.accept(url):
-                self.call.remember(f"the invitation to the relay of '{name}' has not come yet; it is looked for again")
-                return
-        except AliveP2PError as error:
-            self.call.remember(f"the invitation to the relay of '{name}' could not be accepted: {error.message}")
-            if not self._can_read(url):
-                return
+        call = self.call
+        with call.screen.working("accepting"):
+            try:
+                hosting = self.hosting(url)
+                if hosting is not None and not hosting.accept(url):
+                    call.remember(f"the invitation to the relay of '{name}' has not come yet; it is looked for again")
+                    return
+            except AliveP2PError as error:
+                call.remember(f"the invitation to the relay of '{name}' could not be accepted: {error.message}")
+                if not self._can_read(url):
+                    return
 
         def change(config: RelayConfig) -> RelayConfig:
             known = config.peers.get(name)
             return config if known is None else config.with_unfinished(name, known.unfinished - {HOST})
 
-        change_config(self.call.runtime, change)
+        change_config(call.runtime, change)
 
     def _can_read(self, url: str) -> bool:
         """Whether somebody's relay is open to us already, so that no invitation is needed."""
@@ -157,14 +159,15 @@ class Desk:
         seconds = min(self.timeout_seconds or _FLUSH_SECONDS, _FLUSH_SECONDS)
         quick = replace(self, timeout_seconds=seconds)
         try:
-            found = deliver_quietly(
-                self.we,
-                self.call.runtime,
-                quick.reach,
-                only=lambda one: reached is None or one.peer in reached,
-                reached=reached or (),
-                enough_after=seconds,
-            )
+            with self.call.screen.working("sending"):
+                found = deliver_quietly(
+                    self.we,
+                    self.call.runtime,
+                    quick.reach,
+                    only=lambda one: reached is None or one.peer in reached,
+                    reached=reached or (),
+                    enough_after=seconds,
+                )
         except AliveP2PError as error:
             self.call.screen.warn([f"what is in the outbox could not be sent: {error.message}"])
             return

@@ -195,7 +195,8 @@ def _login(call: Call, questions: Questions) -> str:
             questions.tell("a name is needed; Ctrl-C stops")
             continue
         try:
-            fetch_published_keys(f"{host}:{login}", call.runtime)
+            with call.screen.working("fetching keys"):
+                fetch_published_keys(f"{host}:{login}", call.runtime)
         except UsageError as error:
             questions.tell(f"{error.message}; type another name, or stop with Ctrl-C")
         else:
