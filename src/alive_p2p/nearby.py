@@ -10,8 +10,8 @@ _MOST = 2000
 """How many names are compared; a mistyped name in a larger folder is only said not to be there."""
 
 
-def check_the_path(path: Path) -> str:
-    """A hint for a path at which nothing is: with the name beside it that is most like it, where there is one."""
+def name_beside(path: Path) -> str | None:
+    """For a path at which nothing is: the name beside it that is most like it, or None where none is."""
     place = path
     while place != place.parent and not place.parent.is_dir():
         place = place.parent
@@ -21,4 +21,4 @@ def check_the_path(path: Path) -> str:
     except (OSError, ValueError):
         names = []
     guess = nearest(place.name, names)
-    return f"check the path; did you mean '{guess}'?" if guess and guess != place.name else "check the path"
+    return guess if guess != place.name else None
