@@ -98,3 +98,16 @@ def test_what_never_can_be_received_is_not_offered(alice: Person, ben: Person, r
     assert packages["held"]["status"] == "held"
     held = run(ben, "relay", "pull", packages["held"]["deposit"], "--yes", code=1)
     assert "stays in the relay" in held.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", ["share --walnut {nova} --scope full --to carla --yes", "relay push --peer carla p"]
+)
+def test_whoever_has_not_answered_is_said_to_be_waited_for(arguments: str, alice: Person, run: Run) -> None:
+    """And not to be unknown; nothing is made for them."""
+    alice.invite("carla")
+    nova = alice.walnut()
+    done = run(alice, *(word.format(nova=nova) for word in arguments.split()), code=1)
+    assert "'carla' was invited, and has not answered yet" in done.stderr
+    assert "`alive-p2p relay accept`" in done.stderr
+    assert list(alice.world.parent.rglob("*.walnut")) == []

@@ -28,6 +28,7 @@ def push(call: Call, /, *, file: Path | None, package: Path | None, peer: str) -
         raise UsageError("usage", "name the package, once")
     desk = Desk(call)
     desk.try_to_confirm()
+    desk.refuse_unanswered([peer])
     we = desk.we
     with call.screen.working("sealing") as progress:
         outgoing = outbox.queue(call.runtime.cwd / given, we.keyring.peer(peer), we, call.runtime, progress)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from alive_p2p.cli.credentials import ask_for_key
 from alive_p2p.cli.options import Call
 from alive_p2p.cli.screen import field_line, grouped, human_size, plural, short
-from alive_p2p.errors import AliveP2PError, BusyError
+from alive_p2p.errors import AliveP2PError, BusyError, RelayError
 from alive_p2p.relay import outbox
-from alive_p2p.relay.config import COPY, HOST, RelayConfig, change_config
+from alive_p2p.relay.config import COPY, HOST, RelayConfig, change_config, read_config
 from alive_p2p.relay.flushing import deliver_quietly
 from alive_p2p.relay.hosting.base import Hosting
 from alive_p2p.relay.hosting.choose import choose_hosting
@@ -185,6 +185,22 @@ class Desk:
             self.confirm()
         except AliveP2PError as error:
             self.call.remember(f"whether somebody has answered could not be looked at: {error.message}")
+
+    def refuse_unanswered(self, names: Collection[str]) -> None:
+        """Refuse to make something for somebody who was invited and has not answered: their key is not known yet.
+
+        Raises:
+            RelayError: `not-paired`.
+            AliveP2PError: `relay.json` cannot be read.
+        """
+        for name, peer in read_config(self.call.runtime).peers.items():
+            if name in names and peer.invitation is not None and name not in self.call.keyring().peers:
+                raise RelayError(
+                    "not-paired",
+                    f"'{name}' was invited, and has not answered yet",
+                    untouched="everything",
+                    hint="ask them to run `alive-p2p relay accept` with the code, then run this again",
+                )
 
     def show(self, found: Sequence[Delivered]) -> None:
         """Say what was sent, and what is still to be sent."""
