@@ -111,3 +111,16 @@ def test_whoever_has_not_answered_is_said_to_be_waited_for(arguments: str, alice
     assert "'carla' was invited, and has not answered yet" in done.stderr
     assert "`alive-p2p relay accept`" in done.stderr
     assert list(alice.world.parent.rglob("*.walnut")) == []
+
+
+def test_what_is_taken_back_is_known_before_it_is_asked_about(alice: Person, ben: Person, run: Run) -> None:
+    """What was never sent is told at once; what was is asked about by the name of its receiver, and stays till then."""
+    assert "nothing was sent under the name 'x'" in run(alice, "relay", "recall", "x", code=1).stderr
+    (sent,) = alice.push("ben")
+    name = sent.outgoing.deposit.rpartition("/")[2]
+    asked = run(alice, "relay", "recall", name, code=1)
+    assert "what ben has fetched before stays with them" in asked.stderr
+    assert "`--yes`" in asked.stderr
+    assert [one.deposit.name for one in ben.waiting()] == [sent.outgoing.deposit]
+    assert "took back what was sent to ben" in run(alice, "relay", "recall", name, "--yes").stdout
+    assert ben.waiting() == []

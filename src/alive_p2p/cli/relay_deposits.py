@@ -109,10 +109,14 @@ def decline(call: Call, /, *, deposit: str, note: str | None) -> None:
 def recall(call: Call, /, *, deposit: str) -> None:
     """Take back a package of yours that was not fetched yet, where the host lets you; also from the outbox."""
     desk = Desk(call)
-    call.screen.note("what was fetched before stays with whoever has fetched it", is_asked_about=True)
-    call.approve("take it back?")
+    we = desk.we
+
+    def approve(peer: str) -> None:
+        call.screen.note(f"what {peer} has fetched before stays with them", is_asked_about=True)
+        call.approve(f"take back what was sent to {peer}?")
+
     with call.screen.working("taking back"):
-        delivery = take_back(deposit, desk.we, call.runtime, desk.reach)
+        delivery = take_back(deposit, we, call.runtime, desk.reach, approve)
     call.screen.say(f"took back what was sent to {delivery.peer}")
     if delivery.is_fetched:
         call.remember(f"{delivery.peer} had fetched it before, and keeps what was fetched")
