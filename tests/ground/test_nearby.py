@@ -1,5 +1,6 @@
 """A mistyped path names what lies beside it, and nothing that is not there."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,13 @@ def test_the_name_that_is_most_like_it_is_told(typed: str, meant: str | None, tm
     """At the first part of the path that is not there; where nothing is like it, nothing."""
     plant(tmp_path, {"ventures/garden/notes.md": b"", "ventures/.gardn": b""})
     assert name_beside(tmp_path / typed) == meant
+
+
+def test_recover_says_that_nothing_is_there(program: str, tmp_path: Path) -> None:
+    """Nothing was interrupted at a mistyped path, and that it is one is said as well."""
+    plant(tmp_path, {"world/.alive/x": b"", "world/garden/_kernel/key.md": b"# G\n"})
+    done = subprocess.run(
+        [program, "recover", "gardn"], cwd=tmp_path / "world", capture_output=True, check=True, text=True
+    )
+    assert done.stdout == "nothing was interrupted\n"
+    assert done.stderr == "and nothing is at 'gardn'; did you mean 'garden'?\n"
