@@ -42,7 +42,8 @@ def _both(bench: Bench, walnut: Corpus, kind: str, title: str, x: float, *, is_l
     made, left_out = openers(bench, walnut, "none", ready, is_large=is_large)
     done = bench.meter.contest(made, number, bench.scale.warm)
     yield timed("growth", "receive", done, variant=kind, detail=title, x=float(x), left_out=left_out | none_made)
-    remove(walnut.root, bench.stage.root / "packages")
+    bench.stage.put_aside(walnut.root, walnut)
+    remove(bench.stage.root / "packages")
 
 
 def _around(bench: Bench, walnuts: int) -> Iterator[Case]:

@@ -201,7 +201,7 @@ def openers(
     content = [path for path in walnut.own if not path.startswith("_kernel/")]
 
     def prepare() -> None:
-        remove(target)
+        clean()
         stage.fresh_home("ben")
 
     def check(_: Ran) -> None:
@@ -209,7 +209,7 @@ def openers(
             raise FailedError(f"{missing} files did not arrive")
 
     def clean() -> None:
-        remove(target)
+        stage.put_aside(target, walnut)
 
     key = stage.keys / "ben.key"
     commands: dict[str, list[str]] = {}
@@ -280,11 +280,12 @@ def _looked_at(bench: Bench, part: str, walnut: Corpus, envelope: str) -> Case:
     script = tools.verify(envelope) if part == "verify" else tools.info(envelope)
     contestants = []
 
+    def clean() -> None:
+        stage.put_aside(copy, walnut)
+
     def contestant(name: str, command: list[str], package: Path) -> None:
         environ = stage.environ("ben", PACKAGE=str(package), COPY=str(copy))
-        contestants.append(
-            Contestant(name, command, environ, stage.other_world, lambda: remove(copy), clean=lambda: remove(copy))
-        )
+        contestants.append(Contestant(name, command, environ, stage.other_world, clean, clean=clean))
 
     flags = opening(envelope, stage.keys / "ben.key")
     for name, program in stage.programs.implementations.items():

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO
 
 from alive_p2p import native
 from alive_p2p.errors import FileSystemError
@@ -73,9 +73,9 @@ def watch(watcher: Watcher | None) -> None:
     _watcher = watcher
 
 
-def _about_to(operation: str, *paths: Path) -> None:
+def _about_to(operation: str, *paths: Path | str) -> None:
     if _watcher is not None:
-        _watcher(operation, paths)
+        _watcher(operation, tuple(map(Path, paths)))
 
 
 def file_system_error(error: OSError, action: str, path: Path | str) -> FileSystemError:
@@ -212,10 +212,13 @@ def ensure_private_folder(path: Path) -> None:
 
 def create_file(path: Path, *, mode: int = 0o666) -> BinaryIO:
     """Create a file that must not exist and open it for writing, unbuffered. Raises `OSError`."""
+    return _WrittenOut(_create(path, mode), "wb")
+
+
+def _create(path: Path | str, mode: int) -> int:
     _about_to("create", path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), mode)
-    return _WrittenOut(descriptor, "wb")
+    return os.open(path, flags | getattr(os, "O_CLOEXEC", 0), mode)
 
 
 class _WrittenOut(io.FileIO):
@@ -243,11 +246,16 @@ def write_all(stream: BinaryIO, data: bytes | memoryview) -> None:
         view = view[stream.write(view) :]
 
 
-def write_new(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+def write_new(path: Path | str, data: bytes, *, mode: int = 0o666) -> None:
     """Create a file with this content; it must not exist. Not flushed. Raises `OSError`."""
-    with create_file(path, mode=mode) as stream:
+    descriptor = _create(path, mode)  # a stream around it costs as much as the call itself
+    try:
         _about_to("write", path)
-        write_all(stream, data)
+        written = 0
+        while written < len(data):
+            written += os.write(descriptor, data[written:] if written else data)
+    finally:
+        os.close(descriptor)
 
 
 def replace_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
@@ -483,66 +491,3 @@ def _open_up(root: Path) -> None:
             if not is_link(place):
                 with suppress(OSError):
                     place.chmod(0o700)
-
-
-# --- a file that appears complete -----------------------------------------------------------------------------
-
-
-class PendingFile:
-    """A private file (`0600`) under a temporary name that takes its final name only when it is complete.
-
-    Use as a context manager: leaving it without `publish` removes the file. `stream` is there inside.
-
-    Args:
-        folder: where the final file will be.
-    """
-
-    stream: io.BufferedWriter
-
-    def __init__(self, folder: Path) -> None:
-        self._path = temporary_beside(folder / "pending")
-        self._published = False
-
-    def __enter__(self) -> Self:
-        """Create the file. Raises `FileSystemError`."""
-        # Guarded as a whole: an interrupt may come the moment after the file was made.
-        try:
-            with translating("write to", self._path.parent):
-                self.stream = io.BufferedWriter(create_file(self._path, mode=0o600), CHUNK)
-        except BaseException:
-            self._remove()
-            raise
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        with suppress(OSError):
-            self.stream.close()
-        if not self._published:
-            self._remove()
-
-    def _remove(self) -> None:
-        with suppress(OSError):
-            self._path.unlink()
-
-    def publish(self, final: Path, *, replace_existing: bool) -> None:
-        """Flush, and give the file its name in one step.
-
-        Raises:
-            FileExistsError: something is there and `replace_existing` is false; the file is still pending.
-            FileSystemError: the disk refused.
-        """
-        with translating("write", final):
-            self.stream.flush()
-            flush(self.stream, self._path)
-        try:
-            if replace_existing:
-                replace(self._path, final)
-            else:
-                rename_exclusive(self._path, final)
-        except FileExistsError:
-            raise
-        except OSError as error:
-            raise file_system_error(error, "write", final) from error
-        self._published = True
-        with translating("write", final):
-            flush_folder(final.parent)

@@ -12,10 +12,12 @@ import pytest
 from agent import ERAS, Agent, Human, talk
 from mcp import Client
 
+from alive_p2p import files
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.mcp.calling import Surroundings
 from alive_p2p.mcp.server import make_server
 from alive_p2p.mcp.tokens import MOST, SECONDS, Tokens
+from alive_p2p.relay import outbox
 from relay.people import Person, key_of
 from worlds import NOVA, make_world, plant, tree_of
 
@@ -226,6 +228,57 @@ def test_another_file_in_its_place_is_not_sent(pair: tuple[Person, Person]) -> N
     assert not list((alice.runtime.alive_home / "relay" / "outbox").glob("*.walnut"))
 
 
+def test_what_is_swapped_while_it_is_made_ready_is_not_sent(pair: tuple[Person, Person]) -> None:
+    """It was still the file that was looked at, and another by the time that it was read; nothing stays behind."""
+    alice, ben = pair
+    package = alice.packed().rename(alice.world / "p.walnut")
+    (alice.walnut() / "notes.md").write_bytes(b"another\n")
+    other = alice.packed("q.walnut").read_bytes()
+    folder = outbox.folder_of(alice.runtime)
+
+    def swap(_operation: str, paths: tuple[Path, ...]) -> None:
+        if folder in paths:  # which is made before the package is read
+            package.write_bytes(other)
+
+    async def act(agent: Agent) -> dict[str, Any]:
+        push = (await agent("inspect_package", package=package, for_peer="ben"))["push"]
+        files.watch(swap)
+        return await agent.refused("relay_push", token=push["token"], package=package, peer="ben")
+
+    try:
+        error = talk(alice, act, human=Human())
+    finally:
+        files.watch(None)
+    assert (error["code"], error["message"], error["untouched"]) == (
+        "changed-meanwhile",
+        "the package changed while you were looking",
+        "everything",
+    )
+    assert package.read_bytes() == other
+    assert ben.waiting() == []
+    assert list(folder.glob("*.walnut")) == []
+
+
+def test_what_is_not_received_by_itself_any_more_stays(pair: tuple[Person, Person]) -> None:
+    """Its delivery note has gone since it was looked at: it is not received, and a person decides."""
+    alice, ben = pair
+    alice.push("ben")
+
+    async def act(agent: Agent) -> dict[str, Any]:
+        (fetched,) = (await agent("relay_pull"))["packages"]
+        shown = await agent("preview_receive", package=fetched["package"])
+        for note in (ben.relay_folder / "inbox" / "alice").glob("*.note"):
+            note.unlink()
+        return await agent.refused("apply_receive", token=shown["token"], package=fetched["package"])
+
+    error = talk(ben, act, human=Human())
+    assert (error["code"], error["untouched"]) == ("held", "everything; it is still in the relay")
+    assert "no delivery note" in error["message"]
+    assert "relay pull" in error["hint"]
+    assert len(ben.waiting()) == 1
+    assert not (ben.world / "03_Inbox" / "nova").exists()
+
+
 # --- paths ----------------------------------------------------------------------------------------------------
 
 
@@ -381,6 +434,27 @@ def test_roots_narrow_what_is_configured(alice: Person, outside: Path) -> None:
     ):
         surroundings = Surroundings(alice.runtime, configured=configured, heeds_roots=heeds)
         assert talk(alice, count, roots=roots, surroundings=surroundings) == expected, (configured, roots, heeds)
+
+
+def test_of_several_worlds_none_is_guessed(alice: Person, outside: Path) -> None:
+    """Which they are is said; and a path beside them is none of them."""
+    world = outside.parent.parent
+    beside = plant(alice.base / "beside", {})
+    before = [tree_of(place) for place in (alice.world, world)]
+
+    async def ask(agent: Agent) -> None:
+        error = await agent.refused("relay_pull")
+        assert (error["code"], error["hint"], error["untouched"]) == (
+            "which-world",
+            "name it with `world`",
+            "everything",
+        )
+        assert error["details"] == [str(alice.world), str(world)]
+        error = await agent.refused("relay_pull", world=beside)
+        assert (error["code"], error["message"]) == ("no-world", f"'{beside}' is not inside a world")
+
+    talk(alice, ask, roots=[alice.world, world, beside], human=Human())
+    assert [tree_of(place) for place in (alice.world, world)] == before
 
 
 def test_a_client_that_keeps_its_roots_to_itself_touches_nothing(alice: Person) -> None:

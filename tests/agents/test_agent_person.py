@@ -21,6 +21,8 @@ from mcp import Client
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.mcp.calling import Surroundings
 from alive_p2p.mcp.server import make_server
+from alive_p2p.package.envelopes.base import Envelope
+from alive_p2p.package.envelopes.sealing import Seal
 from alive_p2p.relay import outbox
 from alive_p2p.relay.state import change_state
 from relay.people import Person, key_of
@@ -90,6 +92,26 @@ def test_anything_but_a_yes_does_nothing(ready: Person) -> None:
             talk(ready, functools.partial(act, tool=tool), human=human, era=era)
             assert len(human.asked) == 1
             assert everything(ready) == before
+
+
+def test_a_question_that_the_client_loses_is_no_yes(ready: Person) -> None:
+    """It says that it can ask, and then answers with an error: nothing is made, and the preview has to come again."""
+
+    async def lose(_context: object, _params: object) -> types.ErrorData:
+        return types.ErrorData(code=-32603, message="the window is gone")
+
+    before = everything(ready)
+
+    async def run() -> None:
+        async with Client(make_server(Surroundings(ready.runtime)), mode="legacy", elicitation_callback=lose) as client:
+            agent = Agent(client)
+            shown = await agent("preview_share", walnut=ready.walnut(), scope="full")
+            error = await agent.refused("create_package", token=shown["token"], walnut=ready.walnut())
+            assert (error["code"], error["hint"]) == ("cannot-ask", "call the preview again")
+            assert error["untouched"] == "everything"
+
+    anyio.run(run)
+    assert everything(ready) == before
 
 
 def test_a_client_that_cannot_ask_gets_a_command(ready: Person, program: str, pair: tuple[Person, Person]) -> None:
@@ -377,6 +399,24 @@ def test_nothing_goes_to_or_comes_from_whose_keys_are_disputed(pair: tuple[Perso
     assert talk(alice, look) == ["alive-p2p relay pull --peer ben"]
 
 
+def test_a_package_for_a_peer_in_dispute_is_made_and_not_sent(pair: tuple[Person, Person]) -> None:
+    """The dispute arises while the person thinks: what they agreed to is there, and why it goes no further."""
+    alice, ben = pair
+
+    def dispute() -> None:
+        change_state(alice.runtime, lambda state: state.with_peer("ben", {"rivals": ["a" * 64, "b" * 64]}))
+
+    async def share(agent: Agent) -> Any:
+        shown = await agent("preview_share", walnut=alice.walnut(), scope="full", to=["ben"])
+        return await agent("create_package", token=shown["token"], walnut=alice.walnut())
+
+    made = talk(alice, share, human=Human(meanwhile=dispute))
+    assert (made["status"], made["pushes"]) == ("warn", [])
+    assert [one for one in made["warnings"] if one.startswith("it cannot be pushed to 'ben': ")] == made["warnings"]
+    assert Path(made["package"]).is_file()
+    assert ben.waiting() == []
+
+
 def test_only_what_was_agreed_to_is_sent(pair: tuple[Person, Person]) -> None:
     """What waits in the outbox for another reason stays there."""
     alice, ben = pair
@@ -391,6 +431,37 @@ def test_only_what_was_agreed_to_is_sent(pair: tuple[Person, Person]) -> None:
     talk(alice, push, human=Human())
     assert len(ben.waiting()) == 1
     assert len(outbox.waiting(alice.runtime)) == 1
+
+
+def test_what_cannot_be_vouched_for_is_offered_to_nobody(pair: tuple[Person, Person]) -> None:
+    """A peer whose key counts for nothing now, and a sealed package of which nothing here tells what is inside."""
+    alice, ben = pair
+    package = alice.packed().rename(alice.world / "p.walnut")
+    seal = Seal(Envelope.RSA, public_keys=(ben.we.key.public,))
+    sealed = alice.packed("sealed.walnut", seal=seal).rename(alice.world / "sealed.walnut")
+    (alice.runtime.alive_home / "relay" / "sent.json").unlink(missing_ok=True)
+
+    async def look(agent: Agent) -> Any:
+        unknown = await agent.refused("inspect_package", package=sealed, for_peer="ben")
+        Keyring.load(alice.runtime).set_status("ben", "unpaired")
+        unpaired = await agent.refused("inspect_package", package=package, for_peer="ben")
+        usage = [
+            await agent.refused("preview_share", walnut=alice.walnut(), scope="full", to=to, encrypt=envelope)
+            for to, envelope in ((["ben"], "none"), ([], "rsa"))
+        ]
+        return unknown, unpaired, usage
+
+    unknown, unpaired, usage = talk(alice, look, human=Human())
+    assert unknown["code"] == "not-known"
+    assert "not known here as a package that you have made for 'ben'" in unknown["message"]
+    assert (unpaired["code"], unpaired["message"]) == ("not-paired", "the key of 'ben' is unpaired")
+    assert "alive-p2p relay peers trust ben" in unpaired["hint"]
+    assert [one["code"] for one in usage] == ["usage", "usage"]
+    assert [one["message"] for one in usage] == [
+        "the envelope 'none' does not seal for people",
+        "the envelope 'rsa' needs somebody that it is sealed for",
+    ]
+    assert ben.waiting() == []
 
 
 def test_what_is_not_received_by_itself_is_not_fetched(pair: tuple[Person, Person]) -> None:

@@ -101,4 +101,4 @@ def test_a_walnut_is_received_by_everybody(tmp_path: Path, program: str, monkeyp
     assert sealed["left_out"][PEER] == "age is not in the original design"
     assert OURS in sealed["measured"]
     new = {path.split("/")[0] for path in tree_of(root).keys() - before.keys()}
-    assert new <= {"world", "packages", "scratch", "homes"}
+    assert new <= {"world", "packages", "scratch", "homes", "aside"}

@@ -1,7 +1,8 @@
 """Disturbs one kind of receive at every durable operation, one after the other; prints what went wrong as JSON.
 
 A process of its own with a single thread, so that it can fork:
-`python at_every_operation.py SCENARIO WAY FOLDER [once]`; with `once`, recovery is not disturbed as well.
+`python at_every_operation.py SCENARIO WAY FOLDER [once] [thread]`; with `once`, recovery is not disturbed as well, and
+with `thread` files are made by one of their own, as it is where there are many.
 """
 
 import errno
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError
+from alive_p2p.package import unpacking
 from alive_p2p.transactions.recovery import settle
 from crash.scenarios import MADE_HERE, SCENARIOS, Place, Prepared
 
@@ -182,4 +184,6 @@ def main(name: str, way: str, folder: Path, *, once: bool) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    if "thread" in sys.argv:
+        unpacking.WORTH_A_THREAD = 1
     sys.stdout.write(json.dumps(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), once="once" in sys.argv)))

@@ -49,3 +49,12 @@ def test_killed_anywhere_it_happened_or_it_did_not(name: str, tmp_path: Path) ->
     report = _report(name, "kill", tmp_path, "once")
     assert report["failures"] == []
     assert report["points"] >= 15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["kill", "EIO"])
+def test_it_is_the_same_where_a_thread_makes_the_files(way: str, tmp_path: Path) -> None:
+    """As it is in a package of many: killed or refused in the thread or beside it."""
+    report = _report("full", way, tmp_path, "once", "thread")
+    assert report["failures"] == []
+    assert report["points"] >= 15

@@ -254,6 +254,27 @@ def test_a_file_in_the_place_of_a_dropped_folder_stops_both_ways(old: str, tmp_p
     assert (journal.staging / "new" / "f").read_bytes() == b"new\n"
 
 
+def test_an_edit_in_the_midst_of_taking_back_is_kept(tmp_path: Path) -> None:
+    """Somebody writes after the look at whether all can go back: their version stays, and the old one is kept."""
+    before = {"a.md": b"old a\n", "b.md": b"old b\n"}
+    journal = _stopped(tmp_path, before, {"a.md": b"new a\n", "b.md": b"new b\n", "last.md": b"new\n"}, 2)
+    _plant(journal.target, {"last.md": b"mine\n"})
+    assert _tree(journal.target)["a.md"] == b"new a\n"
+
+    def edit(_operation: str, _paths: tuple[Path, ...]) -> None:
+        (journal.target / "a.md").write_bytes(b"meanwhile\n")
+
+    with _watched(edit), pytest.raises(InTheWayError) as caught:
+        finish(journal)
+    edited = journal.target / "a.md"
+    assert (caught.value.code, caught.value.message) == (
+        "in-the-way",
+        f"'last.md' is in its way, and '{edited}' changed meanwhile",
+    )
+    assert _tree(journal.target) == {"a.md": b"meanwhile\n", "b.md": b"old b\n", "last.md": b"mine\n"}
+    assert b"old a\n" in {path.read_bytes() for path in journal.staging.rglob("*") if path.is_file()}
+
+
 _OF_EVERY_KIND = (
     {"edited.md": b"old\n", "removed/x": b"old\n", "f": b"old\n"},
     {"edited.md": b"new\n", "new/x": b"new\n", "f/g": b"new\n", "last.md": b"new\n"},

@@ -914,6 +914,46 @@ def test_what_is_not_half_done_is_tidied_up_in_silence(state: str, outcome: Outc
     assert half.left_over() == []
 
 
+def _typed(program: str, place: Place) -> tuple[int, str]:
+    """`recover` by the installed program at a place: its code, and what it said."""
+    done = subprocess.run(
+        [program, "recover"],
+        cwd=place.root,
+        env={"PATH": os.environ["PATH"], "HOME": str(place.home), "LANG": "C.UTF-8"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def test_a_person_reads_what_became_of_it(program: str, half: Place, tmp_path: Path) -> None:
+    """Whether anything had changed, what was removed, and where lies what a person has to decide about."""
+    into = "an interrupted receive into "
+    absent, there = (
+        _interrupted(tmp_path / name, moment, "full")
+        for name, moment in (("absent", UNPACKED), ("there", "operation == 'remove-tree'"))
+    )
+    assert _typed(program, absent) == (
+        0,
+        f"{into}'{absent.walnut}' had changed nothing; what it had made ready was removed\n",
+    )
+    assert _typed(program, there) == (0, f"{into}'{there.walnut}' was complete; what it had left over was removed\n")
+    log = half.walnut / "_kernel" / "log.md"
+    theirs = _put_in_the_way(half)
+    log.write_bytes(log.read_bytes() + b"mine\n")
+    before = half.state()
+    code, said = _typed(program, half)
+    kept = _staging(half)
+    why = "'shielding-review' is in its way, and '_kernel/log.md' was changed meanwhile"
+    where = f"the walnut stays as it is, and what had been made ready lies in '{kept}'"
+    told = f"{into}'{half.walnut}' can neither be finished nor taken back: {why}; {where}\n"
+    assert (code, said) == (0, told)
+    assert (kept / "tree" / "shielding-review" / "draft.md").is_file()
+    assert (theirs.read_bytes(), half.state()) == (b"mine", before)
+    assert (absent.left_over(), there.left_over()) == ([], [])
+
+
 def test_nothing_had_happened_where_nothing_was_unpacked(tmp_path: Path) -> None:
     """Neither the walnut nor its tree is there: that is not complete."""
     moment = "operation == 'make-folder' and paths[0].name == 'tree'"

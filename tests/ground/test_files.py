@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from alive_p2p import files, hashing, native
 from alive_p2p.errors import FileSystemError
+from alive_p2p.pending import PendingFile
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="permissions, links and FIFOs of POSIX")
 
@@ -503,7 +504,7 @@ def test_a_second_name_or_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.usefixtures("either_rename")
 def test_a_pending_file_appears_complete_or_not_at_all(tmp_path: Path) -> None:
     """Before `publish` there is only a private temporary file; without it nothing stays."""
-    with files.PendingFile(tmp_path) as pending:
+    with PendingFile(tmp_path) as pending:
         pending.stream.write(b"some")
         (temporary,) = tmp_path.iterdir()
         assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
@@ -511,7 +512,7 @@ def test_a_pending_file_appears_complete_or_not_at_all(tmp_path: Path) -> None:
         pending.stream.write(b"thing")
         pending.publish(tmp_path / "final", replace_existing=False)
     assert picture(tmp_path) == {"final": b"something"}
-    with files.PendingFile(tmp_path) as pending:
+    with PendingFile(tmp_path) as pending:
         pending.stream.write(b"never")
     assert picture(tmp_path) == {"final": b"something"}
 
@@ -520,14 +521,14 @@ def test_a_pending_file_appears_complete_or_not_at_all(tmp_path: Path) -> None:
 def test_a_pending_file_is_still_pending_when_its_name_is_taken(tmp_path: Path) -> None:
     """The next name can be tried; with `replace_existing` the old file survives until the new one is complete."""
     (tmp_path / "final").write_text("old")
-    with files.PendingFile(tmp_path) as pending:
+    with PendingFile(tmp_path) as pending:
         pending.stream.write(b"new")
         with pytest.raises(FileExistsError):
             pending.publish(tmp_path / "final", replace_existing=False)
         assert (tmp_path / "final").read_text() == "old"
         pending.publish(tmp_path / "final-2", replace_existing=False)
     assert picture(tmp_path) == {"final": b"old", "final-2": b"new"}
-    with files.PendingFile(tmp_path) as pending:
+    with PendingFile(tmp_path) as pending:
         pending.stream.write(b"newer")
         pending.publish(tmp_path / "final", replace_existing=True)
     assert picture(tmp_path) == {"final": b"newer", "final-2": b"new"}
@@ -541,7 +542,7 @@ def test_a_pending_file_interrupted_anywhere_leaves_old_or_new(tmp_path: Path) -
         (folder / "final").write_bytes(b"old")
         seen = fail_at(number)
         try:
-            with files.PendingFile(folder) as pending:
+            with PendingFile(folder) as pending:
                 pending.stream.write(b"new" * files.CHUNK)
                 pending.publish(folder / "final", replace_existing=True)
         except Interrupted:
@@ -563,7 +564,7 @@ def test_a_pending_file_with_a_new_name_is_absent_or_complete(tmp_path: Path) ->
         folder.mkdir()
         seen = fail_at(number)
         try:
-            with files.PendingFile(folder) as pending:
+            with PendingFile(folder) as pending:
                 pending.stream.write(b"new")
                 pending.publish(folder / "final", replace_existing=False)
         except Interrupted:
@@ -597,7 +598,7 @@ def test_a_folder_that_is_moved_is_never_lost(tmp_path: Path) -> None:
 
 def test_a_pending_file_in_a_folder_that_is_not_there_is_our_error(tmp_path: Path) -> None:
     """The message names the folder."""
-    with pytest.raises(FileSystemError) as refused, files.PendingFile(tmp_path / "missing"):
+    with pytest.raises(FileSystemError) as refused, PendingFile(tmp_path / "missing"):
         pytest.fail("there is no such folder")
     assert "missing" in refused.value.message
 
@@ -606,7 +607,7 @@ def test_an_exception_inside_leaves_no_pending_file(tmp_path: Path) -> None:
     """Ctrl-C while writing is a way out like any other."""
 
     def interrupted() -> None:
-        with files.PendingFile(tmp_path) as pending:
+        with PendingFile(tmp_path) as pending:
             pending.stream.write(b"x")
             raise KeyboardInterrupt
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from alive_p2p.cli.demo_stage import Stage
 from alive_p2p.cli.demo_worlds import (
     ALICES_DRAFT,
     ALICES_LINE,
@@ -23,7 +26,10 @@ from alive_p2p.cli.demo_worlds import (
     TABLES,
     table,
 )
-from worlds import tree_of
+from alive_p2p.cli.screen import Screen
+from alive_p2p.errors import AliveP2PError
+from alive_p2p.runtime import Runtime
+from worlds import plant, tree_of
 
 Run = Callable[..., Any]
 
@@ -193,6 +199,31 @@ def test_the_story_can_be_read_in_a_narrow_terminal(terminal: Run, tmp_path: Pat
     told = " ".join(text.split())
     for words in ("Of his 8 tables 3 are new and 5 are old", "Of his 8 tables 8 are new, and no files", "signal 9"):
         assert words in told
+
+
+def test_a_command_that_ends_otherwise_stops_the_story(run: Run, tmp_path: Path) -> None:
+    """A library is broken: what the command said is shown, then which one it was; no more is told, the folder goes."""
+    plant(tmp_path, {"first/cryptography.py": b"raise RuntimeError\n", "tmp/": b""})
+    ran = run("demo", PYTHONPATH=str(tmp_path / "first"), TMPDIR=str(tmp_path / "tmp"))
+    assert ran.code == 1
+    assert re.findall(r"^  \w+\$ alive-p2p (.+)$", ran.out, re.MULTILINE) == [
+        "relay setup --folder ../../relay-of-alice"
+    ]
+    assert "did not foresee (RuntimeError)" in ran.out
+    assert "the demo stopped: `alive-p2p relay setup --folder ../../relay-of-alice` ended with 1, not 0" in ran.err
+    assert "run it again with `--keep` and look at the folder" in ran.err
+    assert [path for path in (tmp_path / "tmp").iterdir() if path.is_dir()] == []
+
+
+def test_a_command_that_is_over_before_it_is_killed_stops_the_story(tmp_path: Path, runtime: Runtime) -> None:
+    """Nothing was held still, so nothing was shown of a kill."""
+    stage = Stage(tmp_path / "stage", Screen.for_process(runtime, as_json=True, debug=False), runtime)
+    walnut = plant(stage.world("ben") / "nova", {"_kernel/key.md": b"---\ntype: venture\n---\n"})
+    before = tree_of(walnut)
+    with pytest.raises(AliveP2PError, match=r"`alive-p2p keys show` ended before it was killed") as caught:
+        stage.run_and_kill("ben", "keys show", walnut, after=1)
+    assert (caught.value.code, tree_of(walnut)) == ("demo-failed", before)
+    assert [(one["command"], one["exit_code"]) for one in stage.steps] == [("keys show", 0)]
 
 
 def test_it_stops_cleanly(terminal: Run, tmp_path: Path) -> None:

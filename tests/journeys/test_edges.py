@@ -235,6 +235,20 @@ def test_a_signal_in_a_finalizer_interrupts_all_the_same(program: str, home: Pat
     assert b"error: interrupted" in ran.stderr
 
 
+def test_what_nobody_has_foreseen_is_written_down(run: Run, home: Path, tmp_path: Path) -> None:
+    """A library that is broken: one line, and a file with the details for whoever is to mend it; nothing is made."""
+    plant(tmp_path, {"first/cryptography.py": b"raise RuntimeError('broken \\x1b[31mhere')\n", "tmp/": b""})
+    odd = {"PYTHONPATH": str(tmp_path / "first"), "TMPDIR": str(tmp_path / "tmp"), "TEMP": str(tmp_path / "tmp")}
+    ran = run("keys", "generate", "--json", **odd)
+    error = json.loads(ran.out)["error"]
+    assert (ran.code, error["code"]) == (1, "unforeseen")
+    assert error["message"].endswith("did not foresee (RuntimeError)")
+    (details,) = (tmp_path / "tmp").iterdir()
+    assert f"report it with the details in {details}" in error["hint"]
+    assert "RuntimeError: broken" in details.read_text(encoding="utf-8")
+    assert not (home / ".alive" / "relay" / "keys").exists()
+
+
 def test_several_receives_at_once_leave_one_of_each(
     run: Run, program: str, home: Path, tmp_path: Path, nova: Path
 ) -> None:

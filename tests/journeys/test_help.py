@@ -57,7 +57,7 @@ def _examples(text: str) -> list[str]:
 _EVERY_HELP = """
 import sys
 import click
-from alive_p2p.cli.program import COMMANDS
+from alive_p2p.cli.program import cli
 
 def paths(command, *path):
     yield path

@@ -38,6 +38,12 @@ _PROBLEMS = {
     "no scope": ("create --walnut {nova}", 2, "usage", "--scope"),
     "an unknown scope": ("create --scope some --walnut {nova}", 2, "usage", "'some'"),
     "no bundle": ("create --scope bundle --walnut {nova}", 2, "no-bundle", "--bundle NAME"),
+    "no bundle in it": (
+        "share --scope bundle --walnut {tmp}/bare --to-nobody",
+        2,
+        "no-bundle",
+        "'bare' has no bundles",
+    ),
     "a bundle with scope full": (
         "create --scope full --walnut {nova} --bundle x",
         2,
@@ -170,7 +176,8 @@ def workplace(tmp_path: Path, package: Path) -> dict[str, Path]:
     plant(tmp_path, {"empty.walnut": b"", "page.walnut": b"<!DOCTYPE html><p>", "zip.walnut": b"PK\x03\x04zip"})
     plant(tmp_path, {"folder/x": b"", "long": b"x" * 70_000})
     (tmp_path / "ben.pub").write_text(f"{x25519.Identity.generate().to_public()}\n", encoding="utf-8")
-    plant(world / "01_Archive" / "old", {"_kernel/key.md": KEY})
+    for walnut in (world / "01_Archive" / "old", tmp_path / "bare"):
+        plant(walnut, {"_kernel/key.md": KEY})
     return {"tmp": tmp_path, "world": world, "nova": world / "04_Ventures" / "nova", "p": package}
 
 

@@ -80,10 +80,15 @@ def test_who_says_no_is_not_asked_again(pair: dict[str, Person], terminal: Termi
     _, said = ended(pulls(terminal, ben, tmp_path))  # type: ignore[arg-type]
     assert "follow it?" not in said
     assert pinned(ben) == alice.pubkey_id
-    child = terminal("relay", "peers", "trust", "alice", HOME=str(ben.home), GH_USER="ben")
-    child.expect("follow it?")
-    child.send("y\r")
-    assert ended(child)[0] == 0
+    for answer, code, words in (("n", 1, "stopped, as you asked"), ("y", 0, "your relay still shows the old key")):
+        assert pinned(ben) == alice.pubkey_id
+        child = terminal("relay", "peers", "trust", "alice", HOME=str(ben.home), GH_USER="ben")
+        child.expect("follow it?")
+        ours = (tmp_path / "relay-ben").rename(tmp_path / "away")  # no yes depends on our own relay
+        child.send(f"{answer}\r")
+        ended_with, said = ended(child)
+        ours.rename(tmp_path / "relay-ben")
+        assert (ended_with, words in said) == (code, True), said
     assert pinned(ben) != alice.pubkey_id
     done = ben("relay", "pull", "--world", tmp_path / "world", "--yes")
     assert done.code == 0, done.err
@@ -155,6 +160,20 @@ def test_a_key_that_is_here_gives_way_only_after_a_yes(pair: dict[str, Person], 
     taken = pair["alice"](*adopting, "--yes", SECRET="only a test")
     assert taken.code == 1
     assert "on this machine" in taken.err
+
+
+def test_a_private_key_that_lies_elsewhere_cannot_be_exported(people: dict[str, Person]) -> None:
+    """Its public half is here and can be shown; the passphrase is not even asked for."""
+    alice = people["alice"]
+    (alice.home / ".alive" / "relay" / "keys" / "private.pem").rename(alice.home / "elsewhere.pem")
+    done = alice("keys", "export", "--private", "--json")
+    error = json.loads(done.out)["error"]
+    assert (done.code, error["code"]) == (1, "no-key")
+    assert (error["message"], error["hint"]) == (
+        "your private key is not on this machine",
+        "run it on the machine that has it",
+    )
+    assert "PUBLIC KEY" in alice("keys", "export").out
 
 
 def test_a_file_that_is_no_export_is_refused(pair: dict[str, Person], run: Run, tmp_path: Path) -> None:

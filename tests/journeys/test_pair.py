@@ -18,6 +18,7 @@ from flow import CTRL_C, ended
 
 from alive_p2p.cli.pair import pair
 from alive_p2p.keys.keyring import Keyring
+from alive_p2p.relay import mailbox
 from alive_p2p.relay.config import read_config
 from relay.people import Person, key_of
 from relay.rendezvous_server import real_server
@@ -324,6 +325,23 @@ def test_killed_it_is_put_right_by_running_it_again(alice: At, ben: At, server: 
         child.sendline("")
     assert [ended(child)[0] for child in (her, his)] == [0, 0]
     assert are_paired(alice, ben)
+
+
+def test_what_cannot_be_seen_of_the_other_side_is_told(alice: At, ben: At, server: str) -> None:
+    """Ben's records break at the last moment, and his relay does not say whose it is: Alice has all that she needs."""
+    her, his = _at_the_question(alice, ben, server)
+    plant(ben.person.runtime.alive_home / "relay", {"relay.json": b"{"})
+    shutil.rmtree(ben.person.relay_folder / mailbox.ABOUT)
+    for child in (her, his):
+        child.sendline("")
+    ending, said = ended(his)
+    assert (ending, "relay.json" in said) == (1, True), said
+    assert (ben.person.runtime.alive_home / "relay" / "relay.json").read_bytes() == b"{"
+    assert Keyring.load(ben.person.runtime).peers == {}
+    ending, said = ended(her)
+    assert (ending, "you and ben are paired" in said) == (0, True), said
+    assert "whether 'ben' has finished is not known (the other side has stopped" in said
+    assert f"nothing in {ben.person.url} shows that it is theirs; ask them to run `alive-p2p relay setup`" in said
 
 
 def test_a_relay_that_is_away_for_a_moment_does_not_undo_it(alice: At, ben: At, server: str) -> None:

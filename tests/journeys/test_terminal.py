@@ -102,6 +102,21 @@ def test_a_passphrase_is_asked_for_twice_and_never_shown(terminal: Terminal, tmp
     assert child.exitstatus == 0
 
 
+def test_a_passphrase_that_is_no_text_is_refused(terminal: Terminal, tmp_path: Path) -> None:
+    """From a terminal with another encoding: it could not be typed again elsewhere, and nothing is made."""
+    nova = plant(tmp_path / "nova", NOVA)
+    before = tree_of(tmp_path)
+    child = terminal("create", "--scope", "full", "--walnut", nova, "-o", tmp_path / "p", "--encrypt", "passphrase")
+    child.expect("passphrase for the package: ")
+    os.write(child.child_fd, b"h\xf6lle\n")
+    child.expect("what was typed is not UTF-8")
+    child.expect("left untouched: everything")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 1
+    assert tree_of(tmp_path) == before
+
+
 def _made_for(private: Path, tmp_path: Path, run: Callable[..., Any]) -> Path:
     """A package for the public half of a key."""
     nova = plant(tmp_path / "nova", NOVA)
@@ -243,7 +258,8 @@ def test_hints_come_once_and_retire(terminal: Terminal, run: Callable[..., Any],
     settings = plant(tmp_path / ".alive", {"preferences.yaml": b"discovery_hints: false\n"}) / "preferences.yaml"
     assert "hint:" not in said(session="unwanted")
     settings.unlink()
-    assert run("keys", "generate").code == 0
+    made = run("keys", "generate")
+    assert (made.code, "until you have said who you are: set GH_USER" in made.err) == (0, True)
     assert "hint: `--to github:LOGIN`" in said(session="five")
     public = make_ssh_key(tmp_path / "ben", "ed25519").with_suffix(".pub")
     assert run("keys", "import", public, "--name", "ben").code == 0

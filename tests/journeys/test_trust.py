@@ -228,6 +228,16 @@ def test_the_python_interface_seals_with_a_passphrase(tmp_path: Path, nova: Path
             alive_p2p.share(nova, passphrase=b"p", output=tmp_path / "q.walnut", runtime=runtime, **wrong)
 
 
+def test_a_package_is_not_sealed_in_two_ways(people: dict[str, Person], tmp_path: Path, nova: Path) -> None:
+    """Whoever has the passphrase would not need the key: it is refused, and nothing is made."""
+    people["alice"].knows(people["ben"])
+    runtime = Runtime(environ={"HOME": str(people["alice"].home), "GH_USER": "alice"}, cwd=tmp_path)
+    with pytest.raises(AliveP2PError, match="for people or with a passphrase, not both") as caught:
+        alive_p2p.share(nova, recipients=["ben"], passphrase=b"p", output=tmp_path / "q.walnut", runtime=runtime)
+    assert (caught.value.code, caught.value.untouched) == ("usage", "everything")
+    assert not list(tmp_path.glob("*.walnut"))
+
+
 def test_our_own_signature_is_ours_by_the_name_in_relay_json(
     people: dict[str, Person], tmp_path: Path, nova: Path
 ) -> None:

@@ -55,10 +55,7 @@ This page is made by `make format` from the source and from `tests/messages/caus
 
 
 def load_causes() -> dict[str, dict[str, str]]:
-    """By what they are called: the test that causes each place (`caused`), or why it has none (`stays`, `open`).
-
-    `stays` is for what no test can cause here. `open` is for what has not been recorded yet, with what is known.
-    """
+    """By what they are called: the test that causes each place (`caused`), or why no test can (`stays`)."""
     found: dict[str, dict[str, str]] = json.loads(CAUSES.read_text(encoding="utf-8"))
     return found
 

@@ -55,7 +55,8 @@ def reached(place, value):
 class _Telling(ast.NodeTransformer):
     """Wraps the expressions of places; and every error, because the words of tables are known by what was made."""
 
-    def __init__(self, places: dict[tuple[object, ...], list[str]]) -> None:
+    def __init__(self, module: str, places: dict[tuple[object, ...], list[str]]) -> None:
+        self._module = module
         self._places = places
         self._depth = 0
 
@@ -67,7 +68,7 @@ class _Telling(ast.NodeTransformer):
             self.generic_visit(node)
         self._depth -= is_function
         if self._depth and isinstance(node, ast.expr):
-            for place in self._places.get(where, [""] if _is_error(node) else []):
+            for place in self._places.get(where, [self._module] if _is_error(node) else []):
                 node = ast.Call(ast.Name("_reached", ast.Load()), [ast.Constant(place), node], [])
         return node
 
@@ -93,7 +94,8 @@ def make_copy(folder: Path) -> None:
         places[site.module][_where(site.node)].append(site.key)
     for path in (folder / "alive_p2p").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        telling = _Telling(places[path.relative_to(folder / "alive_p2p").as_posix()]).visit(tree)
+        module = path.relative_to(folder / "alive_p2p").as_posix()
+        telling = _Telling(module, places[module]).visit(tree)
         at = 1 if ast.get_docstring(tree) is not None else 0
         telling.body.insert(at, ast.parse("from reached_teller import reached as _reached").body[0])
         path.write_text(ast.unparse(ast.fix_missing_locations(telling)), encoding="utf-8")
@@ -125,15 +127,17 @@ def run(folder: Path, tests: list[str]) -> None:
 def found_in(folder: Path) -> dict[str, set[str]]:
     """The tests that reached each place."""
     found: dict[str, set[str]] = defaultdict(set)
-    made: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    made: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
     for line in (folder / _REACHED).read_text(encoding="utf-8", errors="replace").splitlines():
         place, test, code, message = (line.split("\t") + [""] * 4)[:4]
         if "::" in test:
             found[place].add(test)
-            made[code].add((message, test))
+            made[place.partition(" ")[0], code].add((message, test))
     for site in sites():
         if is_in_table(site):
-            found[site.key] = {test for message, test in made[site.code] if _words(site).fullmatch(message)}
+            found[site.key] = {
+                test for message, test in made[site.module, site.code] if _words(site).fullmatch(message)
+            }
     return found
 
 
@@ -156,9 +160,8 @@ def take(found: dict[str, set[str]]) -> list[str]:
         if key not in caused and found.get(key):
             caused[key] = min(found[key], key=lambda test: (reaches[test], test)).partition("[")[0]
     document = {"caused": dict(sorted(caused.items()))}
-    for kind in ("stays", "open"):
-        rest = {key: why for key, why in causes[kind].items() if key in keys and key not in caused}
-        document[kind] = dict(sorted(rest.items()))
+    rest = {key: why for key, why in causes["stays"].items() if key in keys and key not in caused}
+    document["stays"] = dict(sorted(rest.items()))
     CAUSES.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
     known = {key for group in document.values() for key in group}
     return [key for key in keys if key not in known]

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from alive_p2p import files
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.keys.private import load_private_key
 from alive_p2p.package.envelopes import rsa
 from alive_p2p.package.envelopes.age_passphrase import PassphraseSealer
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.manifest_text import to_yaml
+from alive_p2p.pending import PendingFile
 from alive_p2p.receiving.deciding import _version_warning
 from alive_p2p.receiving.layout import plan_installation
 from alive_p2p.receiving.log_import import LogImport, _find, log_import
@@ -184,8 +184,8 @@ _KEY = "_kernel/key.md"
     [
         (_manifest("full", _KEY, "_Kernel/x"), "only looks like the kernel"),
         (_manifest("full", "notes.md"), "it has no `_kernel/key.md`"),
-        (_manifest("full", _KEY, "_kernel/odd"), "does not belong into a kernel"),
-        (_manifest("full", _KEY, "_kernel/odd/x"), "does not belong into a kernel"),
+        (_manifest("full", _KEY, "_kernel/odd"), "does not belong in a kernel"),
+        (_manifest("full", _KEY, "_kernel/odd/x"), "does not belong in a kernel"),
         (_manifest("bundle", _KEY, "notes.md", bundles=("b",)), "is in no bundle"),
         (_manifest("bundle", _KEY, "c/x", bundles=("b",)), "is in none of the bundles"),
         (_manifest("bundle", _KEY, "b/x", bundles=("b",)), "the bundle 'b' has no `context.manifest.yaml`"),
@@ -236,7 +236,7 @@ def test_names_run_out(tmp_path: Path, monkeypatch) -> None:
     """Nothing is replaced that was not asked to be."""
     monkeypatch.setattr("alive_p2p.sharing.output._MAX_NUMBER", 2)
     plant(tmp_path, {"p.walnut": b""})
-    with files.PendingFile(tmp_path) as pending, pytest.raises(AliveP2PError) as caught:
+    with PendingFile(tmp_path) as pending, pytest.raises(AliveP2PError) as caught:
         Destination(tmp_path, "p.walnut", replaces=False).publish(pending)
     assert caught.value.code == "no-free-name"
 

@@ -4,6 +4,8 @@ import os
 import stat
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +14,15 @@ from package_building import KEY, SMALL, archive, gz, manifest_for, member, save
 
 from alive_p2p import files
 from alive_p2p.errors import FileSystemError, PackageError
+from alive_p2p.package import unpacking
 from alive_p2p.package.reader import PackageReader
+
+
+@pytest.fixture(params=["by itself", "beside"], autouse=True)
+def _worker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything holds as well where a thread makes the files, as it does from some hundreds on."""
+    if request.param == "beside":
+        monkeypatch.setattr(unpacking, "WORTH_A_THREAD", 1)
 
 
 @pytest.fixture
@@ -27,6 +37,10 @@ def into(tmp_path: Path) -> Path:
 def _unpack(package: Path, into: Path, names: Mapping[str, str]) -> None:
     with PackageReader(package) as reader:
         reader.unpack(reader.check(), into, names)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {path: content for path, content in tree(folder).items() if content is not None}
 
 
 def test_only_what_is_mapped_is_written(tmp_path: Path, into: Path) -> None:
@@ -151,13 +165,14 @@ def test_a_package_that_changes_after_the_check_is_refused(tmp_path: Path, into:
 
 
 def test_a_file_added_after_the_check_is_not_written(tmp_path: Path, into: Path) -> None:
-    """Only what was checked and mapped."""
+    """The package is not what was checked, and nothing is written that was not checked."""
     package = save(tmp_path, written(SMALL))
     with PackageReader(package) as reader:
         contents = reader.check()
         package.write_bytes(written({**SMALL, "added.md": b"x"}))
-        reader.unpack(contents, into, {path: path for path in SMALL})
-    assert tree(into) == dict(SMALL)
+        with pytest.raises(PackageError, match="changed while"):
+            reader.unpack(contents, into, {path: path for path in SMALL})
+    assert _files(into).items() <= SMALL.items()
 
 
 def test_a_package_cut_off_after_the_check_is_refused(tmp_path: Path, into: Path) -> None:
@@ -215,3 +230,62 @@ def test_progress_counts_what_is_written(tmp_path: Path, into: Path) -> None:
         reader.unpack(contents, into, {path: path for path in SMALL}, lambda done, total: seen.append((done, total)))
     total = sum(map(len, SMALL.values()))
     assert seen[-1] == (total, total)
+
+
+def _many(count: int = 2_000) -> dict[str, bytes]:
+    return {KEY: SMALL[KEY], **{f"d{number % 7}/{number}.md": b"%d" % number * 40 for number in range(count)}}
+
+
+def _threads() -> set[str]:
+    return {thread.name.split("_")[0] for thread in threading.enumerate()} - {"MainThread"}
+
+
+def test_many_files_arrive_as_they_are(tmp_path: Path, into: Path) -> None:
+    """With large ones among them, which are written in pieces and wait for their turn."""
+    content = {**_many(), "d3/large.bin": os.urandom(3 << 20), "d3/zz.md": b"after it"}
+    _unpack(save(tmp_path, written(content)), into, {path: path for path in content})
+    assert tree(into) == content
+    assert "unpack" not in _threads()
+
+
+@pytest.mark.parametrize("at", [1, 100, 1_999])
+def test_a_disk_that_is_full_in_the_midst_ends_it(tmp_path: Path, into: Path, at: int) -> None:
+    """With an error of ours, whoever makes the files; nothing more is made after it, and nobody goes on."""
+    made: list[str] = []
+
+    def fail(name: str, _paths: tuple[Path, ...]) -> None:
+        if name == "create":
+            if len(made) == at:
+                made.append("refused")
+                raise OSError(28, "No space left on device")
+            made.append(name)
+
+    content = _many()
+    package = save(tmp_path, written(content))
+    files.watch(fail)
+    try:
+        with pytest.raises(FileSystemError) as caught:
+            _unpack(package, into, {path: path for path in content})
+    finally:
+        files.watch(None)
+    assert caught.value.code == "disk-full"
+    assert made[-1] == "refused"
+    assert "unpack" not in _threads()
+
+
+def test_an_interrupt_ends_it(tmp_path: Path, into: Path) -> None:
+    """Nothing is written any more when it was said."""
+    content = _many()
+    total = sum(map(len, content.values()))
+
+    def interrupt(done: int, _total: int) -> None:
+        if done > total // 2:
+            raise KeyboardInterrupt
+
+    with PackageReader(save(tmp_path, written(content))) as reader, pytest.raises(KeyboardInterrupt):
+        reader.unpack(reader.check(), into, {path: path for path in content}, interrupt)
+    assert "unpack" not in _threads()
+    before = _files(into)
+    assert before.items() <= content.items()
+    time.sleep(0.05)
+    assert _files(into) == before

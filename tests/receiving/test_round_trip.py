@@ -14,7 +14,7 @@ from alive_p2p.package.paths import refusal
 from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceiveRequest
 from alive_p2p.runtime import Runtime
-from alive_p2p.sharing.selection import _BUILD_OUTPUT, _CLUTTER, _CREDENTIALS, _NEVER_ANYWHERE
+from alive_p2p.sharing.names import BUILD_OUTPUT, CLUTTER, CREDENTIALS, NEVER_ANYWHERE
 from alive_p2p.text import fold
 from alive_p2p.walnut.agent_files import disarmed
 from worlds import KEY, LOG, NOVA, OPEN_KEY, ledger_of, nothing_left, pack, plant, tree_of
@@ -24,14 +24,14 @@ _IGNORED = {"_kernel/now.json", "_kernel/imports.json", "_kernel/log.md"}
 
 def _is_ordinary(name: str) -> bool:
     """A name that no rule of share.md §2 leaves out, and that means nothing special in a walnut."""
-    special = {*_NEVER_ANYWHERE, *_CLUTTER, *_BUILD_OUTPUT, "bundles", "_core", "_kernel", "manifest.yaml", "tasks.md"}
+    special = {*NEVER_ANYWHERE, *CLUTTER, *BUILD_OUTPUT, "bundles", "_core", "_kernel", "manifest.yaml", "tasks.md"}
     return (
         refusal(name) is None
         and "/" not in name
         and not name.startswith(".")
         and name.lower() not in special
         and fold(name) not in special
-        and not _CREDENTIALS.fullmatch(name)
+        and not CREDENTIALS.fullmatch(name)
         and not name.lower().endswith(".walnut")
         and name not in {"context.manifest.yaml", "companion.md"}
     )

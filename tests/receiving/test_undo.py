@@ -22,6 +22,7 @@ from alive_p2p.receiving.plan import ReceiveRequest, ReceiveResult
 from alive_p2p.receiving.undo_plan import UndoFate
 from alive_p2p.receiving.undoing import UndoResult, preview_undo, undo
 from alive_p2p.runtime import Runtime
+from alive_p2p.walnut.ledger import LISTS_KEPT
 from worlds import NOVA, Clock, craft, ledger_of, nothing_left, pack, plant, tree_of
 
 REVIEW = "shielding-review"
@@ -188,6 +189,26 @@ def test_only_the_last_three_updates_are_kept(pair: Pair) -> None:
     assert tree_of(pair.ben) == before
 
 
+def test_a_receive_of_which_no_list_is_left_is_refused(pair: Pair) -> None:
+    """The same bundle came again and again, each time under a new name: the first is forgotten, and said to be."""
+    pair.receive(pair.packed(scope="snapshot"))
+    package = None
+    for number in range(LISTS_KEPT + 2):
+        plant(pair.alice, {f"{REVIEW}/draft.md": b"%d\n" % number})
+        package = pair.packed(scope="bundle", bundles=(REVIEW,))
+        pair.receive(package, rename=True)
+    for _ in range(LISTS_KEPT + 1):
+        pair.undo()
+    before = tree_of(pair.ben)
+    with pytest.raises(WalnutError, match="too long ago, and which files it brought is not known any more") as caught:
+        pair.undo()
+    assert (caught.value.code, caught.value.hint) == (
+        "cannot-undo",
+        f"what it brought can be removed by hand: {REVIEW}",
+    )
+    assert tree_of(pair.ben) == before
+
+
 def test_a_renamed_bundle_goes_and_the_one_in_its_way_stays(pair: Pair) -> None:
     """Under the name it has here."""
     pair.receive(pair.packed(scope="snapshot"))
@@ -273,6 +294,22 @@ def test_tasks_are_taken_back_one_by_one(pair: Pair) -> None:
         {"id": "t-001", "title": "measure", "status": "done"},
         {"id": "t-003", "title": "mine"},
     ]
+
+
+def test_a_task_that_was_changed_since_is_there_twice(pair: Pair) -> None:
+    """Ours stays as it is; what it was before comes back beside it, and that is said."""
+    pair.receive(pair.packed(scope="full"))
+    pair.update(**{"tasks.json": TASKS.replace(b"measure", b"measure twice")})
+    path = pair.ben / REVIEW / "tasks.json"
+    path.write_bytes(path.read_bytes().replace(b"measure twice", b"measure thrice"))
+    result = pair.undo()
+    first, second = json.loads(path.read_bytes())["tasks"]
+    assert (first["id"], first["title"]) == ("t-001", "measure thrice")
+    assert (second["title"], second["conflicts_with"]) == ("measure", "t-001")
+    (told,) = result.warnings
+    assert told.startswith(
+        f"'{REVIEW}/tasks.json': task 't-001' was changed since as well; what it was before is there"
+    )
 
 
 def test_a_task_file_that_is_none_any_more_stays(pair: Pair) -> None:

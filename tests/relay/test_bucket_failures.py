@@ -17,6 +17,7 @@ from alive_p2p.relay.transports.base import Entry, Put, Stoppable, Transport
 from alive_p2p.relay.transports.s3 import S3Transport
 from alive_p2p.runtime import Runtime
 from relay import bucket
+from relay.serving import refusing_proxy
 
 _TOKEN = "TOKENTOKENTOKEN"
 _SECRETS = (bucket.ADMIN.access, bucket.ADMIN.secret, _TOKEN)
@@ -83,6 +84,7 @@ def answer(code: str, message: str = "said the store", more: str = "") -> str:
         (503, answer("SlowDown"), "relay-unreachable", "asks us to slow down"),
         (429, "", "relay-unreachable", "asks us to slow down"),
         (500, answer("InternalError"), "relay-unreachable", "has a problem of its own"),
+        (400, answer("RequestTimeout"), "relay-unreachable", "has waited too long for what we sent"),
         (502, "<html>a proxy</html>", "relay-unreachable", "has a problem of its own"),
         (409, answer("OperationAborted"), "relay-busy", "others were always faster"),
         (400, answer("EntityTooLarge"), "relay-rejected", "larger than it takes"),
@@ -113,6 +115,36 @@ def test_what_a_store_refuses_is_told_in_our_words(
         if "said the store" in body and status != 301:  # of that the library gives nothing
             assert "said the store of ***" in error.details[0]
             assert "\x1b" not in error.details[0]
+
+
+@pytest.mark.parametrize("body", ["", "sign in first", "<ListBucketResult><Contents></Contents></ListBucketResult>"])
+def test_what_answers_in_another_way_is_no_store(wire: bucket.Front, tmp_path: Path, body: str) -> None:
+    """The page of a login, or of something else altogether: the endpoint is what there is to look at."""
+    wire.wire.fail("GET", ".*", 200, body, times=None)
+    error = refusal_of(Beside(wire.url, tmp_path).reach().list)
+    assert (error.code, "does not answer as a store does" in error.message) == ("relay-hostile", True)
+    assert error.hint == "check the endpoint in the address"
+
+
+def test_a_proxy_that_lets_nobody_through_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not the store that does not answer."""
+    pytest.importorskip("obstore")
+    with refusing_proxy() as proxy:
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, proxy)
+        error = refusal_of(Beside("https://store.example.org", tmp_path).reach().list)
+    assert (error.code, "the proxy on the way to store.example.org" in error.message) == ("relay-unreachable", True)
+    assert error.hint == "check HTTPS_PROXY and NO_PROXY"
+
+
+def test_a_login_of_a_container_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """What the container was told of its role leads nowhere: the bucket was not even asked."""
+    pytest.importorskip("obstore")
+    role = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "none"), "AWS_ROLE_ARN": "arn:aws:iam::1:role/x"}
+    runtime = Runtime(environ={"HOME": str(tmp_path), "PATH": "", **role}, cwd=tmp_path)
+    error = refusal_of(reach("s3://relays?region=us-east-1", runtime).list)
+    assert error.code == "s3-no-login"
+    assert error.message == "the login for Amazon S3, from the role of this container, cannot be had"
 
 
 def test_a_store_that_is_not_there(tmp_path: Path) -> None:

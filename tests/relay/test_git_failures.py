@@ -15,6 +15,7 @@ from alive_p2p.relay.transports.base import Put
 from alive_p2p.runtime import Runtime
 from relay.git_relays import HttpRelay, PathRelay, refusal_of
 from relay.github import GitHub
+from relay.serving import refusing_proxy
 from relay.strict import StrictHost
 
 RECEIVE = "/ada/relay.git/git-receive-pack"
@@ -180,6 +181,41 @@ def test_nobody_answers(runtime: Runtime) -> None:
     error = refusal_of(reach("https://no-such-host.invalid/relay.git", runtime).list)
     assert error.code == "relay-unreachable"
     assert is_told_well(error)
+
+
+def test_a_proxy_that_lets_nobody_through_is_told(tmp_path: Path) -> None:
+    """It is not the host that refuses."""
+    with refusing_proxy() as proxy:
+        environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "HTTPS_PROXY": proxy, "https_proxy": proxy}
+        error = refusal_of(reach("https://example.org/r.git", Runtime(environ=environ, cwd=tmp_path)).list)
+    assert error.code == "relay-unreachable"
+    assert error.message == "the proxy on the way to example.org does not let us through"
+    assert "HTTPS_PROXY" in str(error.hint)
+    assert is_told_well(error)
+
+
+@pytest.mark.parametrize("request_number", [4, 5], ids=["the newest commit", "a folder of it"])
+def test_a_past_that_is_folded_while_it_is_read_is_told(relay: HttpRelay, request_number: int) -> None:
+    """The owner's host throws away what it has just told of; the next look finds what lies there now."""
+    requests: list[None] = []
+
+    def fold() -> None:
+        requests.append(None)
+        if len(requests) == request_number:
+            git = relay.repository.git
+            folder = git("mktree", data=f"100644 blob {git('hash-object', '-w', '--stdin', data=b'b')}\tb\n".encode())
+            tree = git("mktree", data=f"040000 tree {folder}\tinbox\n".encode())
+            git("update-ref", "refs/heads/main", git("commit-tree", tree, "-m", "folded"))
+            git("prune", "--expire=now")
+
+    relay.site.wire.meanwhile("*", "/ada/relay.git/.*", fold, times=None)
+    error = refusal_of(lambda: relay.reach().list("inbox"))
+    assert error.code == "relay-unreachable"
+    assert "does not have what it told of a moment ago" in error.message
+    assert error.hint == "run it again"
+    assert is_told_well(error)
+    relay.site.wire.heal()
+    assert list(relay.reach().list("inbox").entries) == ["inbox/b"]
 
 
 def test_a_server_that_speaks_no_tls(relay: HttpRelay) -> None:

@@ -9,9 +9,11 @@ import pytest
 
 from alive_p2p.errors import PackageError, RelayError
 from alive_p2p.locks import walnut_lock
+from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.envelopes.sealing import Seal
 from alive_p2p.relay import documents, flushing, outbox
-from alive_p2p.relay.transports.base import Transport
+from alive_p2p.relay.transports.base import SizeLimits, Transport
+from alive_p2p.relay.transports.memory import MemoryTransport, Store
 from alive_p2p.sharing.audience import Recipient
 from alive_p2p.sharing.sent import SentRegister
 from relay.people import Person
@@ -81,6 +83,40 @@ def test_what_is_wrong_with_one_package_holds_up_no_other(alice: Person, ben: Pe
     (outbox.folder_of(alice.runtime) / f"{first}.note").unlink()
     done = outbox.deliver(alice.we, alice.runtime, alice.reach)
     assert [one.error is None for one in done] == [False, True]
+
+
+def why_not(alice: Person) -> RelayError:
+    """Why the one package that waits was not sent; it still waits."""
+    before = outbox.waiting(alice.runtime)
+    (done,) = outbox.deliver(alice.we, alice.runtime, alice.reach)
+    assert isinstance(done.error, RelayError)
+    assert done.error.untouched == "everything"
+    assert outbox.waiting(alice.runtime) == before
+    assert SentRegister.read(alice.runtime).deliveries == ()
+    return done.error
+
+
+def test_nothing_goes_to_a_key_that_was_revoked_meanwhile(alice: Person, ben: Person) -> None:
+    """It was sealed for it when it still counted; the relay is not even looked at."""
+    queue(alice, "ben")
+    alice.we.keyring.set_status("ben", "revoked")
+    tried = dead(alice, ben)
+    error = why_not(alice)
+    assert (error.code, error.message) == ("revoked-peer", "the key of 'ben' was revoked")
+    assert "over another channel" in str(error.hint)
+    assert tried == []
+
+
+def test_what_the_host_would_refuse_is_not_sent(alice: Person, ben: Person) -> None:
+    """A host that takes files up to a size is not given larger ones: both sizes are said, and what to do instead."""
+    queue(alice, "ben")
+    store = Store()
+    alice.reach = lambda _: MemoryTransport(store, sizes=SizeLimits(most=100))
+    error = why_not(alice)
+    assert error.code == "relay-rejected"
+    assert "the relay of 'ben' takes files of up to 100" in error.message
+    assert "single bundles" in str(error.hint)
+    assert MemoryTransport(store).list().entries == {}
 
 
 def test_what_somebody_waits_for_goes_first(alice: Person, ben: Person, carol: Person) -> None:
@@ -172,7 +208,7 @@ def sealed(alice: Person, name: str, *to: str, **options: object) -> Path:
 def refusal(alice: Person, package: Path, to: str = "ben") -> str:
     """Why a file is not taken; nothing of it stays."""
     we = alice.we
-    with pytest.raises(PackageError) as refused:
+    with pytest.raises((PackageError, RelayError)) as refused:
         outbox.queue(package, we.keyring.peer(to), we, alice.runtime)
     assert list(outbox.folder_of(alice.runtime).iterdir()) == []
     return refused.value.message
@@ -205,3 +241,8 @@ def test_what_nobody_of_us_has_sealed_is_refused_with_the_reason(alice: Person, 
     assert "not made and sealed here" in refusal(alice, foreign, "carol")
     unsigned = sealed(alice, "unsigned.walnut", "ben", signing_key=None)
     assert "not signed by your key" in refusal(alice, unsigned)
+    others = sealed(alice, "others.walnut", "carol")
+    assert f"not sealed for the key of 'ben' ({ben.we.key.public.pubkey_id})" in refusal(alice, others)
+    spoken = alice.packed("spoken.walnut", seal=Seal(Envelope.PASSPHRASE, b"only a test"))
+    assert "sealed with a passphrase, and a relay takes what is sealed for its owner" in refusal(alice, spoken)
+    assert ben.waiting() == []

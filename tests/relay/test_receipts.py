@@ -10,6 +10,7 @@ from alive_p2p.cli.told import delivery_text, words_of
 from alive_p2p.errors import RelayError, UsageError
 from alive_p2p.receiving.plan import ReceiveRequest
 from alive_p2p.relay import outbox, rotating, settling
+from alive_p2p.relay import peers as by_hand
 from alive_p2p.relay.recalling import recall
 from alive_p2p.relay.receipts import NOTE_CHARACTERS, checked_note
 from alive_p2p.relay.state import change_state
@@ -83,6 +84,31 @@ def test_a_package_that_was_fetched_is_recalled_with_a_word_about_it(alice: Pers
     (known,) = SentRegister.read(alice.runtime).deliveries
     assert recall(known["deposit"], alice.we, alice.runtime, alice.reach).is_fetched
     assert deposits(ben) == []
+
+
+def test_what_is_not_there_cannot_be_recalled(alice: Person, ben: Person) -> None:
+    """Never sent, taken out by them meanwhile, or sent to somebody who is no peer any more: nothing changes."""
+
+    def refused(name: str) -> tuple[str, str]:
+        before = SentRegister.read(alice.runtime)
+        with pytest.raises(RelayError) as caught:
+            recall(name, alice.we, alice.runtime, alice.reach)
+        assert caught.value.untouched == "everything"
+        assert SentRegister.read(alice.runtime) == before
+        return caught.value.code, caught.value.message
+
+    (sent,) = alice.push("ben")
+    name = sent.outgoing.deposit
+    assert refused("other.walnut") == ("no-such-deposit", "nothing was sent under the name 'other.walnut'")
+    assert len(deposits(ben)) == 1
+    ben.pull()
+    assert refused(name) == (
+        "relay-gone",
+        "it is not in the relay of 'ben' any more: they have fetched it, or removed it",
+    )
+    by_hand.remove("ben", alice.runtime, alice.relay)
+    alice.invite("ben")
+    assert refused(name) == ("not-paired", "'ben' has no relay that is known")
 
 
 # --- declined ------------------------------------------------------------------------------------------------

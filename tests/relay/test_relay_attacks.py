@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from alive_p2p import files, hashing
-from alive_p2p.errors import AliveP2PError, RelayError
+from alive_p2p.errors import AliveP2PError, RelayError, UsageError
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.keys.public import KeyProblem
 from alive_p2p.package.envelopes.sealing import Seal, sealed
@@ -285,6 +285,24 @@ def test_a_relay_of_another_is_not_made_ours(alice: Person, tmp_path: Path) -> N
     with pytest.raises(RelayError, match="relay of 'alice'"):
         setup(alice.url, eve.runtime, eve.reach)
     assert tree_of(alice.relay_folder) == before
+    shutil.rmtree(eve.runtime.alive_home)
+    with pytest.raises(RelayError, match="'alice' already, and its key is not on this machine") as caught:
+        setup(alice.url, eve.runtime, eve.reach, username="alice")  # she says that she is Alice, and has no key at all
+    assert (caught.value.code, caught.value.untouched) == ("relay-of-another", "everything")
+    assert "--adopt" in str(caught.value.hint)
+    assert tree_of(alice.relay_folder) == before
+    assert not eve.runtime.alive_home.exists()
+
+
+def test_we_are_not_called_otherwise_from_one_day_to_the_next(alice: Person) -> None:
+    """Our peers know us by the name that we have in our relay."""
+    from alive_p2p.relay.own_relay import setup
+
+    before = tree_of(alice.base)
+    with pytest.raises(UsageError, match="your peers know you as 'alice'") as caught:
+        setup(alice.url, alice.runtime, alice.reach, username="alicia")
+    assert (caught.value.code, caught.value.untouched) == ("other-username", "everything")
+    assert tree_of(alice.base) == before
 
 
 # --- receipts ------------------------------------------------------------------------------------------------
@@ -559,6 +577,58 @@ def test_a_peer_by_another_name_goes_on_as_before(alice: Person, ben: Person) ->
     assert [one["status"] for one in alice.probe().advanced] == ["applied"]
     with pytest.raises(RelayError, match="called 'benjamin' already"):
         rename("mallory", "benjamin", alice.runtime)
+
+
+def test_what_is_not_there_yet_is_told_and_changes_nothing(alice: Person, ben: Person, tmp_path: Path) -> None:
+    """No answer, no relay, no key, no such package: each is said, with what to do, before anything is touched."""
+
+    def untouched() -> dict[str, str]:
+        return {path: what for path, what in tree_of(tmp_path).items() if ".alive/locks" not in path}
+
+    def refused(call: Callable[[], object]) -> tuple[str, str]:
+        before = untouched()
+        with pytest.raises(AliveP2PError) as caught:
+            call()
+        assert caught.value.untouched == "everything"
+        assert caught.value.hint
+        assert untouched() == before
+        return caught.value.code, caught.value.message
+
+    alice.invite("carol")
+    we, relay = alice.we, alice.relay
+    assert refused(lambda: by_hand.answer_of("carol", we, relay)) == (
+        "no-answer",
+        "'carol' has not answered yet, or what lies there is no answer",
+    )
+    assert refused(lambda: by_hand.other_key("carol", we, alice.reach)) == (
+        "not-paired",
+        "'carol' has no relay that is known",
+    )
+    assert refused(lambda: rename("carol", "caroline", alice.runtime)) == (
+        "still-invited",
+        "'carol' has not answered yet, and the code that was sent names them so",
+    )
+    (ben.relay_folder / "keys" / "ben.pem").write_bytes(b"junk")
+    assert refused(lambda: by_hand.other_key("ben", we, alice.reach)) == (
+        "no-key",
+        "there is no key of 'ben' in their relay",
+    )
+    assert refused(lambda: chosen(alice.waiting(), ["20260407-101500-a1b2c3d4.walnut"])) == (
+        "no-such-deposit",
+        "there is no package '20260407-101500-a1b2c3d4.walnut' in your relay",
+    )
+
+
+def test_parting_where_our_relay_is_away_says_what_stays(alice: Person, ben: Person) -> None:
+    """They count for nothing all the same; what they have left in the relay is for another time."""
+    ben.push("alice")
+    away = alice.relay_folder.rename(alice.base / "away")
+    (warning,) = by_hand.remove("ben", alice.runtime, alice.relay)
+    assert warning.startswith("what is theirs in your relay is still there: ")
+    assert alice.we.keyring.peer("ben").status == "revoked"
+    assert "ben" not in alice.we.config.peers
+    away.rename(alice.relay_folder)
+    assert len(deposit_of(ben, alice)) == 2
 
 
 def test_trust_pins_another_key_on_purpose(alice: Person, ben: Person, mallory: Person) -> None:

@@ -192,6 +192,24 @@ def test_a_rival_further_down_the_way_freezes_too(alice: Person, ben: Person) ->
     assert following.successor(ben.we.keyring.peer("alice"), found) is None
 
 
+def test_a_key_that_was_replaced_meanwhile_is_not_followed_away(alice: Person, ben: Person) -> None:
+    """Between the question and the yes a person has trusted another key in another window: that one stays."""
+    alice.rotate()
+    pinned = ben.we.keyring.peer("alice")
+    found = following.successor(pinned, ben.succession("alice"))
+    assert found is not None
+    by_hand.trust("alice", key_of("rival").public, ben.runtime)
+    with pytest.raises(RelayError, match="another key is pinned for 'alice' by now") as caught:
+        following.follow(found, ben.runtime)
+    assert (caught.value.code, caught.value.untouched, caught.value.hint) == (
+        "key-changed",
+        "everything",
+        "run it again",
+    )
+    assert ben.we.keyring.peer("alice").public == key_of("rival").public
+    assert ben.we.config.peers["alice"].former_keys == ()
+
+
 def test_a_revoked_peer_is_not_followed(alice: Person, ben: Person) -> None:
     """A key that was revoked names nobody."""
     alice.rotate()

@@ -9,7 +9,9 @@ import pytest
 from alive_p2p.errors import AliveP2PError, RelayError
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.keys.private import load_private_key
-from alive_p2p.relay import moving, own_relay, rotating
+from alive_p2p.package.envelopes.base import Envelope
+from alive_p2p.package.envelopes.sealing import Seal
+from alive_p2p.relay import documents, moving, own_relay, rotating
 from alive_p2p.relay.config import read_config
 from alive_p2p.runtime import Runtime
 from relay.people import Person, key_of
@@ -157,6 +159,20 @@ def test_a_file_that_was_tampered_with_is_refused(alice: Person, ben: Person) ->
     with pytest.raises(AliveP2PError) as wrong:
         moving.unpack(data, "file", lambda _: b"wrong")
     assert wrong.value.code == "wrong-passphrase"
+
+
+def test_what_somebody_else_has_put_below_our_key_is_refused(alice: Person, ben: Person) -> None:
+    """Our public key is no secret: whoever has it can seal peers of their choice for us, and cannot sign for us."""
+    data = packed(alice)
+    begin = data.index(b"-----BEGIN ALIVE-P2P")
+    said = {"type": "belongings", "from": "alice", "to": "alice", "relay": ben.url, "at": ben.runtime.timestamp()}
+    seal = Seal(Envelope.RSA, public_keys=(alice.we.key.public,))
+    forged = base64.encodebytes(documents.sealed_by(documents.signed(said, ben.we.key), seal))
+    edges = data[begin:].splitlines()
+    with pytest.raises(AliveP2PError, match="it was not signed with the key above it") as refused:
+        moving.unpack(data[:begin] + edges[0] + b"\n" + forged + edges[-1] + b"\n", "file", lambda _: SECRET)
+    assert (refused.value.code, refused.value.untouched) == ("bad-belongings", "everything")
+    assert "make it again" in str(refused.value.hint)
 
 
 def test_the_new_key_lies_under_the_passphrase_where_the_old_one_did(

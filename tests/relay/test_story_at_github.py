@@ -9,6 +9,7 @@ import pytest
 
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.runtime import Runtime
+from relay.git_relays import fill
 from relay.github import GitHub
 from relay.people import key_of
 from relay.persons import Done, Person, require_gh
@@ -117,6 +118,55 @@ def test_a_login_that_nobody_has(two: tuple[At, At]) -> None:
     ada, _ = two
     ada("relay", "setup", "--github")
     assert ada.told("relay", "invite", "nobody-of-that-name", code=1)["error"]["code"] == "no-such-login"
+
+
+def test_what_the_host_has_not_done_yet_is_told(github: GitHub, tmp_path: Path, program: str) -> None:
+    """No invitation of it yet, somebody who is always faster, and access that it does not take back."""
+    ada, ben = (At(github, login, tmp_path, program, has_gh=False) for login in ("ada", "ben"))
+    for at, key in ((ada, key_of("alice")), (ben, key_of("ben"))):
+        Keyring.load(Runtime(environ=at.person.environ, cwd=at.world)).install(key)
+    code = ada("relay", "invite", "ben", "--github").out.strip()
+    repository = github.repository("ada/alive-relay")
+    repository.invitations.clear()
+    accepted = ben.person.run(ben.program, "relay", "accept", "-", "--github", "--json", data=code, code=1)
+    error = json.loads(accepted.out)["error"]
+    assert error["code"] == "not-invited"
+    assert "has not come yet" in error["message"]
+    assert "nobody was pinned" in error["untouched"]
+    assert list((ben.person.home / ".alive" / "relay" / "keys").glob("peers/*")) == []
+    push = "/ada/alive-relay.git/git-receive-pack"
+    fill(repository.path, [("inbox/ben/before", b"x")])
+    github.wire.meanwhile("POST", push, lambda: fill(repository.path, [("inbox/ben/later", b"x")]))
+    assert ada.told("relay", "compact", code=1)["error"]["code"] == "relay-busy"
+    assert "inbox/ben/later" in repository.git("ls-tree", "-r", "--name-only", "main")
+    github.wire.fail("DELETE", "/repos/ada/alive-relay/collaborators/ben", 403, times=None)
+    parted = ada("relay", "peers", "remove", "ben", "--yes")
+    assert "'ben' may still be let in: " in parted.err
+    assert ada.told("relay", "status")["peers"] == {}
+
+
+def test_a_spoken_code_and_a_host_where_only_one_is_known(github: GitHub, tmp_path: Path, program: str) -> None:
+    """Ada has no account at Ben's host, and the login that he names is nobody's: both are paired, and told of it."""
+    pytest.importorskip("spake2", reason="the extra [pair] is not installed")
+    ada, ben = (At(github, login, tmp_path, program, has_gh=False) for login in ("ada", "ben"))
+    del ada.person.environ["GH_TOKEN"]
+    for at, key in ((ada, key_of("alice")), (ben, key_of("ben"))):
+        Keyring.load(Runtime(environ=at.person.environ, cwd=at.world)).install(key)
+    with real_server() as server:
+        options, pipe = ("--via", server, "--yes"), subprocess.PIPE
+        command = [program, "pair", "--folder", str(tmp_path / "relay"), *options]
+        surroundings = {**ada.person.environ, "GH_USER": "ada"}
+        with subprocess.Popen(command, cwd=ada.world, env=surroundings, stdout=pipe, stderr=pipe, text=True) as hers:
+            assert hers.stdout is not None
+            code = hers.stdout.readline()
+            his = ben("pair", "-", "--github", "--login", "nobody-of-that-name", *options, data=code)
+            said, beside = hers.communicate(timeout=120)
+    assert (hers.returncode, "you and ben are paired" in said) == (0, True)
+    assert "is not known, so they cannot let you in (you are not logged in at GitHub" in beside
+    assert "log in there, and run it together once more" in beside
+    assert "'ada' could not be let in at the host (nobody at GitHub is called" in his.err
+    assert "put that right, and run it together once more" in his.err
+    assert github.repository("ben/alive-relay").collaborators == {}
 
 
 def test_a_spoken_code_lets_both_in(github: GitHub, tmp_path: Path, program: str) -> None:

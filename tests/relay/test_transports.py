@@ -21,6 +21,7 @@ from alive_p2p.runtime import Runtime
 from relay import bucket
 from relay.github import GitHub
 from relay.strict import StrictHost, require_sshd
+from worlds import plant
 
 _BIG = 1 << 30
 
@@ -270,3 +271,15 @@ def test_many_at_once_lose_nothing(relay: Relay) -> None:
     here = relay.reach()
     assert len(here.list().entries) == 13
     assert all(content(here, f"inbox/p{number}/a.walnut") == b"%d" % number for number in range(6))
+
+
+def test_a_folder_without_end_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody fills it: it is told, instead of taking all memory."""
+    root = plant(tmp_path / "relay", {f"inbox/ben/{number}": b"" for number in range(11)})
+    monkeypatch.setattr("alive_p2p.relay.transports.folder.MOST_ENTRIES", 11)
+    assert len(FolderTransport(root).list().entries) == 11
+    (root / "inbox" / "ben" / "one more").touch()
+    with pytest.raises(RelayError, match="more than 11 files in the relay") as caught:
+        FolderTransport(root).list()
+    assert (caught.value.code, caught.value.untouched) == ("relay-hostile", "everything")
+    assert "who else may write there" in str(caught.value.hint)

@@ -7,6 +7,8 @@ from alive_p2p.package.reader import PackageReader
 from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceiveRequest
 from alive_p2p.runtime import Runtime
+from alive_p2p.sharing.pipeline import share
+from alive_p2p.sharing.plan import ShareRequest
 from alive_p2p.walnut.states import SENT_FOLDER, read_sent
 from worlds import NOVA, pack, plant, tree_of
 
@@ -37,6 +39,17 @@ def test_the_next_package_names_the_last(tmp_path: Path, runtime: Runtime) -> No
     (alice / "shielding-review" / "draft.md").write_bytes(b"more\n")
     third = pack(alice, tmp_path / "3.walnut", runtime, **options)
     assert set(_based_on(third)) == set(read_sent(alice)[0].ids)
+
+
+def test_what_cannot_be_remembered_is_told_and_leaves_all_the_same(tmp_path: Path, runtime: Runtime) -> None:
+    """Something of the walnut's owner is in the place of our records: it stays, and the package is none the worse."""
+    alice = plant(tmp_path / "nova", {**NOVA, SENT_FOLDER: b"mine\n"})
+    result = share(ShareRequest(alice, "full"), runtime, output=tmp_path / "p.walnut", agreed=True)
+    (told,) = [one for one in result.warnings if one.startswith("what was sent is not remembered")]
+    assert "an answer to it cannot be merged by itself" in told
+    assert SENT_FOLDER in told
+    assert (alice / SENT_FOLDER).read_bytes() == b"mine\n"
+    assert receive(ReceiveRequest(result.path, target=tmp_path / "ben"), runtime).status == "ok"
 
 
 def test_what_is_remembered_never_leaves(tmp_path: Path, runtime: Runtime) -> None:

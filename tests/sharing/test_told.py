@@ -11,6 +11,7 @@ from alive_p2p.runtime import Runtime
 from alive_p2p.sharing import deep_scan
 from alive_p2p.sharing.pipeline import plan_share
 from alive_p2p.sharing.plan import SharePlan, ShareRequest
+from alive_p2p.walnut import kernel
 from worlds import NOVA, OPEN_KEY, plant
 
 OPEN = {**NOVA, "_kernel/key.md": OPEN_KEY}
@@ -61,6 +62,16 @@ def test_a_manifest_in_another_encoding_is_named_as_that(tmp_path: Path, runtime
     with pytest.raises(AliveP2PError, match="is not UTF-8") as refused:
         _plan(root, runtime, acknowledged=("work",))
     assert refused.value.code == "not-utf-8"
+
+
+def test_a_manifest_that_is_far_too_large_is_named(tmp_path: Path, runtime: Runtime) -> None:
+    """At the root, where it makes no bundle, it would be searched for sessions all the same."""
+    root = plant(tmp_path / "nova", OPEN)
+    with (root / MANIFEST).open("wb") as stream:
+        stream.truncate(kernel.SMALL_FILE_LIMIT + 1)
+    with pytest.raises(AliveP2PError, match=f"'{MANIFEST}' is too large to be a bundle's manifest") as refused:
+        _plan(root, runtime)
+    assert (refused.value.code, refused.value.untouched) == ("file-too-large", "everything")
 
 
 def test_what_the_deep_scan_leaves_out_is_told(

@@ -111,7 +111,12 @@ def plan_share(
     chosen = Envelope(encrypt) if encrypt else envelope_for(people, has_passphrase=False)
     if bool(people) is (chosen is Envelope.PLAIN):
         what = "does not seal for people" if people else "needs somebody that it is sealed for"
-        raise UsageError("usage", f"the envelope '{chosen.value}' {what}", untouched="everything")
+        raise UsageError(
+            "usage",
+            f"the envelope '{chosen.value}' {what}",
+            untouched="everything",
+            hint="leave out the envelope, and the one that fits is used",
+        )
     seal, recipients = seal_for(people, chosen) if people else (Seal(), ())
     patterns = kept_from(runtime, [one.name for one in recipients if one.is_peer], exclude_from=())
     signing = choose_signing_key(lambda: keyring, load_preferences(find_world(walnut)), sign=None, handle=handle)

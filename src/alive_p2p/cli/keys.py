@@ -81,7 +81,7 @@ def generate(call: Call, /, *, with_passphrase: bool, passphrase_env: str | None
     call.screen.say(field_line("fingerprint", grouped(made.fingerprint)))
     if own_handle(call.runtime) is None:
         call.remember(
-            "nothing is signed with it before it is said who you are: set GH_USER, or run `alive-p2p relay setup`"
+            "nothing is signed with it until you have said who you are: set GH_USER, or run `alive-p2p relay setup`"
         )
     call.screen.document({"status": "ok", "own": _key(made)})
     call.finish(())

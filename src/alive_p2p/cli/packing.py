@@ -16,6 +16,7 @@ from alive_p2p.cli.preview import key_form, left_out_summary, plan_document, sco
 from alive_p2p.cli.screen import field_line, human_size, plural
 from alive_p2p.cli.sealing import Whom, seal, signing_key, whom
 from alive_p2p.package.envelopes.base import Envelope
+from alive_p2p.pending import PendingFile
 from alive_p2p.relay.config import kept_from, own_handle
 from alive_p2p.sharing.output import Destination, page_name, resolve_output
 from alive_p2p.sharing.plan import SharePlan, ShareRequest, ShareResult
@@ -167,7 +168,7 @@ class PageFile:
         if self._place is None:
             return
         folder = self._place.folder
-        with files.PendingFile(folder) as pending:
+        with PendingFile(folder) as pending:
             with files.translating("write", folder / self._place.name):
                 pending.stream.write(page(plan).encode())
             final = self._place.publish(pending)

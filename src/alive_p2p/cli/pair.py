@@ -288,7 +288,10 @@ def _own_login(desk: Desk, url: str) -> str | None:
             hosting = desk.hosting(url)
             return None if hosting is None else hosting.login()
     except AliveP2PError as error:
-        desk.call.remember(f"your login at the host of their relay is not known, so they cannot let you in: {error}")
+        desk.call.remember(
+            f"your login at the host of their relay is not known, so they cannot let you in ({error.message});"
+            " log in there, and run it together once more"
+        )
         return None
 
 
@@ -306,7 +309,7 @@ def _let_them_in(desk: Desk, name: str, login: str | None) -> bool:
         remember_login(call, name, login)
     except AliveP2PError as error:
         call.remember(
-            f"'{name}' could not be let in at the host ({error.message}); running it together again tries that"
+            f"'{name}' could not be let in at the host ({error.message}); put that right, and run it together once more"
         )
         return False
     return True

@@ -110,6 +110,7 @@ def main(arguments: list[str]) -> int:
         screen.runtime = Runtime.from_process()
         screen = Screen.for_process(screen.runtime, as_json=as_json, debug=debug)
         cli.main(arguments, prog_name="alive-p2p", standalone_mode=False, obj=screen)
+        screen.end()
     except click.exceptions.Exit as exit_:
         return int(exit_.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -301,7 +301,7 @@ def _show(call: Call, one: Pulled) -> None:
     elif one.status == "refused":
         screen.note(f"refused for good: {name_of(one.waiting)}: {one.error}", is_asked_about=True)
         if one.waiting.sender is not None:
-            screen.note(f"  {_from(one)} is told; `alive-p2p relay decline` takes it out of the relay")
+            screen.note(f"  {_from(one)} learns of it; `alive-p2p relay decline` takes it out of the relay")
     if one.status in {"received", "here"} and one.error is not None:
         call.remember(one.error)
 

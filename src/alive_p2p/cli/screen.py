@@ -62,8 +62,9 @@ class Screen:
     has_bar: bool = False
     exit_code: int = 0
     beside_error: dict[str, Any] = field(default_factory=dict)
-    _warned: set[str] = field(default_factory=set, repr=False)
-    _printed: bool = field(default=False, repr=False)
+    _warned: dict[str, None] = field(default_factory=dict, repr=False)
+    _document: Mapping[str, Any] | list[Any] | None = field(default=None, repr=False)
+    _is_ended: bool = field(default=False, repr=False)
     _bar: "Bar | None" = field(default=None, repr=False)
     _is_working: bool = field(default=False, repr=False)
 
@@ -129,17 +130,39 @@ class Screen:
         self._print(_line(text), self.err)
 
     def warn(self, warnings: Iterable[str]) -> None:
-        """Warnings, on standard error, each of them once: a preview has shown what the end would say again."""
+        """Warnings, on standard error, each of them once: a preview has shown what the end would say again.
+
+        With `--json` they stand in the document, under `warnings`.
+        """
         for warning in warnings:
-            if not (self.as_json or self.quiet or warning in self._warned):
-                self._warned.add(warning)
-                self._print(self._style("warning:", "magenta") + f" {_line(warning)}", self.err)
+            if warning in self._warned:
+                continue
+            self._warned[warning] = None
+            if not (self.as_json or self.quiet):
+                self._warn(warning)
+
+    def _warn(self, warning: str) -> None:
+        self._print(self._style("warning:", "magenta") + f" {_line(warning)}", self.err)
 
     def document(self, value: Mapping[str, Any] | list[Any]) -> None:
-        """The JSON document."""
-        if self.as_json and not self._printed:
-            self._printed = True
-            self._print(json.dumps(value, indent=2, ensure_ascii=True), self.out, as_it_is=True)
+        """The JSON document; the first one counts, and `end` prints it."""
+        if self.as_json and self._document is None:
+            self._document = value
+
+    def end(self) -> None:
+        """Print the JSON document, with what was warned of in the meantime; once."""
+        value = self._document
+        if value is None or self._is_ended:
+            return
+        self._is_ended = True
+        if isinstance(value, Mapping):
+            known = value.get("warnings", [])
+            if more := [warning for warning in self._warned if warning not in known]:
+                value = {**value, "warnings": [*known, *more]}
+        elif not self.quiet:  # a list has no place for them
+            for warning in self._warned:
+                self._warn(warning)
+        self._print(json.dumps(value, indent=2, ensure_ascii=True), self.out, as_it_is=True)
 
     def _print(self, text: str, stream: TextIO, *, as_it_is: bool = False) -> None:
         """Print a line; a reader that has gone does not turn what was done into a failure."""
@@ -175,6 +198,7 @@ class Screen:
         if details:
             document["details"] = details
         self.document({"status": "error", "error": document, **self.beside_error})
+        self.end()
         self._print(self._style("error:", "red") + f" {_line(message)}", self.err)
         for detail in details:
             self._print(f"  - {_line(detail)}", self.err)

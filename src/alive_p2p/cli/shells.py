@@ -113,7 +113,7 @@ def find_shell(runtime: Runtime) -> str:
         "no-such-shell",
         f"there is no completion for your shell ('{name}')" if name else "SHELL does not say which shell you use",
         untouched="everything",
-        hint="name one: alive-p2p completion install bash, or zsh, or fish",
+        hint="name one: `alive-p2p completion install bash`, or zsh, or fish",
     )
 
 

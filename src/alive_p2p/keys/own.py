@@ -12,6 +12,7 @@ from alive_p2p.errors import BusyError, FileSystemError
 from alive_p2p.keys.folder import KeyFolder, read_if_present
 from alive_p2p.keys.private import Ask, PrivateKey, load_private_key
 from alive_p2p.keys.public import MAX_KEY_BYTES, KeyProblem, PublicKey, load_public_key
+from alive_p2p.pending import PendingFile
 from alive_p2p.runtime import Runtime
 
 
@@ -191,7 +192,7 @@ class OwnPair:
                 files.remove_file(self._public_path)
                 files.flush_folder(self._folder.path)
         try:
-            with files.PendingFile(self._folder.path) as pending:
+            with PendingFile(self._folder.path) as pending:
                 with files.translating("write", self._private_path):
                     pending.stream.write(secret)
                 pending.publish(self._private_path, replace_existing=overwrite)

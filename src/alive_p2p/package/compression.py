@@ -109,6 +109,23 @@ class GzipSource:
             missing -= len(piece)
         return b"".join(pieces)
 
+    @property
+    def position(self) -> int:
+        """How many bytes were read."""
+        return self._total - len(self._output) + self._given
+
+    def skip_to(self, position: int) -> None:
+        """Read on without giving anything back, as far as the stream goes.
+
+        Args:
+            position: in bytes, not before the present one.
+
+        Raises:
+            PackageError: as `read`.
+        """
+        while (missing := position - self.position) > 0 and self.read(min(missing, _PIECE)):
+            pass
+
     def ends_well(self) -> bool:
         """Read on to the end and say whether the stream is whole: every trailer, and whatever lies under it."""
         if self._is_broken:

@@ -17,8 +17,8 @@ from alive_p2p import files
 from alive_p2p.errors import PackageError, UsageError
 from alive_p2p.hashing import Sha256
 from alive_p2p.nearby import name_beside
-from alive_p2p.package import paths
-from alive_p2p.package.compression import GzipSource, damaged
+from alive_p2p.package import paths, unpacking
+from alive_p2p.package.compression import GzipSource
 from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.envelopes.base import (
     HEAD_BYTES,
@@ -61,11 +61,13 @@ class Contents:
         manifest: its manifest.
         executables: files that get the execute bit.
         empty_dirs: empty folders that are made.
+        places: where in the payload the content of each file begins, in bytes; in the order of the package.
     """
 
     manifest: Manifest
     executables: frozenset[str]
     empty_dirs: frozenset[str]
+    places: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class _Walked:
     found: Mapping[str, FileEntry]
     executables: frozenset[str]
     folders: frozenset[str]
+    places: Mapping[str, int]
 
 
 class PackageReader:
@@ -131,12 +134,12 @@ class PackageReader:
         self._stream.close()
 
     @contextmanager
-    def _archive(self) -> Iterator[TarReader]:
-        """The payload's archive from its start, whatever is around it."""
+    def _payload(self) -> Iterator[GzipSource]:
+        """The payload from its start, whatever is around it."""
         with files.translating("read", self.path):
             source = GzipSource(self._plaintext(), self.limits.max_stream_bytes)
             try:
-                yield TarReader(source, self.limits)
+                yield source
             except PackageError as error:
                 if self.envelope is Envelope.PLAIN or error.code in _OF_THE_ENVELOPE:
                     raise
@@ -172,7 +175,8 @@ class PackageReader:
         if self._legacy is not None:
             return Manifest.parse(self._legacy.manifest, self.limits)
         seen: set[str] = set()
-        with self._archive() as archive:
+        with self._payload() as payload:
+            archive = TarReader(payload, self.limits)
             for member in archive.members():
                 seen.add(member.path)
                 if member.path == paths.MANIFEST and not member.is_folder:
@@ -198,20 +202,25 @@ class PackageReader:
         if empty_dirs is None:
             used = {folder for path in walked.found for folder in paths.ancestors(path)}
             empty_dirs = frozenset(folder for folder in walked.folders if folder not in used)
-        return Contents(manifest, walked.executables if executables is None else executables, empty_dirs)
+        if executables is None:
+            executables = walked.executables
+        return Contents(manifest, executables, empty_dirs, walked.places)
 
     def _walk(self, progress: Progress | None, watch: Watch | None) -> _Walked:
         manifest: bytes | None = None
         found: dict[str, FileEntry] = {}
         executables: set[str] = set()
         folders: set[str] = set()
-        with self._archive() as archive:
+        places: dict[str, int] = {}
+        with self._payload() as payload:
+            archive = TarReader(payload, self.limits)
             for member in archive.members():
                 if member.is_folder:
                     folders.add(member.path)
                 elif member.path == paths.MANIFEST:
                     manifest = b"".join(archive.content())
                 else:
+                    places[member.path] = payload.position
                     digest = Sha256()
                     see = watch(member.path) if watch is not None else None
                     for piece in archive.content():
@@ -229,7 +238,8 @@ class PackageReader:
             manifest = self._legacy.manifest
         if manifest is None:
             raise _no_manifest(set(found) | folders)
-        return _Walked(Manifest.parse(manifest, self.limits), found, frozenset(executables), frozenset(folders))
+        parsed = Manifest.parse(manifest, self.limits)
+        return _Walked(parsed, found, frozenset(executables), frozenset(folders), places)
 
     def unpack(
         self,
@@ -250,27 +260,8 @@ class PackageReader:
             PackageError: the file is no longer what was checked.
             FileSystemError: the disk refused, or cannot hold a name.
         """
-        expected = {entry.path: entry for entry in contents.manifest.files}
-        made: set[str] = set()
-        left = set(names) - contents.empty_dirs
-        content = _counting(contents.manifest.total_size, progress)
-        with self._archive() as archive:
-            for member in archive.members():
-                if member.path in left and not member.is_folder:
-                    if member.size != expected[member.path].size:
-                        raise damaged("it changed while it was being read")
-                    name = names[member.path]
-                    _make_folders(into, name.rpartition("/")[0], made)
-                    target = Path(f"{into}/{name}")  # in a third of the time that joining takes
-                    mode = files.default_mode(executable=member.path in contents.executables)
-                    digest, size = _write(content(archive), target, mode)
-                    if (digest, size) != (expected[member.path].sha256, expected[member.path].size):
-                        raise damaged("it changed while it was being read")
-                    left.discard(member.path)
-        if left:
-            raise damaged("it changed while it was being read")
-        for path in sorted(contents.empty_dirs & set(names)):
-            _make_folders(into, names[path], made)
+        with self._payload() as payload:
+            unpacking.unpack(payload, contents, into, names, progress)
 
 
 def compare(manifest: Manifest, found: Mapping[str, FileEntry]) -> list[str]:
@@ -309,46 +300,3 @@ def _no_manifest(seen: set[str]) -> PackageError:
             hint="ask the sender to make it with alive-p2p",
         )
     return not_a_package("another kind of archive: it has no manifest.yaml")
-
-
-def _make_folders(into: Path, folder: str, made: set[str]) -> None:
-    if not folder or folder in made:
-        return
-    for step in (*paths.ancestors(folder), folder):
-        if step not in made:
-            with files.translating("create", into / step):
-                files.make_folder(into / step, 0o755)
-            made.add(step)
-
-
-def _counting(total: int, progress: Progress | None) -> Callable[[TarReader], Iterator[bytes]]:
-    """A function that gives the content of the current member, and tells of every piece."""
-    done = 0
-
-    def content(archive: TarReader) -> Iterator[bytes]:
-        nonlocal done
-        for piece in archive.content():
-            yield piece
-            done += len(piece)
-            if progress is not None:
-                progress(done, total)
-
-    return content
-
-
-def _write(content: Iterator[bytes], target: Path, mode: int) -> tuple[str, int]:
-    digest = Sha256()
-    size = 0
-    try:
-        stream = files.create_file(target, mode=mode)
-    except OSError as error:
-        raise files.file_system_error(error, "write", target) from error
-    with stream:
-        for piece in content:
-            digest.update(piece)
-            size += len(piece)
-            try:
-                files.write_all(stream, piece)
-            except OSError as error:
-                raise files.file_system_error(error, "write", target) from error
-    return digest.hexdigest(), size

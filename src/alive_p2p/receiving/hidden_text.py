@@ -7,7 +7,6 @@ and what goes on beyond a cut (a comment, an embedding) is carried as a small st
 
 import codecs
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -54,6 +53,7 @@ _ENCODINGS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 """How a file begins that is not in UTF-8; the longer mark first, because it begins with the shorter."""
+_MARKS = tuple(mark for mark, _ in _ENCODINGS)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class HiddenTextScan:
         self._pieces: list[bytes] = []
         self._held = 0
         self._begun = False
-        self._is_text_by_name = PurePosixPath(path).suffix.lower() in _TEXT
+        self._path = path
         self._is_binary = False
         self._decoder: codecs.IncrementalDecoder | None = None
         self._line = 1
@@ -115,7 +115,7 @@ class HiddenTextScan:
 
     def _look_at_held(self, *, at_end: bool) -> None:
         """Look at the blocks that are complete, and at the end at the rest. Keep what is left."""
-        held = b"".join(self._pieces)
+        held = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         if not self._begun:
             held = self._begin(held, at_end=at_end)
         start = 0
@@ -133,11 +133,11 @@ class HiddenTextScan:
     def _begin(self, held: bytes, *, at_end: bool) -> bytes:
         """Tell from the beginning of the file how it is encoded, and whether it is text. Returns it in UTF-8."""
         self._begun = True
-        encoding = next((name for mark, name in _ENCODINGS if held.startswith(mark)), None)
-        if encoding is not None:
+        if held.startswith(_MARKS):
+            encoding = next(name for mark, name in _ENCODINGS if held.startswith(mark))
             self._decoder = codecs.getincrementaldecoder(encoding)("ignore")
             held = self._decode(held, final=at_end)
-        elif not self._is_text_by_name and b"\0" in held[:HEAD_BYTES]:
+        elif b"\0" in held[:HEAD_BYTES] and PurePosixPath(self._path).suffix.lower() not in _TEXT:
             self._is_binary = True
             held = b""
         return held.removeprefix(codecs.BOM_UTF8)
@@ -177,16 +177,16 @@ class _Findings:
     def __init__(self, path: str) -> None:
         self._path = path
         self._first: dict[str, tuple[int, str]] = {}
-        self._counts: Counter[str] = Counter()
+        self._counts: dict[str, int] = {}
 
     def is_full(self, kind: str) -> bool:
-        return self._counts[kind] >= MAX_COUNT
+        return self._counts.get(kind, 0) >= MAX_COUNT
 
     def add(self, kind: str, line: Callable[[], int], excerpt: Callable[[], str]) -> None:
         if kind not in self._first:
             self._first[kind] = (line(), excerpt())
         if not self.is_full(kind):
-            self._counts[kind] += 1
+            self._counts[kind] = self._counts.get(kind, 0) + 1
 
     def add_shown(self, kind: str, line: int, text: str) -> None:
         """Add a place whose text is known already, as it stands in the file."""

@@ -176,10 +176,10 @@ def _check_shape(manifest: Manifest, flat: dict[str, str]) -> None:
         if len(parts) == 1 or (len(parts) == 2 and path not in listed):
             if parts[-1] in _KERNEL_DROPPED | {kernel.KERNEL, "history"}:
                 continue
-            raise _bad_shape(f"'{path}' does not belong into a kernel")
+            raise _bad_shape(f"'{path}' does not belong in a kernel")
         is_known = (len(parts) == 2 and parts[1] in _KERNEL_FILES) or (len(parts) > 2 and parts[1] == "history")
         if not is_known and parts[1] not in _KERNEL_DROPPED:
-            raise _bad_shape(f"'{path}' does not belong into a kernel")
+            raise _bad_shape(f"'{path}' does not belong in a kernel")
     if manifest.scope == "snapshot":
         _check_snapshot(manifest, flat)
     if manifest.scope == "bundle":
@@ -227,7 +227,7 @@ def _dropped_because(final: str, path: str, manifest: Manifest) -> str | None:
     parts = final.split("/")
     if parts[0] == kernel.KERNEL and len(parts) > 1 and parts[1] in _KERNEL_DROPPED:
         return "computed on each machine, never taken from a package"
-    if any(fold(part) in DROPPED_ANYWHERE for part in parts):
+    if not DROPPED_ANYWHERE.isdisjoint(fold(final).split("/")):
         return BELONGS_ELSEWHERE
     if path == manifest.primer:
         return "written for readers of the package"

@@ -128,9 +128,10 @@ def _rows(plan: ReceivePlan, names: dict[str, str], tree: Path, pairs: list[tupl
     listed = plan.manifest.hashes
     rows: dict[str, list[str]] = {}
     for path, place in pairs:
-        content = content_of(path, names, tree)
         final, installed = place, listed[path]
-        if content is not None and content.name == kernel.BUNDLE_TASKS != path.rpartition("/")[2]:
+        may_be_converted = path.rpartition("/")[2] == kernel.V2_BUNDLE_TASKS
+        content = content_of(path, names, tree) if may_be_converted else None
+        if content is not None and content.name == kernel.BUNDLE_TASKS:
             final = place.removesuffix(kernel.V2_BUNDLE_TASKS)  # what the task list was converted to
             final = place if final == place else final + kernel.BUNDLE_TASKS
             with files.translating("read", content):
@@ -143,8 +144,8 @@ def _tasks(names: dict[str, str], tree: Path, rows: dict[str, list[str]], folder
     """What task files held, by their path inside the folder of the group."""
     found: dict[str, Tasks] = {}
     for path, (_, place, _) in rows.items():
-        content = content_of(path, names, tree)
-        if not lists_tasks(place) or content is None or not files.is_file(content):
+        content = content_of(path, names, tree) if lists_tasks(place) else None
+        if content is None or not files.is_file(content):
             continue
         if (tasks := remembered(content)) is not None:
             found[place.removeprefix(f"{folder}/")] = tasks

@@ -222,7 +222,9 @@ def pin_answer(answer: Answer, we: Ourselves, runtime: Runtime) -> Peer:
 
     Raises:
         KeyProblem: the name is another key's.
+        AliveP2PError: `relay.json` cannot be read; nothing was pinned.
     """
+    read_config(runtime)  # a key is not pinned where nothing can be written down of it
     peer = pin_invited(answer.name, answer.public, answer.handle, answer.accepts, we)
     fields = {
         "url": answer.url,

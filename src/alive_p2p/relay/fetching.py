@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alive_p2p import files
 from alive_p2p.errors import RelayError
+from alive_p2p.pending import PendingFile
 from alive_p2p.relay.collecting import ABANDONED_SECONDS, MOST_BYTES, TooLarge, Waiting, over_quota
 from alive_p2p.relay.transports.base import Progress, Transport, over_limit
 from alive_p2p.runtime import Runtime
@@ -76,7 +77,7 @@ def fetch(
         with files.translating("create", folder):
             folder.mkdir(parents=True, exist_ok=True)
     files.sweep_temporaries(folder, older_than=runtime.now().timestamp() - ABANDONED_SECONDS)
-    with files.PendingFile(folder) as pending:
+    with PendingFile(folder) as pending:
         output = _Hashing(pending.stream.write)
         with files.translating("write", final):
             _read(one, relay, output, allowance, progress)

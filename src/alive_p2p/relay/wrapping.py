@@ -18,6 +18,7 @@ from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.reader import Contents, PackageReader, Progress
 from alive_p2p.package.signature import Outcome, check, sign
 from alive_p2p.package.writer import Piece, write_package
+from alive_p2p.pending import PendingFile
 from alive_p2p.relay.documents import envelope_for_peer
 from alive_p2p.relay.ourselves import Ourselves
 from alive_p2p.runtime import Runtime
@@ -102,7 +103,7 @@ def _seal(reader: PackageReader, contents: Contents, peer: Peer, we: Ourselves, 
     refuse_from_others(manifest, we)
     verdict = check(manifest, we.find_signer)
     seal = Seal(envelope_for_peer(peer), public_keys=(peer.public,))
-    with files.PendingFile(into.parent) as pending:
+    with PendingFile(into.parent) as pending:
         with files.translating("write", into), sealed(pending.stream, seal, _NO_TIME) as stream:
             if verdict.outcome is Outcome.VALID and verdict.pubkey_id == we.key.public.pubkey_id:
                 with files.open_regular(reader.path) as source:
@@ -178,7 +179,7 @@ def _is_for(peer: Peer, share: Mapping[str, Any]) -> bool:
 
 
 def _copy(source: Path, target: Path) -> None:
-    with files.translating("write", target), files.PendingFile(target.parent) as pending:
+    with files.translating("write", target), PendingFile(target.parent) as pending:
         with files.open_regular(source) as stream:
             shutil.copyfileobj(stream, pending.stream, files.CHUNK)
         pending.publish(target, replace_existing=False)

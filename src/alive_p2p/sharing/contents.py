@@ -18,13 +18,14 @@ from alive_p2p.package.reader import Progress
 from alive_p2p.package.writer import ChangedError
 from alive_p2p.runtime import Runtime
 from alive_p2p.sharing import stubs
+from alive_p2p.sharing.exclusions import Exclusion, protected_paths
 from alive_p2p.sharing.findings import FileScan, Finding, Scanner
 from alive_p2p.sharing.gate import KeyForm
 from alive_p2p.sharing.landscape import Landscape
 from alive_p2p.sharing.plan import LeftOut, PlannedFile, Reason, ShareRequest, Stamp
 from alive_p2p.sharing.reading import Reading
 from alive_p2p.sharing.reduced_key import reduced_key
-from alive_p2p.sharing.selection import Candidate, Exclusion, protected_paths
+from alive_p2p.sharing.selection import Candidate
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.bundles import Bundle, is_manifest
@@ -156,7 +157,7 @@ class Contents:
                 "file-too-large",
                 f"'{candidate.walnut_path}' is too large to be a bundle's manifest",
                 untouched="everything",
-                hint="make it smaller, or leave the bundle out",
+                hint="make it smaller, move it away, or leave its bundle out",
             )
         self._refuse_unjudged(candidate, data)
         edited = without_active_sessions(data, candidate.walnut_path)

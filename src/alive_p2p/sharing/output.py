@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alive_p2p import files
 from alive_p2p.errors import FileSystemError, UsageError, WalnutError
-from alive_p2p.files import PendingFile
+from alive_p2p.pending import PendingFile
 from alive_p2p.runtime import Runtime
 
 _MAX_STEM_BYTES = 200

@@ -13,6 +13,7 @@ from alive_p2p import files
 from alive_p2p.package.envelopes.sealing import sealed
 from alive_p2p.package.reader import Progress
 from alive_p2p.package.writer import ChangedError, Piece, write_package
+from alive_p2p.pending import PendingFile
 from alive_p2p.runtime import Runtime, parse_timestamp
 from alive_p2p.sharing.contents import stamp_of
 from alive_p2p.sharing.gate import GateError, ruling_on
@@ -92,7 +93,7 @@ def write_share(
     destination = resolve_output(plan.root, plan_name(plan), runtime, output=output, force=force)
     with settled_lock(plan.root, "create", runtime, wait_seconds=wait_seconds):
         _refuse_changes(plan, runtime)
-        with files.PendingFile(destination.folder) as pending:
+        with PendingFile(destination.folder) as pending:
             name = str(destination.folder / destination.name)
             mtime = int(parse_timestamp(plan.manifest.created).timestamp())
             with files.translating("write", name), sealed(pending.stream, plan.request.seal, mtime) as stream:

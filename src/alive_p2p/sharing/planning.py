@@ -3,24 +3,22 @@
 import os
 import shlex
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 
 from alive_p2p.errors import UsageError, WalnutError
 from alive_p2p.globs import Pattern
 from alive_p2p.package import paths
 from alive_p2p.package.envelopes.base import Envelope
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
-from alive_p2p.package.manifest import FORMAT_VERSION, Manifest
 from alive_p2p.package.paths import bundle_name_refusal
 from alive_p2p.package.reader import Progress
-from alive_p2p.package.signature import sign
-from alive_p2p.runtime import PLUGIN_VERSION, Runtime
+from alive_p2p.runtime import Runtime
 from alive_p2p.sharing.audience import audience_of
-from alive_p2p.sharing.contents import PRIMER, Contents
+from alive_p2p.sharing.contents import Contents
+from alive_p2p.sharing.exclusions import Exclusion, unmatched
 from alive_p2p.sharing.findings import Scanner
 from alive_p2p.sharing.gate import WALNUT, Decision, KeyForm, Part, Question, decide, key_form
 from alive_p2p.sharing.landscape import Landscape
-from alive_p2p.sharing.old_layout import placing, refuse_mixing
+from alive_p2p.sharing.manifest_making import Facts, Leaving, make_manifest
 from alive_p2p.sharing.plan import (
     ExclusionUse,
     PlannedBundle,
@@ -29,16 +27,14 @@ from alive_p2p.sharing.plan import (
     ShareRequest,
     Stamp,
 )
-from alive_p2p.sharing.remembering import groups_here
 from alive_p2p.sharing.scanning import gather
-from alive_p2p.sharing.selection import Exclusion, Selection, Selector, unmatched
-from alive_p2p.text import breaks_the_line, nearest, one_line
+from alive_p2p.sharing.selection import Selection, Selector
+from alive_p2p.text import breaks_the_line, nearest
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.bundles import Bundle, containing, discover, top_level
 from alive_p2p.walnut.key import UNKNOWN, Sensitivity
 from alive_p2p.walnut.ledger import BrokenLedgerError, Ledger
 from alive_p2p.walnut.preferences import Preferences
-from alive_p2p.walnut.states import based_on, read_sent
 from alive_p2p.walnut.walnut import Walnut
 
 _PER_PEER = "(per-peer)"
@@ -134,7 +130,14 @@ class Planner:
         )
         self.warnings += found.warnings
         walnut_id, is_new = self._walnut_id()
-        manifest = self._manifest(present, selection, list(chosen), patterns, sensitivity, walnut_id)
+        manifest = make_manifest(
+            Leaving(present, selection.empty_dirs, sorted(chosen), self.contents.substitutions),
+            self.request,
+            self.walnut,
+            Facts(self.created, patterns, sensitivity, walnut_id, self.ledger, self.key_form),
+            self.limits,
+            self.runtime,
+        )
         left_out = [*selection.left_out, *self.contents.left_out]
         return SharePlan(
             root=self.walnut.root,
@@ -334,78 +337,6 @@ class Planner:
         for name in names:
             if why := paths.windows_refusal(name):
                 self.warnings.append(f"'{name}' cannot be received on Windows: {why}")
-
-    def _name(self) -> str:
-        """The walnut's folder name, as it is where it can be written on one line."""
-        name = self.walnut.name
-        return one_line(name, limit=255) if breaks_the_line(name) else name
-
-    def _manifest(
-        self,
-        present: list[PlannedFile],
-        selection: Selection,
-        bundles: list[str],
-        patterns: list[str],
-        sensitivity: Sensitivity,
-        walnut_id: str | None,
-    ) -> Manifest:
-        leaving = [one.entry for one in present]
-        layout = self.request.source_layout
-        place = placing(layout, bundles)
-        refuse_mixing(layout, [*(entry.path for entry in leaving), *selection.empty_dirs])
-        entries = sorted(
-            (replace(entry, path=at) if (at := place(entry.path)) != entry.path else entry for entry in leaving),
-            key=lambda entry: entry.path,
-        )
-        source = {
-            "walnut": self._name(),
-            "session_id": one_line(self.runtime.session_id),
-            "engine": one_line(self.runtime.engine),
-            "plugin_version": PLUGIN_VERSION,
-        }
-        if walnut_id is not None:
-            source["walnut_id"] = walnut_id
-        if self.key_form == "full":
-            source["key_sha256"] = next(one.entry.sha256 for one in present if one.entry.path == kernel.KEY)
-        fields: dict[str, object] = {
-            "format_version": FORMAT_VERSION,
-            "source_layout": layout,
-            "min_plugin_version": PLUGIN_VERSION,
-            "created": self.created,
-            "scope": self.request.scope,
-            "source": source,
-            "sender": self.request.sender,
-            "description": self.request.description,
-            "note": self.request.note,
-            "sensitivity": sensitivity.word,
-            "exclusions_applied": patterns,
-            "substitutions_applied": [
-                {"path": path, "reason": reason}
-                for path, reason in sorted((place(path), why) for path, why in self.contents.substitutions.items())
-            ],
-        }
-        if self.request.scope == "bundle":
-            fields["bundles"] = sorted(bundles)
-        if earlier := self._based_on(present, bundles):
-            fields["based_on"] = list(earlier)
-        fields |= {
-            "files": [{"path": entry.path, "sha256": entry.sha256, "size": entry.size} for entry in entries],
-            "executables": sorted(place(one.entry.path) for one in present if one.is_executable),
-            "empty_dirs": sorted(map(place, selection.empty_dirs)),
-            "encryption": "none",
-        }
-        manifest = Manifest.build(fields, self.limits)
-        key = self.request.signing_key
-        return manifest if key is None else sign(manifest, key)
-
-    def _based_on(self, present: list[PlannedFile], bundles: list[str]) -> tuple[str, ...]:
-        """What this was made from, so that a receiver who knows it can tell our changes from theirs."""
-        if self.request.scope == "snapshot":
-            return ()
-        primer = next((p for p, reason in self.contents.substitutions.items() if reason == PRIMER), None)
-        groups = groups_here(self.walnut.root, present, bundles, primer)
-        held = {name: group.hashes for name, group in groups.items()}
-        return based_on(self.ledger, read_sent(self.walnut.root), held)
 
 
 def _described(bundles: Collection[Bundle], present: Iterable[PlannedFile]) -> tuple[PlannedBundle, ...]:

@@ -4,10 +4,9 @@ Nothing is read here but names. Links are never followed.
 """
 
 import os
-import re
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -15,28 +14,15 @@ from types import MappingProxyType
 from alive_p2p.errors import WalnutError
 from alive_p2p.globs import Pattern
 from alive_p2p.package import paths
+from alive_p2p.sharing.exclusions import Exclusion
+from alive_p2p.sharing.names import NEVER_ANYWHERE, names_a_credential, reason_by_name
 from alive_p2p.sharing.plan import RETURNABLE, LeftOut, Reason, Stamp
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.bundles import Bundle
 from alive_p2p.walnut.walnut import is_kernel, is_kernel_copy, may_be_walnut
 
-_NEVER_ANYWHERE = frozenset([".git", ".alive", ".walnut", "__macosx"])
-_CLUTTER = frozenset(["node_modules", "__pycache__", ".venv", "thumbs.db", "desktop.ini", "icon\r", ".ds_store"])
 _CAPSULES = kernel.V1_CONTAINER.rpartition("/")[2]
-_BUILD_OUTPUT = frozenset(["raw", "dist", "build", "target", ".next", "_archive", "_references"])
-_CREDENTIALS = re.compile(
-    r"""
-    .*\.(pem|key|p12|pfx|pkcs12|jks|keystore|kdbx|kdb|ppk|asc\.key|sqlite-wal|sqlite-shm|sqlite-journal|db-wal|db-shm)
-    | id_(?!.*\.pub$).*
-    | \.env.* | .*\.env | \.netrc | _netrc | \.pgpass | \.npmrc | \.pypirc | \.htpasswd | \.git-credentials
-    | credentials.* | client_secret.* | service-account.*\.json
-    | secrets\.(ya?ml|json|toml) | token\.json | kubeconfig | wallet\.dat
-    """,
-    re.VERBOSE | re.IGNORECASE | re.DOTALL,
-)
-_BACKUP = re.compile(r"(\.(bak|old|orig|save|swp)|~)+\Z", re.IGNORECASE)
-"""What editors and people put behind the name of a copy; the copy is what the original is."""
 
 
 @dataclass(frozen=True)
@@ -63,26 +49,6 @@ class Selection:
     left_out: list[LeftOut] = field(default_factory=list)
     included: list[str] = field(default_factory=list)
     includes_used: set[str] = field(default_factory=set)
-
-
-@dataclass
-class Exclusion:
-    """A pattern, where it came from, how many files it matched, and whether it is kept for one peer."""
-
-    pattern: Pattern
-    origin: str
-    matched: int = 0
-    is_for_peer: bool = False
-
-
-def protected_paths(scope: str) -> frozenset[str]:
-    """The paths no pattern can exclude (share.md §3)."""
-    kept = {kernel.KEY}
-    if scope == "full":
-        kept |= {kernel.LOG, kernel.INSIGHTS, kernel.TASKS, kernel.COMPLETED}
-    if scope == "snapshot":
-        kept |= {kernel.INSIGHTS}
-    return frozenset(kept)
 
 
 class Selector:
@@ -254,7 +220,7 @@ class Selector:
             inherited = None if inherited is Reason.LOOSE_FILE else inherited  # asked for, wherever it lies
         if walnut_path in self._bundles:
             return inherited
-        own = self._left_out_by_default(name, walnut_path, is_folder=is_folder)
+        own = reason_by_name(name, walnut_path, is_folder=is_folder)
         return own if own is Reason.CREDENTIAL else inherited or own
 
     def _is_brought_back(self, reason: Reason, walnut_path: str, path: str) -> bool:
@@ -263,7 +229,7 @@ class Selector:
             pattern.text
             for pattern in self.includes
             if (pattern.matches_itself(path) or pattern.matches_itself(walnut_path))
-            and (reason is not Reason.CREDENTIAL or _names_a_credential(pattern))
+            and (reason is not Reason.CREDENTIAL or names_a_credential(pattern))
         }
         self.result.includes_used |= hits
         return bool(hits)
@@ -325,7 +291,7 @@ class Selector:
             entry.name.encode()
         except UnicodeEncodeError:
             return Reason.NOT_UTF8, ""
-        if fold(entry.name) in _NEVER_ANYWHERE:
+        if fold(entry.name) in NEVER_ANYWHERE:
             return Reason.NEVER, ""
         if path == paths.MANIFEST:
             return Reason.UNSAFE_NAME, "the name is the package's own"
@@ -334,33 +300,6 @@ class Selector:
         if why := paths.refusal(path):
             return Reason.UNSAFE_NAME, why
         return None
-
-    def _left_out_by_default(self, name: str, walnut_path: str, *, is_folder: bool) -> Reason | None:
-        folded = name.lower()
-        original = _BACKUP.sub("", name)
-        if folded in _CLUTTER or name.startswith("._"):
-            return Reason.CLUTTER
-        if _is_credential(name, original):
-            return Reason.CREDENTIAL
-        if is_folder and "/" not in walnut_path and folded in _BUILD_OUTPUT:
-            return Reason.BUILD_OUTPUT
-        if name.startswith("."):
-            return Reason.HIDDEN
-        if not is_folder and original.lower().endswith(".walnut"):
-            return Reason.OLDER_PACKAGE
-        return None
-
-
-def _is_credential(name: str, original: str) -> bool:
-    """Whether a file holds credentials by its name, or by the name of what it is a copy of."""
-    return bool(_CREDENTIALS.fullmatch(name) or (original != name and _CREDENTIALS.fullmatch(original)))
-
-
-def _names_a_credential(pattern: Pattern) -> bool:
-    """Whether a pattern means credentials and does not only happen to match one: `*.pem`, but not `*.*`."""
-    last = pattern.text.rstrip("/").rpartition("/")[2]
-    name = re.sub(r"\[[^\]]*\]|[*?]", "x", last)
-    return _is_credential(name, _BACKUP.sub("", name))
 
 
 def _is_link(entry: "os.DirEntry[str]") -> bool:
@@ -377,39 +316,3 @@ def _two_places(one: str, other: str) -> WalnutError:
         untouched="everything",
         hint="rename one of the two",
     )
-
-
-def unmatched(exclusions: list[Exclusion], candidates: list[str], scope: str) -> Iterator[str]:
-    """A warning for every pattern that kept nothing back, or not all that it seems to name (share.md §3).
-
-    Args:
-        exclusions: the patterns, with what they kept back.
-        candidates: the package paths that leave all the same.
-        scope: the package's.
-    """
-    protected = protected_paths(scope)
-    others = [path for path in candidates if path not in protected]
-    for exclusion in exclusions:
-        pattern = exclusion.pattern
-        what = f"the pattern '{pattern.text}' ({exclusion.origin})"
-        always = sorted(path for path in protected if pattern.matches(path))
-        similar = next((path for path in others if _misses_by_case(pattern, path)), None)
-        if exclusion.matched:
-            if always:
-                yield f"{what} does not keep back what is always in a package: {', '.join(always)}"
-            if similar:
-                yield f"{what} does not keep back '{similar}': upper and lower case count"
-        elif always:
-            yield f"{what} matches only what is always in a package"
-        elif any(map(pattern.matches, others)):
-            yield f"{what} matches only what is generated for the package"
-        elif similar:
-            yield f"{what} matches nothing; upper and lower case count: '{similar}'"
-        else:
-            yield f"{what} matches nothing"
-
-
-def _misses_by_case(pattern: Pattern, path: str) -> bool:
-    if path == path.casefold() and pattern.text == pattern.text.casefold():
-        return False
-    return pattern.matches_ignoring_case(path) and not pattern.matches(path)

@@ -18,7 +18,7 @@ from alive_p2p.walnut.log import ImportRecord, has_entry, with_entry
 
 
 class InTheWayError(FileSystemError):
-    """A change can neither be finished nor taken back; nothing was touched."""
+    """A change can neither be finished nor taken back; nothing that somebody wrote meanwhile was touched."""
 
 
 def finish(journal: Journal) -> str | None:

@@ -87,7 +87,10 @@ class Settlement:
             case Outcome.TAKEN_BACK:
                 return f"{what} was taken back: {self.why}"
             case Outcome.KEPT:
-                return f"{what} was left alone and moved to '{self.place}': {self.why}"
+                return (
+                    f"{what} can neither be finished nor taken back: {self.why};"
+                    f" the walnut stays as it is, and what had been made ready lies in '{self.place}'"
+                )
             case Outcome.FOREIGN:
                 return f"'{self.place}' is nothing that this home has left ({self.why}); it was left as it is"
 

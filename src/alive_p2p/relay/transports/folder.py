@@ -15,6 +15,7 @@ from typing import BinaryIO
 from alive_p2p import files, hashing
 from alive_p2p.errors import FileSystemError, RelayError
 from alive_p2p.package.paths import ancestors
+from alive_p2p.pending import PendingFile
 from alive_p2p.relay.transports.base import (
     MOST_ENTRIES,
     Entry,
@@ -160,7 +161,7 @@ class FolderTransport:
         self._make_parents(put.name)
         if self._runtime is not None:
             files.sweep_temporaries(final.parent, older_than=self._runtime.now().timestamp() - _ABANDONED_SECONDS)
-        with self._as_relay("write", final), put.open() as source, files.PendingFile(final.parent) as pending:
+        with self._as_relay("write", final), put.open() as source, PendingFile(final.parent) as pending:
             done = before
             while piece := source.read(files.CHUNK):
                 pending.stream.write(piece)

@@ -75,6 +75,12 @@ _KNOWN = (
         "check `http.proxy` in git's settings and HTTPS_PROXY",
     ),
     _Known(
+        r"upload-pack: not our ref",
+        "relay-unreachable",
+        "{place} does not have what it told of a moment ago",
+        "run it again",
+    ),
+    _Known(
         r"error: 429",
         "relay-unreachable",
         "{place} asks us to slow down",
@@ -173,6 +179,12 @@ _REFUSED = (
         "relay-denied",
         "{place} protects the branch: it does not let you do this to it",
         "let the relay's owner take the branch's protection away; a relay has to take changes from every peer",
+    ),
+    _Known(
+        r"non-fast-forward",
+        "relay-denied",
+        "the past of '{url}' cannot be folded: the repository lets nobody replace what is in it",
+        "let its owner run `git config receive.denyNonFastForwards false` in it; `git init --shared` sets that",
     ),
     _Known(
         r"unpacker error|unpack failed|No space left|quota",

@@ -18,6 +18,8 @@ _NO_BRANCH = re.compile(r"couldn't find remote ref|remote ref does not exist")
 _NOT_BY_NAME = re.compile(r"does not allow request for unadvertised object")
 _UNKNOWN = re.compile(r"not our ref|remote error: upload-pack: not our ref")
 _OTHER_FORMAT = re.compile(r"mismatched algorithms|object format '?sha|hash algorithm", re.IGNORECASE)
+_FORBIDDEN = "[remote rejected] (non-fast-forward)"
+"""What a host says that lets nobody replace what its branches stand for, as `git init --shared` sets it."""
 _RACES = ("fetch first", "non-fast-forward", "stale info", "failed to update ref", "needs force")
 _NOT_THAT_COMMAND = re.compile(
     r"unrecognized command|unknown (?:git\S* )?command|invalid command|not allowed", re.IGNORECASE
@@ -170,7 +172,8 @@ class Host:
             if self._stands_for(branch, commit):  # it took it, and the answer got lost
                 return True
             raise self._failure(done, ALL_OR_NOTHING)
-        if any(f"({race})" in refusal for race in _RACES) or "cannot lock ref" in done.err:
+        is_for_good = lease is not None and refusal.startswith(_FORBIDDEN)  # whoever is faster or slower
+        if not is_for_good and (any(f"({race})" in refusal for race in _RACES) or "cannot lock ref" in done.err):
             return False
         raise refused(refusal, done.err, self._git.address, untouched="everything; nothing was changed there")
 

@@ -219,7 +219,7 @@ _WORDS = (
         "check the port in the address",
     ),
     _Known(
-        "proxy|Proxy|tunnel error",
+        "[Pp]roxy|[Tt]unnel",
         "relay-unreachable",
         "the proxy on the way to {place} does not let us through",
         "check HTTPS_PROXY and NO_PROXY",
@@ -246,7 +246,7 @@ _WORDS = (
         "check the endpoint in the address",
     ),
     _Known(
-        "redential|container|WebIdentity|assume role|Token",
+        "redential|container|WebIdentity|assume role|[Tt]oken",
         "s3-no-login",
         "the login for {place}, from {source}, cannot be had",
         "{renew}",
