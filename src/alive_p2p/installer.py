@@ -9,12 +9,9 @@ import json
 import shlex
 import sys
 from contextlib import suppress
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 _NAME = "alive-p2p"
 
@@ -77,6 +74,9 @@ def _source(origin: str, more: str) -> tuple[str, str, str]:
         return "", f"{_NAME}{more} @ {vcs.get('vcs', 'git')}+{url}" + (f"@{revision}" if revision else ""), ""
     if not isinstance(folder, dict):
         return "", f"{_NAME}{more} @ {url}", ""
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
     path = url2pathname(urlsplit(url).path)
     options = " --editable" if folder.get("editable") else ""
     return (
@@ -85,6 +85,8 @@ def _source(origin: str, more: str) -> tuple[str, str, str]:
 
 
 def _origin() -> str:
+    from importlib import metadata
+
     with suppress(metadata.PackageNotFoundError, OSError):
         return metadata.distribution(_NAME).read_text("direct_url.json") or ""
     return ""
