@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from alive_p2p.errors import UsageError
+from alive_p2p.installer import how_to_install
 from alive_p2p.mcp.clients import CLIENTS, snippet
 from alive_p2p.mcp.server import serve
 from alive_p2p.mcp.tools import TOOLS
@@ -187,7 +188,7 @@ def test_a_missing_library_is_named_with_the_way_to_install_it(alice: Person, tm
         "run()\n"
     )
     for arguments, code, piece in (
-        ([], 2, b"try: install it with `pip install 'alive-p2p[mcp]'`"),
+        ([], 2, f"try: install it with {how_to_install('mcp')}".encode()),
         (["--print-config", "other"], 0, b"goes into"),
     ):
         done = subprocess.run(

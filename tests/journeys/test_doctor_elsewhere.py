@@ -100,20 +100,6 @@ def test_a_missing_library_is_a_problem(tmp_path: Path, monkeypatch: pytest.Monk
     assert "pyrage" in of(found, "libraries", "problem").found
 
 
-@pytest.mark.parametrize(
-    ("mark", "command"),
-    [("uv-receipt.toml", "uv tool install --force"), ("pipx_metadata.json", "pipx install --force")],
-)
-def test_what_is_to_be_installed_is_said_in_the_words_of_what_has_installed_us(
-    mark: str, command: str, tmp_path: Path
-) -> None:
-    """Both leave a mark beside their Python; elsewhere it is that Python's own pip."""
-    (tmp_path / "with").mkdir()
-    (tmp_path / "with" / mark).touch()
-    assert machine._installer(str(tmp_path / "with"))[0] == command
-    assert "pip" in machine._installer(str(tmp_path))[0]
-
-
 @pytest.mark.parametrize(("free", "level"), [(10**6, "problem"), (10**8, "note"), (10**11, "ok")])
 def test_a_full_disk_is_told(free: int, level: str, runtime: Runtime) -> None:
     """The place where there is least counts."""

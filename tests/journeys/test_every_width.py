@@ -55,6 +55,7 @@ def commands(nova: Path) -> list[tuple[int, tuple[object, ...]]]:
         (2, ("create", "--scope", "bundle", "--bundle", "تقرير", "--walnut", nova)),
         (2, ("list-bundles", "--walnut", "لا 9")),
         (0, ("relay", "--help")),
+        (0, ()),
     ]
 
 

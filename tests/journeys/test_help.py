@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,38 @@ _ALL = [
     *(f"completion {name}" for name in completion.commands),
     "hook session-start",
 ]
+
+
+def _examples(text: str) -> list[str]:
+    """The examples in a help, without the name of the program; what a backslash breaks is one line."""
+    return re.findall(r"^\s+alive-p2p (.+)$", re.sub(r" *\\\n +", " ", text), re.MULTILINE)
+
+
+_EVERY_HELP = """
+import sys
+import click
+from alive_p2p.cli.program import cli
+
+def paths(command, *path):
+    yield path
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            yield from paths(command.get_command(click.Context(command), name), *path, name)
+
+for path in paths(cli):
+    print("$", *path)
+    cli.main([*path, "--help"], prog_name="alive-p2p", standalone_mode=False, terminal_width=int(sys.argv[1]))
+"""
+"""Prints the help of everything that has one, in a process of its own: click keeps what it has once shown."""
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_no_help_is_wider_than_the_terminal(columns: int) -> None:
+    """No line of any; an example that is longer goes on in the next line, in the shell's manner."""
+    script = [sys.executable, "-c", _EVERY_HELP, str(columns)]
+    lines = subprocess.run(script, capture_output=True, check=True, text=True).stdout.splitlines()
+    assert {"$ share", "$ relay peers list", "$ hook session-start"} <= set(lines)
+    assert [line for line in lines if len(line) > columns] == []
 
 
 def _shell(example: str, program: str, home: Path, cwd: Path, **environ: str) -> subprocess.CompletedProcess[bytes]:
@@ -98,7 +131,7 @@ def _made_ready(example: str, alice: Person, ben: Person) -> str:
 @pytest.mark.parametrize("command", [one for one in _RELAY if one != "relay peers trust"])  # only at a terminal
 def test_the_examples_of_relays_work_as_printed(command: str, run: Run, program: str, tmp_path: Path) -> None:
     """Each with two people who are as far as the example takes them to be."""
-    examples = re.findall(r"^\s+alive-p2p (.+)$", run(*command.split(), "--help").out, re.MULTILINE)
+    examples = _examples(run(*command.split(), "--help").out)
     assert examples, "a command without an example"
     for number, example in enumerate(examples):
         alice, ben = (Person(name, tmp_path / str(number)) for name in ("alice", "ben"))
@@ -110,8 +143,7 @@ def test_the_examples_of_relays_work_as_printed(command: str, run: Run, program:
 @pytest.mark.parametrize("command", _ALL)
 def test_the_examples_in_help_work_as_printed(command: str, run: Run, tmp_path: Path) -> None:
     """Each example is run in a world that has what it names."""
-    help_text = run(*command.split(), "--help").out
-    examples = re.findall(r"^\s+alive-p2p (.+)$", help_text, re.MULTILINE)
+    examples = _examples(run(*command.split(), "--help").out)
     assert examples, "a command without an example"
     for number, example in enumerate(examples):
         world = make_world(tmp_path / str(number))

@@ -259,7 +259,7 @@ def test_without_the_extra_it_says_how_to_get_it(alice: At, tmp_path: Path) -> N
     stand_in = plant(tmp_path / "without", {"spake2.py": b"raise ImportError('not here')\n"})
     before = alice.everything
     ran = alice("pair", "--via", "ws://127.0.0.1:9/v1", "--yes", PYTHONPATH=str(stand_in))
-    assert (ran.code, "pip install 'alive-p2p[pair]'" in ran.err) == (2, True), ran.err
+    assert (ran.code, re.search(r"install .*[\[,]pair[\],]", ran.err) is not None) == (2, True), ran.err
     assert alice.everything == before
 
 

@@ -184,13 +184,46 @@ def test_a_secret_stops_it_until_somebody_decides(terminal: Terminal, world: Pat
 def test_without_a_terminal_it_says_which_flags_to_use(run: Run, world: Path, tmp_path: Path) -> None:
     """With all of them it needs nobody."""
     nova = world / "04_Ventures" / "nova"
-    ran = run("share", "--walnut", nova)
-    assert (ran.code, "no terminal" in ran.err) == (1, True)
+    given: list[object] = ["share", "--walnut", nova]
+    for answer in (["--scope", "bundle"], ["--bundle", "shielding-review"], ["--to-nobody"]):
+        ran = run(*given)
+        assert (ran.code, "no terminal" in ran.err, f"`{answer[0]}" in ran.err) == (1, True, True), ran.err
+        given += answer
     flags = ("--walnut", nova, "--scope", "full", "--to-nobody", "--preset", "outside", "-o", tmp_path / "out")
     assert run("share", *flags).code == 1
     done = run("share", *flags, "--yes", "--json")
     assert json.loads(done.out)["status"] in {"ok", "warn"}
     assert run("share", *flags, "--to", "ben").code == 2
+
+
+def test_a_preset_is_asked_for_and_never_needed(run: Run, world: Path, tmp_path: Path) -> None:
+    """With `--yes`, or with nobody to ask, there is none unless one is named; which there are is said."""
+    flags = (
+        "share",
+        "--walnut",
+        world / "04_Ventures" / "nova",
+        "--scope",
+        "full",
+        "--to-nobody",
+        "-o",
+        tmp_path / "out",
+    )
+    for more, code in ((("--dry-run",), 0), ((), 1), (("--yes",), 0)):
+        ran = run(*flags, *more)
+        assert (ran.code, "`--preset NAME` takes one: outside" in ran.err) == (code, True), ran.err
+    document = json.loads(run(*flags, "--yes", "--json").out)
+    assert document["exclusions_applied"] == []
+    named = run(*flags, "--preset", "outside", "--yes", "--json")
+    assert json.loads(named.out)["exclusions_applied"] == ["engineering/"]
+    assert "NAME" not in named.err
+
+
+def test_with_yes_a_person_is_not_asked_for_a_preset(terminal: Terminal, world: Path, tmp_path: Path) -> None:
+    """Nor for anything else that has an answer."""
+    nova = world / "04_Ventures" / "nova"
+    child = terminal("share", "--walnut", nova, "--scope", "full", "--to-nobody", "-o", tmp_path / "out", "--yes")
+    code, said = ended(child)
+    assert (code, "packed 'nova'" in said) == (0, True), said
 
 
 def test_the_walnut_around_the_current_folder_is_meant(run: Run, world: Path, tmp_path: Path) -> None:

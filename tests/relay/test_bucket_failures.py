@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from alive_p2p.errors import RelayError
+from alive_p2p.installer import how_to_install
 from alive_p2p.relay.reach import reach
 from alive_p2p.relay.transports import s3_bucket
 from alive_p2p.relay.transports.base import Entry, Put, Stoppable, Transport
@@ -332,7 +333,7 @@ def test_a_missing_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """With the command that brings it."""
     monkeypatch.setitem(sys.modules, "obstore.store", None)
     error = refusal_of(Beside("http://127.0.0.1:9", tmp_path).reach)
-    assert (error.code, error.hint) == ("s3-missing", "install it with `pip install 'alive-p2p[s3]'`")
+    assert (error.code, error.hint) == ("s3-missing", f"install it with {how_to_install('s3')}")
 
 
 def test_the_library_takes_nothing_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,6 +119,32 @@ def test_what_never_can_be_received_is_not_offered(alice: Person, ben: Person, r
     assert "stays in the relay" in held.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments", ["share --walnut {nova} --scope full --to carla --yes", "relay push --peer carla p"]
+)
+def test_whoever_has_not_answered_is_said_to_be_waited_for(arguments: str, alice: Person, run: Run) -> None:
+    """And not to be unknown; nothing is made for them."""
+    alice.invite("carla")
+    nova = alice.walnut()
+    done = run(alice, *(word.format(nova=nova) for word in arguments.split()), code=1)
+    assert "'carla' was invited, and has not answered yet" in done.stderr
+    assert "`alive-p2p relay accept`" in done.stderr
+    assert list(alice.world.parent.rglob("*.walnut")) == []
+
+
+def test_what_is_taken_back_is_known_before_it_is_asked_about(alice: Person, ben: Person, run: Run) -> None:
+    """What was never sent is told at once; what was is asked about by the name of its receiver, and stays till then."""
+    assert "nothing was sent under the name 'x'" in run(alice, "relay", "recall", "x", code=1).stderr
+    (sent,) = alice.push("ben")
+    name = sent.outgoing.deposit.rpartition("/")[2]
+    asked = run(alice, "relay", "recall", name, code=1)
+    assert "what ben has fetched before stays with them" in asked.stderr
+    assert "`--yes`" in asked.stderr
+    assert [one.deposit.name for one in ben.waiting()] == [sent.outgoing.deposit]
+    assert "took back what was sent to ben" in run(alice, "relay", "recall", name, "--yes").stdout
+    assert ben.waiting() == []
+
+
 def test_a_package_of_nobody_is_declined_with_a_word_about_it(alice: Person, ben: Person, run: Run) -> None:
     """Its delivery note has gone, so that nobody has signed for it: it is removed, and no receipt is left."""
     alice.push("ben")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from planted_secrets import Planted, innocent, planted
 
 from alive_p2p.errors import UsageError
+from alive_p2p.installer import how_to_install
 from alive_p2p.sharing import deep_scan, findings
 from alive_p2p.sharing.findings import FileScan, Finding, Scanner
 from alive_p2p.sharing.secret_rules import RULES
@@ -291,7 +292,7 @@ def test_the_deep_scan_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(UsageError) as caught:
         deep_scan.deep_scan([])
     assert caught.value.code == "no-deep-scan"
-    assert caught.value.hint == "install it with `pip install 'alive-p2p[scan]'`"
+    assert caught.value.hint == f"install it with {how_to_install('scan')}"
 
 
 @pytest.mark.usefixtures("_kingfisher")

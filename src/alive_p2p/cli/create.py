@@ -14,12 +14,13 @@ from alive_p2p.sharing.plan import SharePlan
 
 _EPILOG = """\b
 Examples:
-  alive-p2p create --scope full --walnut . --exclude '**/pricing*' --dry-run
-  alive-p2p create --scope bundle --bundle shielding-review --walnut . --output review.walnut --yes
+  alive-p2p create --scope full --walnut . \\
+    --exclude '**/pricing*' --dry-run
+  alive-p2p create --scope bundle --walnut . \\
+    --bundle shielding-review --output review.walnut --yes
 
-\b
-Patterns: a name without `/` matches at any depth, one with `/` the whole path from the root;
-`*`, `?` and `[abc]` stay within a name, `**` crosses folders, and a folder takes all it holds.
+Patterns: a name without `/` matches at any depth, one with `/` the whole path from the root; `*`, `?` and `[abc]` stay
+within a name, `**` crosses folders, and a folder takes all it holds.
 """
 
 

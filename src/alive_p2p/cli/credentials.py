@@ -11,6 +11,7 @@ from alive_p2p import files
 from alive_p2p.cli.options import FOLDER, Call
 from alive_p2p.errors import AliveP2PError, UsageError
 from alive_p2p.keys.private import Ask, PrivateKey, load_private_key
+from alive_p2p.nearby import name_beside
 
 _MAX_PASSPHRASE = 4096
 MAX_KEY = 1 << 20
@@ -96,7 +97,13 @@ def passphrase_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def no_such_file(path: Path) -> UsageError:
     """The error for a file that somebody named and that is not there."""
-    return UsageError("no-such-file", f"there is no file '{path}'", untouched="everything", hint="check the path")
+    guess = name_beside(path)
+    return UsageError(
+        "no-such-file",
+        f"there is no file '{path}'",
+        untouched="everything",
+        hint="check the path" + (f"; did you mean '{guess}'?" if guess else ""),
+    )
 
 
 _INSTEAD = "give it with `--passphrase-env NAME` or `--passphrase-file FILE`"

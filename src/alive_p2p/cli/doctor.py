@@ -28,7 +28,8 @@ def doctor(call: Call, /, *, timeout: float) -> None:
 
     Changes nothing. Exits with 0 where there is no problem, also where there are notes; else with 1.
     """
-    checks = examine(call.runtime, seconds=timeout)
+    with call.screen.working("looking"):
+        checks = examine(call.runtime, seconds=timeout)
     for check in checks:
         call.screen.lines(_lines(check), result=True)
     problems, notes = (sum(1 for one in checks if one.level == level) for level in ("problem", "note"))

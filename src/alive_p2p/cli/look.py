@@ -78,7 +78,9 @@ def _limits(call: Call, max_files: int | None, max_bytes: int | None) -> Limits:
     )
 
 
-_SEALED_NOTE = "sealed; what is inside cannot be told without the key or passphrase"
+_SEALED_NOTE = (
+    "sealed; what is inside cannot be told without the key or passphrase: `--private-key`, `--passphrase-env`"
+)
 
 
 def info_lines(found: inspection.PackageInfo, names: Mapping[str, str]) -> list[str]:

@@ -56,7 +56,8 @@ def list_bundles(call: Call, /, *, walnut: Path) -> None:
 
 @click.command(
     "log-import",
-    epilog="\b\nExample:\n  alive-p2p log-import --walnut 04_Ventures/nova-station --import-id a1b2c3d4e5f67890",
+    epilog="\b\nExample:\n  alive-p2p log-import --walnut 04_Ventures/nova-station \\\n"
+    "    --import-id a1b2c3d4e5f67890",
 )
 @_WALNUT
 @click.option("--import-id", required=True, metavar="ID", help="The import id, or its first 16 digits.")

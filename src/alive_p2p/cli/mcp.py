@@ -6,12 +6,15 @@ import click
 
 from alive_p2p.cli.options import FOLDER, Call, common
 from alive_p2p.errors import UsageError
+from alive_p2p.installer import how_to_install
 from alive_p2p.mcp.clients import CLIENTS, snippet
 
-_EPILOG = """\b
+_EPILOG = f"""\b
 Examples:
   alive-p2p mcp --print-config claude-code
   alive-p2p mcp --print-config cursor --world .
+
+CLIENT is one of {", ".join(CLIENTS)}.
 """
 _LIBRARIES = frozenset(["mcp", "mcp_types", "anyio", "pydantic"])
 """What the extra brings."""
@@ -20,7 +23,13 @@ _LIBRARIES = frozenset(["mcp", "mcp_types", "anyio", "pydantic"])
 @click.command(epilog=_EPILOG)
 @click.option("--world", "worlds", type=FOLDER, multiple=True, help="Touch only this world; repeatable.")
 @click.option("--beyond-roots", is_flag=True, help="Those worlds also where the client has another folder open.")
-@click.option("--print-config", "client", type=click.Choice(list(CLIENTS)), help="Show what to put where, and end.")
+@click.option(
+    "--print-config",
+    "client",
+    type=click.Choice(list(CLIENTS)),
+    metavar="CLIENT",
+    help="Show what to put where, and end.",
+)
 @common
 def mcp(call: Call, /, *, worlds: tuple[Path, ...], beyond_roots: bool, client: str | None) -> None:
     """Serve agents by MCP on standard input and output.
@@ -43,7 +52,7 @@ def mcp(call: Call, /, *, worlds: tuple[Path, ...], beyond_roots: bool, client: 
             "no-mcp",
             "the MCP server needs the library `mcp`, version 2, which is not installed",
             untouched="everything",
-            hint="install it with `pip install 'alive-p2p[mcp]'`",
+            hint=f"install it with {how_to_install('mcp')}",
         ) from error
     if call.screen.is_interactive:
         call.screen.note("waiting for an MCP client; `alive-p2p mcp --print-config CLIENT` shows how one starts this")

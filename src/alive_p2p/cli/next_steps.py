@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from io import TextIOWrapper
 from pathlib import Path
 
+from alive_p2p.cli.columns import fitted, isolated
 from alive_p2p.errors import AliveP2PError
 from alive_p2p.receiving.inbox import inbox_of, packages_in
 from alive_p2p.relay.glance import Glance, glance
@@ -37,7 +38,7 @@ def main() -> int:
     try:
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")
-        print(*_lines(), sep="\n", flush=True)  # noqa: T201  (a door prints)
+        print(*_fitted(_lines()), sep="\n", flush=True)  # noqa: T201  (a door prints)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing complains when it is closed
         return 1
@@ -57,6 +58,15 @@ def _lines() -> list[str]:
     width = max(len(command) for command, _ in steps)
     shown = [f"  alive-p2p {command:<{width}}   {why}" for command, why in steps]
     return [escape(line) for line in (_WHAT_IT_IS, "", where, *shown, "", _MORE)]
+
+
+def _fitted(lines: list[str]) -> list[str]:
+    """The lines as a terminal shows them whole; as they are, where they go anywhere else."""
+    try:
+        columns = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
+    except (OSError, ValueError):
+        columns = 0
+    return [part for line in lines for part in fitted(isolated(line), columns)] if columns else lines
 
 
 def _where(runtime: Runtime) -> str:

@@ -83,8 +83,9 @@ def pair(
     whisper.require_libraries()
     spoken = _code(call, code) if join or code is not None else None
     was_made = set_up_first(desk, **where)
-    desk.reach(desk.we.url).list()  # what cannot be written to in the end is better known now
-    screen = call.screen
+    screen, we = call.screen, desk.we
+    with screen.working("looking"):
+        desk.reach(we.url).list()  # what cannot be written to in the end is better known now
     screen.note(f"you meet at the rendezvous server {server}", is_asked_about=True)
     screen.note("  it learns from where and when two people meet, and nothing of what they say", is_asked_about=True)
     call.approve("meet there?", untouched="everything; your relay stays" if was_made else "everything")
@@ -148,7 +149,8 @@ def _meet(desk: Desk, box: Rendezvous, spoken: SpokenCode | None, how: _How, ser
         box.claim(spoken.number)
         _show(desk.call, spoken, how, server)
     try:
-        return whisper.meet(box, spoken, desk.call.runtime.monotonic, seconds=seconds)
+        with desk.call.screen.working("waiting"):
+            return whisper.meet(box, spoken, desk.call.runtime.monotonic, seconds=seconds)
     except RelayError as error:
         if error.code == "nobody-came":
             raise RelayError(error.code, alone, untouched="everything", hint=hint) from None
@@ -201,20 +203,24 @@ def _telling(meeting: Meeting) -> Iterator[None]:
 def _become_peers(desk: Desk, meeting: Meeting, how: _How) -> None:
     """Everything from the first word of the other to what is said in the end."""
     call, screen, we = desk.call, desk.call.screen, desk.we
-    other = meeting.introduce()
+    with screen.working("waiting"):
+        other = meeting.introduce()
     name = _name(desk, other, how)
     folder = we.config.peers[name].folder if name in we.config.peers else name
     screen.note("waiting until they have said yes as well")
-    consent = meeting.consent(folder, _own_login(desk, other.url), seconds=how.wait)
+    with screen.working("waiting"):
+        consent = meeting.consent(folder, _own_login(desk, other.url), seconds=how.wait)
     peer = answers.pin_answer(as_answer(name, other, consent), we, call.runtime)
     try:
-        answers.leave_copies(desk.reach(we.url), call.runtime)
+        with screen.working("publishing"):
+            answers.leave_copies(desk.reach(we.url), call.runtime)
     except RelayError as error:
         call.remember(f"their key could not be put into your relay; the next command does it ({error.message})")
     lets_in = _let_them_in(desk, name, how.login or consent.login)
     screen.note("waiting until they have finished as well")
     try:
-        meeting.finish(lets_in=lets_in)
+        with screen.working("waiting"):
+            meeting.finish(lets_in=lets_in)
     except RelayError as error:
         call.remember(
             f"whether '{name}' has finished is not known ({error.message}); if not, run it together once more"
@@ -277,11 +283,10 @@ def _problem(name: str, other: Introduction, we: Ourselves) -> AliveP2PError | N
 
 def _own_login(desk: Desk, url: str) -> str | None:
     """Who we are at the host of their relay, where it has logins and we have one there."""
-    hosting = desk.hosting(url)
-    if hosting is None:
-        return None
     try:
-        return hosting.login()
+        with desk.call.screen.working("looking"):
+            hosting = desk.hosting(url)
+            return None if hosting is None else hosting.login()
     except AliveP2PError as error:
         desk.call.remember(
             f"your login at the host of their relay is not known, so they cannot let you in ({error.message});"
@@ -293,12 +298,14 @@ def _own_login(desk: Desk, url: str) -> str | None:
 def _let_them_in(desk: Desk, name: str, login: str | None) -> bool:
     """Let a peer write to our relay, where the host can; else what is left to do is told. Whether it is done."""
     call, url = desk.call, desk.we.url
-    hosting = desk.hosting(url)
+    with call.screen.working("inviting"):
+        hosting = desk.hosting(url)
     if hosting is None or login is None:
         remember_to_grant(call, name, url)
         return False
     try:
-        hosting.grant(url, login)
+        with call.screen.working("inviting"):
+            hosting.grant(url, login)
         remember_login(call, name, login)
     except AliveP2PError as error:
         call.remember(
@@ -312,7 +319,9 @@ def _look_at_theirs(desk: Desk, other: Introduction) -> None:
     """Tell at once where their relay cannot be reached, or is not what they say; what was pinned counts anyway."""
     try:
         relay = desk.reach(other.url)
-        if not is_stated(relay, relay.list(mailbox.ABOUT), other.handle, other.url, other.public):
+        with desk.call.screen.working("looking"):
+            stated = is_stated(relay, relay.list(mailbox.ABOUT), other.handle, other.url, other.public)
+        if not stated:
             desk.call.remember(
                 f"nothing in {other.url} shows that it is theirs; ask them to run `alive-p2p relay setup` once more"
             )

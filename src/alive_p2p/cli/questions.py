@@ -25,6 +25,7 @@ Value = TypeVar("Value")
 _STYLE = {"qmark": "fg:default", "answer": "fg:default bold", "pointer": "bold", "highlighted": "bold"}
 """No colours: the library's own orange cannot be read on a light terminal."""
 
+_LISTED = "an option: `alive-p2p share --help` lists them"
 _NARROWEST = 20
 _MARGIN = 5
 """What stands before an answer: an arrow, and in a list a circle."""
@@ -49,8 +50,14 @@ class Questions:
     def __init__(self, call: Call) -> None:
         self._call = call
 
-    def choose(self, question: str, answers: Sequence[Any], *, default: object = None) -> Any:
+    def choose(self, question: str, answers: Sequence[Any], *, flag: str = _LISTED, default: object = None) -> Any:
         """One of several answers; the first, or the default, is where the arrow stands.
+
+        Args:
+            question: what is asked.
+            answers: what can be answered.
+            flag: the option that answers it, where there is nobody to ask.
+            default: the value of the answer where the arrow stands.
 
         Raises:
             AliveP2PError: there is nobody to ask.
@@ -60,10 +67,12 @@ class Questions:
 
         choices = [questionary.Choice(self._shown(one.text), value=one) for one in answers]
         start = next((choice for choice, one in zip(choices, answers, strict=True) if one.value == default), None)
-        chosen = self._ask(questionary.select, question, choices=choices, default=start, instruction="(arrows, Enter)")
+        chosen = self._ask(
+            questionary.select, question, flag, choices=choices, default=start, instruction="(arrows, Enter)"
+        )
         return chosen.value
 
-    def tick(self, question: str, answers: Sequence[Any]) -> list[Any]:
+    def tick(self, question: str, answers: Sequence[Any], *, flag: str = _LISTED) -> list[Any]:
         """Any number of the answers, at least one. Raises as `choose`."""
         import questionary
 
@@ -71,6 +80,7 @@ class Questions:
         chosen = self._ask(
             questionary.checkbox,
             question,
+            flag,
             choices=choices,
             validate=lambda ticked: bool(ticked) or "tick at least one with the space bar",
             instruction="(space ticks, Enter goes on)",
@@ -81,7 +91,7 @@ class Questions:
         """A line of text, without the blanks around it. Raises as `choose`."""
         import questionary
 
-        return str(self._ask(questionary.text, question, default=default)).strip()
+        return str(self._ask(questionary.text, question, _LISTED, default=default)).strip()
 
     def tell(self, text: str) -> None:
         """A line about an answer that will not do."""
@@ -96,13 +106,13 @@ class Questions:
         room = columns - _MARGIN - 1
         return f"\n{' ' * _MARGIN}".join(part for line in fitted(safe, room, indent=0) for part in cut(line, room))
 
-    def _ask(self, kind: Any, question: str, **options: Any) -> Any:
+    def _ask(self, kind: Any, question: str, flag: str, **options: Any) -> Any:
         if not self._call.screen.can_ask:
             raise AliveP2PError(
                 "no-terminal",
                 f"there is no terminal to ask on: {question}",
                 untouched="everything",
-                hint="`alive-p2p create` takes every answer as an option; `alive-p2p share --help` lists them",
+                hint=f"answer it with {flag}",
             )
         from questionary import Style
 

@@ -27,8 +27,10 @@ from alive_p2p.text import escape
 _RECEIVE_EPILOG = """\b
 Examples:
   alive-p2p receive nova-station.walnut
-  alive-p2p receive nova-station.walnut --target 04_Ventures/nova-station
-  alive-p2p receive review.walnut --target 04_Ventures/nova-station --rename --yes
+  alive-p2p receive nova-station.walnut \\
+    --target 04_Ventures/nova-station
+  alive-p2p receive review.walnut \\
+    --target 04_Ventures/nova-station --rename --yes
   alive-p2p receive --inbox
 """
 

@@ -9,6 +9,7 @@ from alive_p2p import files
 from alive_p2p.cli.options import FOLDER, Call, common
 from alive_p2p.cli.screen import field_line, plural, short
 from alive_p2p.errors import UsageError
+from alive_p2p.nearby import name_beside
 from alive_p2p.transactions.journal import Journal, Kind
 from alive_p2p.transactions.recovery import Outcome, Settlement, adopt, settle, unregistered
 
@@ -45,6 +46,9 @@ def recover(call: Call, /, *, place: Path | None, staging: Path | None) -> None:
         found = settle(call.runtime, place=where)
     foreign = unregistered(where.resolve(), call.runtime) if where is not None else ()
     _show(call, (*found, *foreign))
+    if where is not None and not (found or foreign or files.exists(where)):
+        guess = name_beside(where)
+        call.screen.note(f"and nothing is at '{place}'" + (f"; did you mean '{guess}'?" if guess else ""))
 
 
 def _show(call: Call, settlements: tuple[Settlement, ...]) -> None:

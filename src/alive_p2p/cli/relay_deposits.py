@@ -28,6 +28,7 @@ def push(call: Call, /, *, file: Path | None, package: Path | None, peer: str) -
         raise UsageError("usage", "name the package, once")
     desk = Desk(call)
     desk.try_to_confirm()
+    desk.refuse_unanswered([peer])
     we = desk.we
     with call.screen.working("sealing") as progress:
         outgoing = outbox.queue(call.runtime.cwd / given, we.keyring.peer(peer), we, call.runtime, progress)
@@ -50,17 +51,17 @@ def push(call: Call, /, *, file: Path | None, package: Path | None, peer: str) -
 @click.command(epilog="\b\nExample:\n  alive-p2p relay compact")
 @common
 def compact(call: Call, /) -> None:
-    """Fold the past of your relay, so that it does not grow; what lies there stays.
+    """Compact your relay, so that its past does not grow; what lies there stays.
 
     A git repository keeps every package that ever lay in it. This is done by itself after 200 MB.
     """
     desk = Desk(call)
-    with call.screen.working("folding"):
+    with call.screen.working("compacting"):
         done = compacting.compact(desk.reach(desk.we.url), call.runtime)
     if done is None:
         call.screen.say("a relay of this kind keeps no past")
     elif done:
-        call.screen.say("folded the past of your relay")
+        call.screen.say("compacted your relay")
     else:
         raise RelayError(
             "relay-busy",
@@ -73,7 +74,7 @@ def compact(call: Call, /) -> None:
     call.finish(())
 
 
-@click.command(epilog="\b\nExample:\n  alive-p2p relay decline 20260407-101500-a1b2c3d4.walnut --yes")
+@click.command(epilog="\b\nExample:\n  alive-p2p relay decline \\\n    20260407-101500-a1b2c3d4.walnut --yes")
 @click.argument("deposit")
 @click.option("--note", metavar="TEXT", help=f"Words for its sender: one line of at most {NOTE_CHARACTERS} characters.")
 @common
@@ -85,7 +86,7 @@ def decline(call: Call, /, *, deposit: str, note: str | None) -> None:
     relay = desk.reach(we.url)
     with call.screen.working("looking"):
         listing = settling.tidy(we, relay, relay.list(), call.runtime)
-    (one,) = pulling.chosen(collecting.waiting(we, relay, listing, names=[deposit]), [deposit])
+        (one,) = pulling.chosen(collecting.waiting(we, relay, listing, names=[deposit]), [deposit])
     screen = call.screen
     screen.note(f"this would be removed unread: {name_of(one)}", is_asked_about=True)
     if one.sender is None:
@@ -93,7 +94,8 @@ def decline(call: Call, /, *, deposit: str, note: str | None) -> None:
     elif words is not None:
         screen.note(f"{one.sender.name} would be told: {words}", is_asked_about=True)
     call.approve("decline it?")
-    is_told = settling.decline(one, words, we, relay, listing, call.runtime)
+    with screen.working("declining"):
+        is_told = settling.decline(one, words, we, relay, listing, call.runtime)
     pulling.note_waiting(listing, [one.deposit.name], we, call.runtime)
     screen.say(f"declined what is from {name_of(one)}")
     screen.document({"status": "ok", "deposit": one.deposit.name, "told": is_told, "note": words if is_told else None})
@@ -101,16 +103,20 @@ def decline(call: Call, /, *, deposit: str, note: str | None) -> None:
     call.finish(())
 
 
-@click.command(epilog="\b\nExample:\n  alive-p2p relay recall 20260407-101500-a1b2c3d4.walnut --yes")
+@click.command(epilog="\b\nExample:\n  alive-p2p relay recall \\\n    20260407-101500-a1b2c3d4.walnut --yes")
 @click.argument("deposit")
 @common
 def recall(call: Call, /, *, deposit: str) -> None:
     """Take back a package of yours that was not fetched yet, where the host lets you; also from the outbox."""
     desk = Desk(call)
-    call.screen.note("what was fetched before stays with whoever has fetched it", is_asked_about=True)
-    call.approve("take it back?")
+    we = desk.we
+
+    def approve(peer: str) -> None:
+        call.screen.note(f"what {peer} has fetched before stays with them", is_asked_about=True)
+        call.approve(f"take back what was sent to {peer}?")
+
     with call.screen.working("taking back"):
-        delivery = take_back(deposit, desk.we, call.runtime, desk.reach)
+        delivery = take_back(deposit, we, call.runtime, desk.reach, approve)
     call.screen.say(f"took back what was sent to {delivery.peer}")
     if delivery.is_fetched:
         call.remember(f"{delivery.peer} had fetched it before, and keeps what was fetched")

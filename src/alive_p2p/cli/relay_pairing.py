@@ -120,7 +120,8 @@ def set_up(
     elif known is not None and not github:
         url = known
     else:
-        hosting = desk.hosting()
+        with desk.call.screen.working("setting up"):
+            hosting = desk.hosting()
         if hosting is None:
             raise RelayError(
                 "no-place",
@@ -128,9 +129,10 @@ def set_up(
                 untouched="everything",
                 hint="log in with `gh auth login`, or add `--git URL`, `--s3 URL` or `--folder PATH`",
             )
-        username = username or hosting.login()
-        own_relay.handle_for(known, runtime, username)
-        url = known or hosting.create(repo_name or _DEFAULT_REPOSITORY)
+        with desk.call.screen.working("setting up"):
+            username = username or hosting.login()
+            own_relay.handle_for(known, runtime, username)
+            url = known or hosting.create(repo_name or _DEFAULT_REPOSITORY)
     with desk.call.screen.working("setting up"):
         return own_relay.setup(url, runtime, desk.reach_ours, username=username, ask=desk.ask, make=make)
 
@@ -159,9 +161,11 @@ def invite(call: Call, /, *, peer: str, login: str | None, **where: Any) -> None
     set_up_first(desk, **where)
     code = pairing.invite(peer, call.runtime, ask_for_key(call))
     screen = call.screen
-    hosting = desk.hosting(code.url)
+    with screen.working("inviting"):
+        hosting = desk.hosting(code.url)
+        if hosting is not None:
+            hosting.grant(code.url, login or peer)
     if hosting is not None:
-        hosting.grant(code.url, login or peer)
         remember_login(call, peer, login or peer)
     else:
         remember_to_grant(call, peer, code.url)
@@ -195,8 +199,10 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
     set_up_first(desk, **where)
     if invitation is None:
         invitation = _by_address(desk, address or said, fingerprint)
-    theirs = desk.hosting(invitation.url)
-    if theirs is not None and not theirs.accept(invitation.url):
+    with call.screen.working("accepting"):
+        theirs = desk.hosting(invitation.url)
+        is_let_in = theirs is None or theirs.accept(invitation.url)
+    if not is_let_in:
         raise RelayError(
             "not-invited",
             f"the host's invitation to the relay of '{invitation.handle}' has not come yet",
@@ -206,9 +212,13 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
     with call.screen.working("accepting"):
         peer = pairing.accept(invitation, call.runtime, desk.reach, name=name, ask=ask_for_key(call))
     we = desk.anew()
-    hosting, login = desk.hosting(we.url), _login_in(invitation.url) if theirs is not None else None
-    if hosting is not None and login is not None and hosting.covers(invitation.url):
-        hosting.grant(we.url, login)
+    login = _login_in(invitation.url) if theirs is not None else None
+    with call.screen.working("accepting"):
+        hosting = desk.hosting(we.url)
+        is_granted = hosting is not None and login is not None and hosting.covers(invitation.url)
+        if hosting is not None and login is not None and is_granted:
+            hosting.grant(we.url, login)
+    if login is not None and is_granted:
         remember_login(call, peer.name, login)
     else:
         remember_to_grant(call, peer.name, we.url)
@@ -279,7 +289,9 @@ def _code(call: Call, said: str | None) -> str:
 
 def _by_address(desk: Desk, url: str, fingerprint: str | None) -> Code:
     """An invitation without a code: the key that lies there counts if a person says so."""
-    found = pairing.look_at(url, desk.we, desk.reach)
+    we = desk.we
+    with desk.call.screen.working("looking"):
+        found = pairing.look_at(url, we, desk.reach)
     if fingerprint is not None:
         pairing.require_fingerprint(found.public, fingerprint)
         return found.code

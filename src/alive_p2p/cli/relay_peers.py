@@ -67,7 +67,8 @@ def confirm(call: Call, /, *, name: str, fingerprint: str | None) -> None:
         call.finish(())
         return
     relay = desk.reach(desk.we.url)
-    answer = by_hand.answer_of(name, desk.we, relay)
+    with call.screen.working("looking"):
+        answer = by_hand.answer_of(name, desk.we, relay)
     call.screen.note(f"somebody who calls themselves '{answer.handle}' has answered as '{name}'", is_asked_about=True)
     call.screen.note(field_line("relay", answer.url), is_asked_about=True)
     _compare(call, answer.public, fingerprint, may_be_typed=True)
@@ -96,7 +97,9 @@ def trust(call: Call, /, *, name: str, fingerprint: str | None) -> None:
         public = pinned.public
     else:
         desk = Desk(call)
-        public = by_hand.other_key(name, desk.we, desk.reach)
+        we = desk.we
+        with call.screen.working("looking"):
+            public = by_hand.other_key(name, we, desk.reach)
         if fingerprint is None and pinned is not None and _follow(desk, name):
             return
     if pinned is not None and pinned.public != public:
@@ -180,19 +183,20 @@ def remove(call: Call, /, *, name: str, login: str | None) -> None:
     )
     call.approve("part with them?")
     desk = Desk(call)
-    relay = None if config.url is None else desk.reach(config.url)
-    hosting = None if config.url is None else desk.hosting(config.url)
     warnings: list[str] = []
     told = config.peers[name].raw.get("login") if name in config.peers else None
     handle = login or (told if isinstance(told, str) else _handle(call, name))
-    if hosting is not None and config.url is not None:
-        try:
-            hosting.revoke(config.url, handle)
-        except AliveP2PError as error:
-            warnings.append(f"'{handle}' may still be let in: {error.message}")
-    elif config.url is not None:
-        warnings.append(f"whether '{name}' can still write to {config.url} is for you to see to, where it lies")
-    warnings += by_hand.remove(name, call.runtime, relay)
+    with call.screen.working("parting"):
+        relay = None if config.url is None else desk.reach(config.url)
+        hosting = None if config.url is None else desk.hosting(config.url)
+        if hosting is not None and config.url is not None:
+            try:
+                hosting.revoke(config.url, handle)
+            except AliveP2PError as error:
+                warnings.append(f"'{handle}' may still be let in: {error.message}")
+        elif config.url is not None:
+            warnings.append(f"whether '{name}' can still write to {config.url} is for you to see to, where it lies")
+        warnings += by_hand.remove(name, call.runtime, relay)
     call.screen.say(f"{name} is not your peer any more; what their key signs is refused")
     call.screen.document({"status": "warn" if warnings else "ok", "peer": name, "warnings": warnings})
     call.finish(tuple(warnings))

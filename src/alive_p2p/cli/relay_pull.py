@@ -125,7 +125,8 @@ def pull_packages(
         _show(call, one)
     _show_held(call, [one for one in done if one.status == "held"])
     try:
-        compacting.count(sum(map(_received, done)), looking.relay, runtime)
+        with screen.working("compacting"):
+            compacting.count(sum(map(_received, done)), looking.relay, runtime)
     except AliveP2PError as error:
         call.remember(f"your relay could not be compacted: {error.message}")
     screen.document({"status": _status(done), "packages": [_document(one) for one in done]})

@@ -38,7 +38,8 @@ def rotate(call: Call, /, *, with_passphrase: bool, passphrase_env: str | None, 
             hint="make one with `alive-p2p relay setup`",
         )
     # A rotation that was begun is finished first, and one that was done on another machine is noticed.
-    begun = own_relay.setup(url, call.runtime, desk.reach, ask=desk.ask)
+    with call.screen.working("looking"):
+        begun = own_relay.setup(url, call.runtime, desk.reach, ask=desk.ask)
     if begun.has_told_key:
         _finish(call, begun, "a rotation that was begun before is finished")
         return
@@ -53,7 +54,8 @@ def rotate(call: Call, /, *, with_passphrase: bool, passphrase_env: str | None, 
     call.forget_keyring()
     ask = desk.ask if passphrase is None else lambda _: passphrase
     try:
-        done = own_relay.setup(url, call.runtime, desk.reach, ask=ask)
+        with call.screen.working("publishing"):
+            done = own_relay.setup(url, call.runtime, desk.reach, ask=ask)
     except AliveP2PError as error:
         raise RelayError(
             error.code,
@@ -175,7 +177,8 @@ def successor_of(desk: Desk, name: str) -> Successor | None:
         return None
     relay = desk.reach(peer.url)
     state = read_state(runtime)
-    found = following.look(pinned, state, relay, relay.list(mailbox.ABOUT))
+    with desk.call.screen.working("looking"):
+        found = following.look(pinned, state, relay, relay.list(mailbox.ABOUT))
     change_state(runtime, lambda now: now.with_peer(name, following.seen(found, now.peer(name))))
     following.refuse_disputed(name, read_state(runtime))
     return following.successor(pinned, found)
@@ -186,6 +189,8 @@ def take(desk: Desk, found: Successor) -> None:
     following.follow(found, desk.call.runtime)
     desk.call.forget_keyring()
     try:
-        leave_copies(desk.reach(desk.anew().url), desk.call.runtime)
+        relay = desk.reach(desk.anew().url)
+        with desk.call.screen.working("publishing"):
+            leave_copies(relay, desk.call.runtime)
     except AliveP2PError as error:
         desk.call.remember(f"your relay still shows the old key of '{found.name}': {error.message}")

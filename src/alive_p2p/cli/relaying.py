@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from alive_p2p.cli.credentials import ask_for_key
 from alive_p2p.cli.options import Call
 from alive_p2p.cli.screen import field_line, grouped, human_size, plural, short
-from alive_p2p.errors import AliveP2PError, BusyError
+from alive_p2p.errors import AliveP2PError, BusyError, RelayError
 from alive_p2p.relay import outbox
-from alive_p2p.relay.config import COPY, HOST, RelayConfig, change_config
+from alive_p2p.relay.config import COPY, HOST, RelayConfig, change_config, read_config
 from alive_p2p.relay.flushing import deliver_quietly
 from alive_p2p.relay.hosting.base import Hosting
 from alive_p2p.relay.hosting.choose import choose_hosting
@@ -79,8 +79,8 @@ class Desk:
         confirmed: list[Confirmed] = []
         problems: list[str] = []
         if invited or any(COPY in peer.unfinished for peer in unfinished):
-            relay = self.reach(we.url)
             with self.call.screen.working("looking"):
+                relay = self.reach(we.url)
                 listing = look(relay, Sight(we.url), invited).listing if invited else Listing()
                 confirmed, problems = confirm_proven(we, relay, listing, self.call.runtime)
         for problem in problems:
@@ -98,21 +98,23 @@ class Desk:
 
     def let_in(self, url: str, name: str) -> None:
         """Accept the host's invitation to a peer's relay; where that has to wait, the next command looks for it."""
-        hosting = self.hosting(url)
-        try:
-            if hosting is not None and not hosting.accept(url):
-                self.call.remember(f"the invitation to the relay of '{name}' has not come yet; it is looked for again")
-                return
-        except AliveP2PError as error:
-            self.call.remember(f"the invitation to the relay of '{name}' could not be accepted: {error.message}")
-            if not self._can_read(url):
-                return
+        call = self.call
+        with call.screen.working("accepting"):
+            try:
+                hosting = self.hosting(url)
+                if hosting is not None and not hosting.accept(url):
+                    call.remember(f"the invitation to the relay of '{name}' has not come yet; it is looked for again")
+                    return
+            except AliveP2PError as error:
+                call.remember(f"the invitation to the relay of '{name}' could not be accepted: {error.message}")
+                if not self._can_read(url):
+                    return
 
         def change(config: RelayConfig) -> RelayConfig:
             known = config.peers.get(name)
             return config if known is None else config.with_unfinished(name, known.unfinished - {HOST})
 
-        change_config(self.call.runtime, change)
+        change_config(call.runtime, change)
 
     def _can_read(self, url: str) -> bool:
         """Whether somebody's relay is open to us already, so that no invitation is needed."""
@@ -157,14 +159,15 @@ class Desk:
         seconds = min(self.timeout_seconds or _FLUSH_SECONDS, _FLUSH_SECONDS)
         quick = replace(self, timeout_seconds=seconds)
         try:
-            found = deliver_quietly(
-                self.we,
-                self.call.runtime,
-                quick.reach,
-                only=lambda one: reached is None or one.peer in reached,
-                reached=reached or (),
-                enough_after=seconds,
-            )
+            with self.call.screen.working("sending"):
+                found = deliver_quietly(
+                    self.we,
+                    self.call.runtime,
+                    quick.reach,
+                    only=lambda one: reached is None or one.peer in reached,
+                    reached=reached or (),
+                    enough_after=seconds,
+                )
         except AliveP2PError as error:
             self.call.screen.warn([f"what is in the outbox could not be sent: {error.message}"])
             return
@@ -182,6 +185,22 @@ class Desk:
             self.confirm()
         except AliveP2PError as error:
             self.call.remember(f"whether somebody has answered could not be looked at: {error.message}")
+
+    def refuse_unanswered(self, names: Collection[str]) -> None:
+        """Refuse to make something for somebody who was invited and has not answered: their key is not known yet.
+
+        Raises:
+            RelayError: `not-paired`.
+            AliveP2PError: `relay.json` cannot be read.
+        """
+        for name, peer in read_config(self.call.runtime).peers.items():
+            if name in names and peer.invitation is not None and name not in self.call.keyring().peers:
+                raise RelayError(
+                    "not-paired",
+                    f"'{name}' was invited, and has not answered yet",
+                    untouched="everything",
+                    hint="ask them to run `alive-p2p relay accept` with the code, then run this again",
+                )
 
     def show(self, found: Sequence[Delivered]) -> None:
         """Say what was sent, and what is still to be sent."""

@@ -103,7 +103,8 @@ def _people(call: Call, named: Whom) -> list[Addressee]:
 
 def _published(call: Call, name: str) -> list[Addressee]:
     """Keys that a git host publishes; shown, and used only after a yes."""
-    people = from_keys(name, fetch_published_keys(name, call.runtime))
+    with call.screen.working("fetching keys"):
+        people = from_keys(name, fetch_published_keys(name, call.runtime))
     refuse_revoked(people, call.keyring())
     call.screen.note(f"{name} publishes:", is_asked_about=not call.yes)
     for one in people:

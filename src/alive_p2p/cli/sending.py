@@ -20,15 +20,17 @@ def confirm_invited(call: Call, names: Iterable[str]) -> None:
     """Where somebody is named who was invited, look whether they have answered: then they are a peer from now on.
 
     Raises:
-        AliveP2PError: our relay cannot be read.
+        AliveP2PError: our relay cannot be read, or somebody who is named has not answered.
     """
     named = set(names)
     if not named:
         return
     invited = {name for name, peer in read_config(call.runtime).peers.items() if peer.invitation is not None}
     if named & invited:
-        Desk(call).confirm()
+        desk = Desk(call)
+        desk.confirm()
         call.forget_keyring()
+        desk.refuse_unanswered(named)
 
 
 @dataclass(frozen=True)

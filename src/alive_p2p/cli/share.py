@@ -27,9 +27,13 @@ from alive_p2p.walnut.preferences import load_preferences
 from alive_p2p.walnut.walnut import Walnut, open_walnut
 from alive_p2p.walnut.world import find_walnut, find_world, walnuts_in
 
+_SCOPES = "`--scope full`, `--scope snapshot` or `--bundle NAME`"
+_READERS = "`--to PEER`, `--passphrase-env NAME` or `--to-nobody`"
+
 
 @click.command(
-    epilog="\b\nExample:\n  alive-p2p share --walnut 04_Ventures/nova-station --scope full --to-nobody --dry-run"
+    epilog="\b\nExample:\n  alive-p2p share --walnut 04_Ventures/nova-station \\\n"
+    "    --scope full --to-nobody --dry-run"
 )
 @click.option("--scope", type=click.Choice(["full", "bundle", "snapshot"]), help="What to pack; else it asks.")
 @click.option("--walnut", type=FOLDER, help="The walnut's folder; default: the one around the current folder.")
@@ -65,7 +69,7 @@ def share(
     options["scope"], options["bundles"] = _what(questions, found, scope, options["bundles"])
     confirm_invited(call, (*options["recipients"], *options["to"]))
     _for_whom(call, questions, options, to_nobody=to_nobody)
-    _presets(questions, found, options)
+    _presets(call, questions, found, options)
     request = Packing(options).request(call)
     sending = Sending.of(call, request, output, is_wanted=not no_push)
     output = sending.output
@@ -107,7 +111,9 @@ def _walnut(call: Call, questions: Questions, given: Path | None) -> Path:
             hint="name one with `--walnut FOLDER`: a folder with a `_kernel/key.md`",
         )
     chosen: Path = questions.choose(
-        "which walnut?", [Answer(folder.relative_to(world).as_posix(), folder) for folder in known]
+        "which walnut?",
+        [Answer(folder.relative_to(world).as_posix(), folder) for folder in known],
+        flag="`--walnut FOLDER`",
     )
     return chosen
 
@@ -126,7 +132,7 @@ def _what(
             Answer("everything: the whole walnut, without its history", "full"),
             Answer("a snapshot: what it is about, and nothing more", "snapshot"),
         ]
-        scope = str(questions.choose("what of it?", answers if sharable else answers[1:]))
+        scope = str(questions.choose("what of it?", answers if sharable else answers[1:], flag=_SCOPES))
     if scope == "bundle" and not names:
         if not sharable:
             raise UsageError(
@@ -136,7 +142,11 @@ def _what(
                 untouched="everything",
             )
         names = tuple(
-            questions.tick("which bundles?", [Answer(_described(one, bundles), name) for name, one in sharable.items()])
+            questions.tick(
+                "which bundles?",
+                [Answer(_described(one, bundles), name) for name, one in sharable.items()],
+                flag="`--bundle NAME`",
+            )
         )
     return scope, names
 
@@ -166,7 +176,7 @@ def _for_whom(call: Call, questions: Questions, options: dict[str, Any], *, to_n
         Answer("whoever has a passphrase", ("passphrase", "")),
         Answer("everybody who gets the file: no seal", ("none", "")),
     ]
-    kind, name = questions.choose("for whom?", answers)
+    kind, name = questions.choose("for whom?", answers, flag=_READERS)
     if kind == "peer":
         options["recipients"] = (name,)
     elif kind == "published":
@@ -185,17 +195,22 @@ def _login(call: Call, questions: Questions) -> str:
             questions.tell("a name is needed; Ctrl-C stops")
             continue
         try:
-            fetch_published_keys(f"{host}:{login}", call.runtime)
+            with call.screen.working("fetching keys"):
+                fetch_published_keys(f"{host}:{login}", call.runtime)
         except UsageError as error:
             questions.tell(f"{error.message}; type another name, or stop with Ctrl-C")
         else:
             return f"{host}:{login}"
 
 
-def _presets(questions: Questions, walnut: Walnut, options: dict[str, Any]) -> None:
-    """One of the world's presets of exclusions, where there are any."""
+def _presets(call: Call, questions: Questions, walnut: Walnut, options: dict[str, Any]) -> None:
+    """One of the world's presets of exclusions, where there are any; none with `--yes`, or with nobody to ask."""
     known = load_preferences(walnut.world).share_presets
     if options["presets"] or not known:
+        return
+    if call.yes or not call.screen.can_ask:
+        names = short(", ".join(known), 200)
+        call.screen.note(f"no preset of exclusions was asked for; `--preset NAME` takes one: {names}")
         return
     answers = [Answer("none", "")]
     answers += [

@@ -32,7 +32,7 @@ _COUNTED = {
 
 
 @click.command(
-    epilog="\b\nExamples:\n  alive-p2p undo --walnut 04_Ventures/nova-station --dry-run\n"
+    epilog="\b\nExamples:\n  alive-p2p undo --walnut 04_Ventures/nova-station \\\n    --dry-run\n"
     "  alive-p2p undo --walnut 04_Ventures/nova-station --yes",
 )
 @click.option("--walnut", required=True, type=FOLDER, metavar="PATH", help="The walnut's folder.")

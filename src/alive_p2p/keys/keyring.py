@@ -177,7 +177,7 @@ class Keyring:
             untouched="everything",
             hint=f"did you mean '{close}'?"
             if close
-            else "`alive-p2p keys show` lists them; `alive-p2p keys import FILE --name NAME` adds one",
+            else "`alive-p2p keys show` lists them; `alive-p2p relay invite NAME` invites somebody",
         )
 
     def import_peer(

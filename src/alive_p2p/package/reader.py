@@ -16,6 +16,7 @@ from typing import BinaryIO, Self
 from alive_p2p import files
 from alive_p2p.errors import PackageError, UsageError
 from alive_p2p.hashing import Sha256
+from alive_p2p.nearby import name_beside
 from alive_p2p.package import paths, unpacking
 from alive_p2p.package.compression import GzipSource
 from alive_p2p.package.entries import FileEntry
@@ -101,7 +102,12 @@ class PackageReader:
         self._opened: Opened | None = None
         self._legacy: LegacyHeader | None = None
         if not files.exists(path):
-            raise UsageError("no-such-file", f"there is no file '{path}'", hint="check the path")
+            guess = name_beside(path)
+            raise UsageError(
+                "no-such-file",
+                f"there is no file '{path}'",
+                hint="check the path" + (f"; did you mean '{guess}'?" if guess else ""),
+            )
         if files.is_folder(path):
             raise PackageError("not-a-package", f"'{path}' is a folder, not a .walnut package", hint="name the file")
         with files.translating("read", path):

@@ -1,6 +1,6 @@
 """Taking back what was sent and is not fetched yet (relay.md §6)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from alive_p2p.errors import RelayError
@@ -26,7 +26,9 @@ class Recalled:
     is_fetched: bool = False
 
 
-def recall(name: str, we: Ourselves, runtime: Runtime, reach: Reach) -> Recalled:
+def recall(
+    name: str, we: Ourselves, runtime: Runtime, reach: Reach, approve: Callable[[str], None] = lambda _: None
+) -> Recalled:
     """Take a package of ours back, from a peer's relay or from the outbox.
 
     Args:
@@ -34,6 +36,7 @@ def recall(name: str, we: Ourselves, runtime: Runtime, reach: Reach) -> Recalled
         we: who we are.
         runtime: the surroundings.
         reach: gives access to relays.
+        approve: called with the peer whom it is for, once it is known what is meant; raises where it is not to be.
 
     Raises:
         RelayError: `no-such-deposit`: nothing of that name was sent; `relay-gone`: it is not there any more; or the
@@ -41,6 +44,7 @@ def recall(name: str, we: Ourselves, runtime: Runtime, reach: Reach) -> Recalled
     """
     for one in outbox.waiting(runtime):
         if name in _names(one.deposit):
+            approve(one.peer)
             outbox.discard(one, runtime)
             return Recalled(one.peer, one.deposit)
     delivery = next(
@@ -63,6 +67,7 @@ def recall(name: str, we: Ourselves, runtime: Runtime, reach: Reach) -> Recalled
             untouched="everything",
             hint=f"invite them with `alive-p2p relay invite {peer}`",
         )
+    approve(peer)
     relay = reach(url)
     if deposit not in relay.list(deposit.rpartition("/")[0]).entries:
         raise RelayError(

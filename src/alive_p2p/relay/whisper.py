@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from alive_p2p.errors import RelayError, UsageError
+from alive_p2p.installer import how_to_install
 from alive_p2p.relay.spoken import SpokenCode
 
 if TYPE_CHECKING:
@@ -205,8 +206,7 @@ def require_libraries() -> None:
             "no-pair-extra",
             "pairing by a spoken code needs libraries that are not installed",
             untouched="everything",
-            hint="install them with `pip install 'alive-p2p[pair]'`; or pair by `alive-p2p relay invite`,"
-            " which needs none",
+            hint=f"install them with {how_to_install('pair')}; or pair by `alive-p2p relay invite`, which needs none",
         ) from error
 
 

@@ -94,7 +94,7 @@ def refuse_from_others(manifest: Manifest, we: Ourselves) -> None:
             "not-ours",
             f"the package says that it is from '{manifest.sender}', and you are '{we.handle}'",
             untouched="everything",
-            hint="share what you have received from your own walnut, so that it is clear whose words it holds",
+            hint="share it from your own walnut, with `alive-p2p share --to PEER`: what is sent is signed by you",
         )
 
 

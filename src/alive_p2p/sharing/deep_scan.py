@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from alive_p2p import files
 from alive_p2p.errors import UsageError
+from alive_p2p.installer import how_to_install
 from alive_p2p.sharing.findings import Finding
 from alive_p2p.sharing.secret_excerpts import checked_excerpt, finding_id, mask
 from alive_p2p.text import one_line
@@ -74,7 +75,7 @@ def _scanner() -> "Scanner":
         raise UsageError(
             "no-deep-scan",
             "the deep scan needs a library that is not installed",
-            hint="install it with `pip install 'alive-p2p[scan]'`",
+            hint=f"install it with {how_to_install('scan')}",
             untouched="everything",
         ) from error
     return Scanner(Rules())

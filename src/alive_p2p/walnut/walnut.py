@@ -7,6 +7,7 @@ from pathlib import Path
 
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError, UsageError, WalnutError
+from alive_p2p.nearby import name_beside
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.key import Key, read_key
@@ -103,7 +104,12 @@ def open_walnut(path: Path, *, allow_archived: bool = False) -> Walnut:
     try:
         real = path.resolve(strict=True)
     except (FileNotFoundError, NotADirectoryError):
-        raise UsageError("no-such-path", f"there is nothing at '{path}'", hint="check the path") from None
+        guess = name_beside(path)
+        raise UsageError(
+            "no-such-path",
+            f"there is nothing at '{path}'",
+            hint="check the path" + (f"; did you mean '{guess}'?" if guess else ""),
+        ) from None
     except (OSError, RuntimeError, ValueError):
         raise UsageError("no-such-path", f"the path '{path}' cannot be followed", hint="check the path") from None
     if not files.is_folder(real):

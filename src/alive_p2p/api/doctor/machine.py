@@ -5,12 +5,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module, metadata
-from importlib.util import find_spec
 from pathlib import Path
 
 from alive_p2p import __version__
 from alive_p2p.api.doctor.check import Check, failed, note, ok, problem
 from alive_p2p.errors import AliveP2PError
+from alive_p2p.installer import EXTRAS, how_to_install, installed_by, present_extras
 from alive_p2p.relay.config import RelayConfig, read_config
 from alive_p2p.relay.hosting.github_gh import Gh
 from alive_p2p.relay.hosting.github_site import Site
@@ -34,14 +34,6 @@ _LIBRARIES = {
 }
 """What the program cannot do without: each distribution, and what is imported of it."""
 
-_EXTRAS = {
-    "mcp": (("mcp",), "the server for agents"),
-    "pair": (("nacl", "spake2", "websockets"), "pairing by a spoken code"),
-    "s3": (("obstore",), "relays in buckets"),
-    "scan": (("kingfisher_sdk",), "the deep scan for secrets"),
-}
-"""What can be installed besides, by the name of the extra: what is imported of it, and what it is for."""
-
 _SCARCE = 1_000_000_000
 """Bytes: a package at its limit is half of it, and is unpacked beside its target before it is put there."""
 _FULL = 20_000_000
@@ -59,7 +51,7 @@ def program(runtime: Runtime) -> Iterator[Check]:
             "path",
             "the PATH does not lead to `alive-p2p`",
             "it has to be called by its whole path, and the hook of the plugin does not find it",
-            f"{_installer()[1]}, then open a new terminal",
+            f"{installed_by()[1]}, then open a new terminal",
         )
 
 
@@ -71,7 +63,7 @@ def libraries(_: Runtime) -> Iterator[Check]:
             "libraries",
             f"cannot be loaded: {', '.join(missing)}",
             "packages cannot be made or read without them",
-            _install(""),
+            how_to_install(),
         )
     else:
         shown = ", ".join(f"{name} {_version(name)}" for name in ("cryptography", "pyrage"))
@@ -80,16 +72,17 @@ def libraries(_: Runtime) -> Iterator[Check]:
 
 def extras(runtime: Runtime) -> Iterator[Check]:
     """What can be installed besides; a problem where a relay of ours or of a peer needs it."""
-    missing = [name for name, (modules, _) in _EXTRAS.items() if not all(map(_is_there, modules))]
-    present = [name for name in _EXTRAS if name not in missing]
+    present = present_extras()
+    missing = [name for name in EXTRAS if name not in present]
     if present:
         yield ok("extras", f"installed: {', '.join(present)}")
     if "s3" in missing and any(map(is_bucket, _addresses(runtime))):
         missing.remove("s3")
-        yield problem("extras", "'s3' is not installed", "a relay of yours or of a peer is a bucket", _install("s3"))
+        mend = how_to_install("s3")
+        yield problem("extras", "'s3' is not installed", "a relay of yours or of a peer is a bucket", mend)
     if missing:
-        what = ", ".join(f"{name} ({_EXTRAS[name][1]})" for name in missing)
-        yield note("extras", f"not installed: {what}", "nothing else needs them", _install(",".join(missing)))
+        what = ", ".join(f"{name} ({EXTRAS[name][1]})" for name in missing)
+        yield note("extras", f"not installed: {what}", "nothing else needs them", how_to_install(*missing))
 
 
 def git(runtime: Runtime) -> Iterator[Check]:
@@ -196,38 +189,11 @@ def _can_import(module: str) -> bool:
     return True
 
 
-def _is_there(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
-
-
 def _version(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return "of an unknown version"
-
-
-def _install(extras: str) -> str:
-    what = f"'.[{extras}]'" if extras else "."
-    return f"{_installer()[0]} {what} (in the folder that it was installed from)"
-
-
-def _installer(prefix: str | None = None) -> tuple[str, str]:
-    """How this program is installed again, and how the PATH is made to lead to it: by what has installed it.
-
-    Args:
-        prefix: where Python says that it is; by default this one.
-    """
-    here = Path(prefix or sys.prefix)
-    if (here / "uv-receipt.toml").exists():
-        return "uv tool install --force", "uv tool update-shell"
-    if (here / "pipx_metadata.json").exists():
-        return "pipx install --force", "pipx ensurepath"
-    folder = here / ("Scripts" if sys.platform == "win32" else "bin")
-    return f"{folder / 'pip'} install", f"add '{folder}' to the PATH"
 
 
 def _config(runtime: Runtime) -> RelayConfig:

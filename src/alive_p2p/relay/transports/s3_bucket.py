@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar
 
 from alive_p2p import files
 from alive_p2p.errors import RelayError
+from alive_p2p.installer import how_to_install
 from alive_p2p.relay.transports.s3_address import Address
 from alive_p2p.relay.transports.s3_errors import Kind, StoreProblem, overtime, problem_of
 from alive_p2p.relay.transports.s3_login import Login
@@ -318,7 +319,7 @@ def _store(address: Address, login: Login, runtime: Runtime, limits: Mapping[str
             "s3-missing",
             "a relay in a bucket needs a library that is not installed",
             untouched="everything",
-            hint="install it with `pip install 'alive-p2p[s3]'`",
+            hint=f"install it with {how_to_install('s3')}",
         ) from None
     config: Any = {
         "bucket": address.bucket,
