@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,11 @@ settings.register_profile(
     derandomize=False,
 )
 settings.load_profile("default")
+
+for _name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    # What the tests start heeds signals, also where whoever started the tests has them ignored.
+    if getattr(signal, _name, None) and signal.getsignal(getattr(signal, _name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, _name), signal.SIG_DFL)
 
 FIXTURES = Path(__file__).resolve().parents[2] / "shared" / "fixtures"
 """Packages of the earlier implementation; tests that use them skip where the folder is absent."""

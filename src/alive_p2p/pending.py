@@ -45,15 +45,17 @@ class PendingFile:
             self._path.unlink()
 
     def publish(self, final: Path, *, replace_existing: bool) -> None:
-        """Flush, and give the file its name in one step.
+        """Flush and close, and give the file its name in one step.
 
         Raises:
             FileExistsError: something is there and `replace_existing` is false; the file is still pending.
             FileSystemError: the disk refused.
         """
-        with files.translating("write", final):
-            self.stream.flush()
-            files.flush(self.stream, self._path)
+        if not self.stream.closed:  # else it is another name that is tried
+            with files.translating("write", final):
+                self.stream.flush()
+                files.flush(self.stream, self._path)
+                self.stream.close()  # Windows renames no file that is open
         try:
             if replace_existing:
                 files.replace(self._path, final)

@@ -511,6 +511,7 @@ def test_a_pending_file_appears_complete_or_not_at_all(tmp_path: Path) -> None:
         assert not (tmp_path / "final").exists()
         pending.stream.write(b"thing")
         pending.publish(tmp_path / "final", replace_existing=False)
+        assert pending.stream.closed  # before it was renamed, which Windows asks for
     assert picture(tmp_path) == {"final": b"something"}
     with PendingFile(tmp_path) as pending:
         pending.stream.write(b"never")

@@ -249,6 +249,29 @@ def test_what_nobody_has_foreseen_is_written_down(run: Run, home: Path, tmp_path
     assert not (home / ".alive" / "relay" / "keys").exists()
 
 
+@posix
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGINT"])
+def test_a_signal_that_is_to_be_ignored_is_ignored(name: str, program: str, home: Path, tmp_path: Path) -> None:
+    """As under `nohup`, and in the background of a script; the others interrupt all the same."""
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "cryptography.py").write_text(
+        "import os, signal\n"
+        f"os.kill(os.getpid(), signal.{name})\n"
+        "list(range(1000))\n"
+        "os.write(1, b'still here')\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "list(range(1000))\n",
+        encoding="utf-8",
+    )
+    ran = subprocess.run(
+        ["sh", "-c", f'trap "" {name.removeprefix("SIG")}; exec "$0" keys generate', program],
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(tmp_path / "first")},
+        capture_output=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (130, b"still here"), ran.stderr
+
+
 def test_several_receives_at_once_leave_one_of_each(
     run: Run, program: str, home: Path, tmp_path: Path, nova: Path
 ) -> None:

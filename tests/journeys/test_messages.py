@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from pyrage import x25519
 
+from alive_p2p.cli.screen import Screen
+from alive_p2p.runtime import Runtime
 from worlds import KEY, NOVA, make_world, plant, tree_of
 
 Run = Callable[..., "object"]
@@ -357,3 +359,18 @@ def test_interrupting_ends_with_130_and_leaves_nothing(program: str, home: Path,
         assert b"Traceback" not in err
         assert err.lstrip().startswith(b"error: interrupted")
         assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".alive")] == []
+
+
+def test_an_error_after_the_document_is_told_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """One document, of the error, with what was done before it; warnings stand in it once, wherever they stood."""
+    screen = Screen.for_process(Runtime(environ={}, cwd=Path()), as_json=True, debug=False)
+    screen.document({"status": "ok", "code": "xyz", "plan": {"warnings": ["known"]}})
+    screen.warn(["known", "new"])
+    screen.error("interrupted", "interrupted")
+    screen.warn(["late"])
+    screen.end()
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    assert (document["status"], document["error"]["code"], document["code"]) == ("error", "interrupted", "xyz")
+    assert document["warnings"] == ["new"]
+    assert said.err == "error: interrupted\nwarning: late\n"

@@ -13,7 +13,8 @@ from typing import NoReturn
 
 import pytest
 
-from alive_p2p.errors import RelayError
+from alive_p2p import files
+from alive_p2p.errors import FileSystemError, RelayError
 from alive_p2p.keys.keyring import Keyring
 from alive_p2p.keys.public import KeyProblem
 from alive_p2p.locks import walnut_lock
@@ -34,6 +35,33 @@ from relay.test_story_at_github import At
 @pytest.fixture
 def alice(tmp_path: Path) -> Person:
     return Person("alice", tmp_path)
+
+
+# --- pairing --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("was_known", [False, True])
+def test_a_key_of_which_nothing_can_be_noted_counts_as_before(alice: Person, *, was_known: bool) -> None:
+    """The disk is full at the last step of a pairing: nobody is paired, and it can be done again."""
+    ben = Person("ben", alice.base).set_up()
+    alice.set_up()
+    if was_known:
+        alice.we.keyring.import_peer("ben", Keyring.load(ben.runtime).own_public().pem())
+    before = {name: one.status for name, one in alice.we.keyring.peers.items()}
+    ben.accept(alice.invite("ben"))
+
+    def full(operation: str, paths: tuple[Path, ...]) -> None:
+        if operation == "replace" and paths[-1].name == "relay.json":
+            raise OSError(28, "No space left on device")
+
+    files.watch(full)
+    try:
+        with pytest.raises(FileSystemError):
+            alice.confirm()
+    finally:
+        files.watch(None)
+    assert {name: one.status for name, one in Keyring.load(alice.runtime).peers.items()} == before
+    assert [one.peer.name for one in alice.confirm()] == ["ben"]
 
 
 # --- setting up -----------------------------------------------------------------------------------------------

@@ -286,7 +286,11 @@ def test_a_program_is_told_as_well(alice: Person, ben: Person, run: Run) -> None
     assert [one["status"] for one in document["packages"]] == ["fetched"]
     (told,) = document["warnings"]
     assert told.startswith("what is in the outbox could not be sent: ")
+    assert document["status"] == "warn"
     assert pulled.stderr == ""
+    invited = run(ben, "relay", "invite", "carol", "--json")  # its code does not wait for the relays of others
+    assert json.loads(invited.stdout)["status"] == "ok"
+    assert "what is in the outbox could not be sent: " in invited.stderr
 
 
 def test_a_new_key_that_could_not_be_published_is_published_by_the_next_run(alice: Person, run: Run) -> None:

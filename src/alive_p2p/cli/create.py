@@ -55,8 +55,8 @@ def create(
         with screen.working("reading") as progress:
             plan = plan_share(request, call.runtime, wait_seconds=wait, progress=progress)
         screen.lines(preview_lines(plan), result=True)
-        screen.document({"status": "dry-run", **plan_document(plan)})
         page.write(plan)
+        screen.document({"status": "dry-run", **plan_document(plan)})
         call.finish(plan.warnings)
         return
 

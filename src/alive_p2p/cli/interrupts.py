@@ -11,15 +11,24 @@ if TYPE_CHECKING:
 
 _SIGNALS = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
+_minded: set[int] = set()
+"""Those that interrupt, or did."""
+
 _SOON = 0.02
 """Seconds until an interrupt that was lost comes again."""
 
 
 def mind_signals() -> None:
-    """The first SIGINT, SIGTERM or SIGHUP interrupts; the cleaning up that follows is not interrupted again."""
+    """The first SIGINT, SIGTERM or SIGHUP interrupts; the cleaning up that follows is not interrupted again.
+
+    What whoever started us has us ignore (`nohup`, a script's job in the background) stays ignored.
+    """
     with suppress(ValueError):  # only the main thread may
         for name in _SIGNALS:
-            signal.signal(getattr(signal, name), _interrupt)
+            number = getattr(signal, name)
+            if number in _minded or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, _interrupt)
+                _minded.add(number)
         sys.unraisablehook = _again
 
 
@@ -32,8 +41,8 @@ def is_interrupt(error: BaseException) -> bool:
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001  (the signal module's interface)
-    for name in _SIGNALS:
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in _minded:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -176,6 +176,7 @@ def invite(call: Call, /, *, peer: str, login: str | None, **where: Any) -> None
     screen.say(word)
     grant = grant_for(code.url, peer)
     screen.document({"status": "ok", "code": word, "peer": peer, **({} if grant is None else {"policy": grant.policy})})
+    screen.end()  # whoever waits for the code does not wait for the relays of others
     desk.flush()
     call.finish(())
 

@@ -132,21 +132,20 @@ class Screen:
     def warn(self, warnings: Iterable[str]) -> None:
         """Warnings, on standard error, each of them once: a preview has shown what the end would say again.
 
-        With `--json` they stand in the document, under `warnings`.
+        With `--json` they stand in the document, under `warnings`, if that is not printed yet.
         """
         for warning in warnings:
-            if warning in self._warned:
-                continue
-            self._warned[warning] = None
-            if not (self.as_json or self.quiet):
-                self._warn(warning)
+            if warning not in self._warned:
+                self._warned[warning] = None
+                if not (self.quiet or (self.as_json and not self._is_ended)):
+                    self._warn(warning)
 
     def _warn(self, warning: str) -> None:
         self._print(self._style("warning:", "magenta") + f" {_line(warning)}", self.err)
 
     def document(self, value: Mapping[str, Any] | list[Any]) -> None:
-        """The JSON document; the first one counts, and `end` prints it."""
-        if self.as_json and self._document is None:
+        """The JSON document; `end` prints it. An error that comes afterwards is told in it, beside what was done."""
+        if self.as_json:
             self._document = value
 
     def end(self) -> None:
@@ -154,15 +153,14 @@ class Screen:
         value = self._document
         if value is None or self._is_ended:
             return
-        self._is_ended = True
         if isinstance(value, Mapping):
-            known = value.get("warnings", [])
-            if more := [warning for warning in self._warned if warning not in known]:
-                value = {**value, "warnings": [*known, *more]}
+            value = _with_warnings(value, self._warned)
         elif not self.quiet:  # a list has no place for them
             for warning in self._warned:
                 self._warn(warning)
-        self._print(json.dumps(value, indent=2, ensure_ascii=True), self.out, as_it_is=True)
+        text = json.dumps(value, indent=2, ensure_ascii=True)
+        self._is_ended = True
+        self._print(text, self.out, as_it_is=True)
 
     def _print(self, text: str, stream: TextIO, *, as_it_is: bool = False) -> None:
         """Print a line; a reader that has gone does not turn what was done into a failure."""
@@ -197,7 +195,8 @@ class Screen:
             document["untouched"] = untouched
         if details:
             document["details"] = details
-        self.document({"status": "error", "error": document, **self.beside_error})
+        done = self._document if isinstance(self._document, Mapping) else {}
+        self.document({**done, "status": "error", "error": document, **self.beside_error})
         self.end()
         self._print(self._style("error:", "red") + f" {_line(message)}", self.err)
         for detail in details:
@@ -278,6 +277,17 @@ def columns_of(stream: TextIO) -> int | None:
         return os.get_terminal_size(stream.fileno()).columns or None if stream.isatty() else None
     except (OSError, ValueError):  # no terminal after all, or a stream of a test
         return None
+
+
+def _with_warnings(document: Mapping[str, Any], warned: Iterable[str]) -> Mapping[str, Any]:
+    """A document with the warnings that stand nowhere in it yet; what was `ok` is no longer without them."""
+    inside = [one.get("warnings", []) for one in document.values() if isinstance(one, Mapping)]
+    known = document.get("warnings", [])
+    more = [one for one in warned if one not in known and not any(one in listed for listed in inside)]
+    if not more:
+        return document
+    status = {"status": "warn"} if document.get("status") == "ok" else {}
+    return {**document, **status, "warnings": [*known, *more]}
 
 
 def _laid_out(text: str, stream: TextIO) -> str:

@@ -8,10 +8,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from alive_p2p.errors import RelayError, UsageError
+from alive_p2p.errors import AliveP2PError, RelayError, UsageError
 from alive_p2p.keys.keyring import Keyring, Peer
 from alive_p2p.keys.peers import check_name
 from alive_p2p.keys.public import PublicKey
@@ -222,9 +223,10 @@ def pin_answer(answer: Answer, we: Ourselves, runtime: Runtime) -> Peer:
 
     Raises:
         KeyProblem: the name is another key's.
-        AliveP2PError: `relay.json` cannot be read; nothing was pinned.
+        AliveP2PError: nothing can be written down of it, and nothing was pinned.
     """
-    read_config(runtime)  # a key is not pinned where nothing can be written down of it
+    read_config(runtime)
+    known = we.keyring.find(answer.public.pubkey_id)
     peer = pin_invited(answer.name, answer.public, answer.handle, answer.accepts, we)
     fields = {
         "url": answer.url,
@@ -238,7 +240,15 @@ def pin_answer(answer: Answer, we: Ourselves, runtime: Runtime) -> Peer:
         since = {} if answer.name in config.peers else {"added_at": runtime.timestamp()}
         return config.with_peer(answer.name, {**fields, **since})
 
-    change_config(runtime, change)
+    try:
+        change_config(runtime, change)
+    except BaseException:
+        with suppress(AliveP2PError):
+            if known is None:
+                we.keyring.remove(peer.name)
+            else:
+                we.keyring.set_status(peer.name, known.status)
+        raise
     change_state(
         runtime, lambda state: state.with_peer(answer.name, {"answer": None}) if state.peer(answer.name) else state
     )
