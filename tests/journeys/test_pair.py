@@ -185,8 +185,8 @@ def test_two_programs_pair_without_anybody_to_ask(alice: At, ben: At, server: st
     assert hers.returncode == 0
     made = [json.loads(text) for text in (out, his.out)]
     assert [(one["status"], one["peer"], one["handle"]) for one in made] == [
-        ("ok", "ben", "ben"),
-        ("ok", "boss", "alice"),
+        ("warn", "ben", "ben"),
+        ("warn", "boss", "alice"),
     ]
     assert made[0]["fingerprint"] == key_of("ben").public.fingerprint
     assert read_config(alice.person.runtime).peers["ben"].inbox == "boss"
