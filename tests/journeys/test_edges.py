@@ -183,6 +183,16 @@ def test_a_signal_in_the_middle_of_a_receive_leaves_nothing(
     assert list((home / ".alive" / "transactions").iterdir()) == []
 
 
+def _generate(program: str, home: Path, place: Path) -> "subprocess.CompletedProcess[bytes]":
+    """Run a command that loads libraries, those in `first` before the real ones."""
+    return subprocess.run(
+        [program, "keys", "generate"],
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(place / "first")},
+        capture_output=True,
+        check=False,
+    )
+
+
 @posix
 @pytest.mark.parametrize("module", ["click", "cryptography"])
 def test_a_signal_while_a_class_is_being_made_is_an_interrupt(
@@ -200,12 +210,7 @@ def test_a_signal_while_a_class_is_being_made_is_an_interrupt(
         "    part = Part()\n",
         encoding="utf-8",
     )
-    ran = subprocess.run(
-        [program, "keys", "generate"],
-        env={"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(tmp_path / "first")},
-        capture_output=True,
-        check=False,
-    )
+    ran = _generate(program, home, tmp_path)
     assert ran.returncode == 130, ran.stderr
     assert b"Traceback" not in ran.stderr
 
@@ -225,12 +230,7 @@ def test_a_signal_in_a_finalizer_interrupts_all_the_same(program: str, home: Pat
         "raise SystemExit('nobody interrupted it')\n",
         encoding="utf-8",
     )
-    ran = subprocess.run(
-        [program, "keys", "generate"],
-        env={"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(tmp_path / "first")},
-        capture_output=True,
-        check=False,
-    )
+    ran = _generate(program, home, tmp_path)
     assert ran.returncode == 130, ran.stderr
     assert b"error: interrupted" in ran.stderr
 

@@ -214,13 +214,14 @@ def accept(call: Call, /, *, code: str | None, fingerprint: str | None, name: st
         peer = pairing.accept(invitation, call.runtime, desk.reach, name=name, ask=ask_for_key(call))
     we = desk.anew()
     login = _login_in(invitation.url) if theirs is not None else None
+    let_in = None
     with call.screen.working("accepting"):
         hosting = desk.hosting(we.url)
-        is_granted = hosting is not None and login is not None and hosting.covers(invitation.url)
-        if hosting is not None and login is not None and is_granted:
+        if hosting is not None and login is not None and hosting.covers(invitation.url):
             hosting.grant(we.url, login)
-    if login is not None and is_granted:
-        remember_login(call, peer.name, login)
+            let_in = login
+    if let_in is not None:
+        remember_login(call, peer.name, let_in)
     else:
         remember_to_grant(call, peer.name, we.url)
     screen = call.screen

@@ -49,19 +49,7 @@ class Worker(Protocol):
 def unpack(
     source: GzipSource, contents: "Contents", into: Path, names: Mapping[str, str], progress: "Progress | None"
 ) -> None:
-    """Write files and empty folders, as `PackageReader.unpack` says.
-
-    Args:
-        source: the payload, from its start.
-        contents: what the check returned.
-        into: an existing, empty, private folder.
-        names: for every file and empty folder that is wanted, its path below `into`.
-        progress: called now and then.
-
-    Raises:
-        PackageError: the file is no longer what was checked.
-        FileSystemError: the disk refused, or cannot hold a name.
-    """
+    """What `PackageReader.unpack` does, and raises, from the start of the payload."""
     if names.keys() - contents.places.keys() - contents.empty_dirs:
         raise _changed()
     unpacking = _Unpacking(source, contents, into, progress)
