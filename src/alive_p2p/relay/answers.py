@@ -225,7 +225,6 @@ def pin_answer(answer: Answer, we: Ourselves, runtime: Runtime) -> Peer:
         KeyProblem: the name is another key's.
         AliveP2PError: nothing can be written down of it, and nothing was pinned.
     """
-    read_config(runtime)
     known = we.keyring.find(answer.public.pubkey_id)
     peer = pin_invited(answer.name, answer.public, answer.handle, answer.accepts, we)
     fields = {

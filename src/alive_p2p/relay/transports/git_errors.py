@@ -183,7 +183,7 @@ _REFUSED = (
     _Known(
         r"non-fast-forward",
         "relay-denied",
-        "the past of '{url}' cannot be folded: the repository lets nobody replace what is in it",
+        "'{url}' cannot be compacted: the repository lets nobody replace what is in it",
         "let its owner run `git config receive.denyNonFastForwards false` in it; `git init --shared` sets that",
     ),
     _Known(
