@@ -169,7 +169,7 @@ def craft(output: Path, tree: Mapping[str, bytes], *, scope: str = "full", **cha
         if isinstance(value, dict):
             lines += [f"{name}:", *(f'  {k}: "{v}"' for k, v in value.items())]
         elif isinstance(value, list):
-            lines.append(f"{name}:")
+            lines.append(f"{name}:" if value else f"{name}: []")
             for item in value:
                 rows = item.items() if isinstance(item, dict) else [("", item)]
                 shown = [(f"{k}: " if k else "") + json.dumps(v, ensure_ascii=False) for k, v in rows]

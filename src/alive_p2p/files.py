@@ -14,6 +14,7 @@ import secrets
 import shutil
 import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -190,10 +191,13 @@ def make_folder(path: Path, mode: int = 0o777) -> None:
     path.mkdir(mode=mode)
 
 
-def ensure_private_folder(path: Path) -> None:
+def ensure_private_folder(path: Path) -> tuple[Path, ...]:
     """Create a folder only its owner may enter, with its parents, durably, where it does not exist.
 
     What is registered in it is lost with its name, so each new name is flushed.
+
+    Returns:
+        The folders that were not there, the innermost first.
 
     Raises:
         FileSystemError: it cannot be made.
@@ -208,6 +212,7 @@ def ensure_private_folder(path: Path) -> None:
         problem = file_system_error(error, "create", path)
         problem.hint = problem.hint or "set ALIVE_HOME to a folder that can be written"
         raise problem from error
+    return tuple(missing)
 
 
 def create_file(path: Path, *, mode: int = 0o666) -> BinaryIO:
@@ -412,6 +417,19 @@ def flush_tree(root: Path) -> None:
                 os.close(descriptor)
         flush_folder(Path(folder))
     flush_folder(root.parent)
+
+
+def begin_flush(root: Path) -> None:
+    """Have the disk begin with what was written, beside what is done meanwhile. Promises nothing: `flush_tree` does."""
+    if native.flush_file_system() is None:
+        return
+
+    def flush() -> None:
+        with suppress(OSError):
+            _flush_file_system(root)
+
+    with suppress(RuntimeError):  # the system has no thread to give
+        threading.Thread(target=flush, name="flush", daemon=True).start()
 
 
 def _flush_file_system(root: Path) -> bool:

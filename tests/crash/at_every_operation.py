@@ -15,7 +15,7 @@ from pathlib import Path
 
 from alive_p2p import files
 from alive_p2p.errors import AliveP2PError
-from alive_p2p.package import unpacking
+from alive_p2p.package import making
 from alive_p2p.transactions.recovery import settle
 from crash.scenarios import MADE_HERE, SCENARIOS, Place, Prepared
 
@@ -185,5 +185,5 @@ def main(name: str, way: str, folder: Path, *, once: bool) -> dict[str, object]:
 
 if __name__ == "__main__":
     if "thread" in sys.argv:
-        unpacking.WORTH_A_THREAD = 1
+        making.WORTH_A_THREAD = 1
     sys.stdout.write(json.dumps(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), once="once" in sys.argv)))

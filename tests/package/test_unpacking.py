@@ -14,7 +14,7 @@ from package_building import KEY, SMALL, archive, gz, manifest_for, member, save
 
 from alive_p2p import files
 from alive_p2p.errors import FileSystemError, PackageError
-from alive_p2p.package import unpacking
+from alive_p2p.package import making
 from alive_p2p.package.reader import PackageReader
 
 
@@ -22,7 +22,7 @@ from alive_p2p.package.reader import PackageReader
 def _worker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything holds as well where a thread makes the files, as it does from some hundreds on."""
     if request.param == "beside":
-        monkeypatch.setattr(unpacking, "WORTH_A_THREAD", 1)
+        monkeypatch.setattr(making, "WORTH_A_THREAD", 1)
 
 
 @pytest.fixture

@@ -272,8 +272,9 @@ def carry_out_receive(planned: PlannedReceive, runtime: Runtime, progress: Progr
         AliveP2PError: the package, its signer's standing, or the target is not as it was (`changed-meanwhile`), or it
             cannot be received; everything is as it was.
     """
+    request = replace(planned.request, is_agreed=True)
     result = receiving.receive(
-        planned.request, runtime, approve=lambda plan: refuse_other_plan(planned, plan), progress=progress
+        request, runtime, approve=lambda plan: refuse_other_plan(planned, plan), progress=progress
     )
     world = find_world(planned.request.package.parent)
     if world is not None and _lies_in(planned.request.package, inbox_of(world).resolve()):

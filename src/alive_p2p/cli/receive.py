@@ -100,7 +100,9 @@ def receive(
     if inbox:
         from alive_p2p.cli.inbox import Inbox
 
-        request = ReceiveRequest(Path(), wait_seconds=wait, require_signature=verify_signature, **options)
+        request = ReceiveRequest(
+            Path(), wait_seconds=wait, require_signature=verify_signature, is_agreed=call.yes and not auto, **options
+        )
         Inbox(call, request, source, private_key).receive(auto=auto, dry_run=dry_run)
         return
     opened_with = credentials(call, source, private_key)
@@ -110,6 +112,7 @@ def receive(
         credentials=opened_with,
         find_signer=find_signer(call),
         require_signature=verify_signature,
+        is_agreed=call.yes,
         **options,
     )
     screen = call.screen

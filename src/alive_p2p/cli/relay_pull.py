@@ -114,7 +114,7 @@ def pull_packages(
     with screen.working("fetching") as progress:
         how = Pulling(
             inbox_of(place),
-            request,
+            replace(request, is_agreed=call.yes and not auto),
             _approval(call, auto=auto),
             only_fetch=only_fetch,
             limit=looking.quota.most_bytes,

@@ -11,7 +11,7 @@ from alive_p2p.errors import PackageError
 from alive_p2p.package.limits import MIB
 
 _CHUNK = 1 << 17
-_PIECE = 1 << 18
+PIECE = 1 << 18
 """Bytes read, and bytes unpacked, at a time."""
 _MAGIC = b"\x1f\x8b"
 
@@ -123,7 +123,7 @@ class GzipSource:
         Raises:
             PackageError: as `read`.
         """
-        while (missing := position - self.position) > 0 and self.read(min(missing, _PIECE)):
+        while (missing := position - self.position) > 0 and self.read(min(missing, PIECE)):
             pass
 
     def ends_well(self) -> bool:
@@ -148,7 +148,7 @@ class GzipSource:
             if not self._input:
                 raise damaged("it is cut off")
         try:
-            piece = self._decompressor.decompress(self._input, min(_PIECE, self._limit - self._total + 1))
+            piece = self._decompressor.decompress(self._input, min(PIECE, self._limit - self._total + 1))
         except Exception as error:  # zlib.error, or its twin's error class, which is not related to it
             if isinstance(error, (MemoryError, OSError)):
                 raise

@@ -105,6 +105,17 @@ def ancestors(path: str) -> Iterator[str]:
         at = path.find("/", at + 1)
 
 
+def folders_of(files: Iterable[str]) -> set[str]:
+    """All the folders that paths need."""
+    folders: set[str] = set()
+    for path in files:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:  # those above a known folder are known as well
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    return folders
+
+
 def colliding(names: Iterable[str]) -> list[tuple[str, ...]]:
     """Groups of paths that are one and the same where case or Unicode form do not count, each group sorted.
 

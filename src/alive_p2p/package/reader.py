@@ -1,8 +1,9 @@
 """Reading a package: recognise it, check all of it without writing, then unpack it (format.md, receive.md §2).
 
 `check` walks the whole archive once, applies every rule, and compares what is there with what the manifest lists,
-in both directions. `unpack` reads it a second time and writes, hashing again on the way: nothing is written before
-everything was checked, and what changed in between gets no further than a folder of our own.
+in both directions. Where the manifest comes first, files can be written in that same pass; `unpack` reads the archive
+a second time and writes, hashing again on the way. Either way nothing gets further than a folder of our own before
+everything was checked.
 """
 
 import os
@@ -39,9 +40,13 @@ from alive_p2p.package.envelopes.opening import open_envelope, read_addressees
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.tar import TarReader
+from alive_p2p.package.unpacking import Alongside
 
 Watch = Callable[[str], Callable[[bytes], None]]
 """Asked with the path of a file for something that sees the pieces of its content."""
+
+Begin = Callable[[Manifest], Alongside | None]
+"""Asked with the manifest, where it comes before everything else, for something that takes what is listed there."""
 
 Progress = Callable[[int, int], None]
 """Called with the bytes done and the bytes in all, now and then."""
@@ -184,30 +189,38 @@ class PackageReader:
                     return Manifest.parse(manifest, self.limits)
         raise _no_manifest(seen)
 
-    def check(self, progress: Progress | None = None, watch: Watch | None = None) -> Contents:
-        """Check everything: members, manifest, and every file's size and hash, in both directions. Writes nothing.
+    def check(
+        self, progress: Progress | None = None, watch: Watch | None = None, begin: Begin | None = None
+    ) -> Contents:
+        """Check everything: members, manifest, and every file's size and hash, in both directions.
+
+        Writes nothing but what `begin` asks for.
 
         Args:
             progress: called with bytes done and bytes in all.
             watch: asked with the path of every file for something that sees the pieces of its content.
+            begin: asked with the manifest, as soon as it was read and if nothing came before it, for something that
+                writes the files while they are checked. Its `finish` and `stop` are the caller's.
 
         Raises:
             PackageError: a rule is broken; where files differ, every one of them is in `details`.
         """
-        walked = self._walk(progress, watch)
+        walked = self._walk(progress, watch, begin)
         manifest = walked.manifest
         if problems := compare(manifest, walked.found):
             raise _altered(problems)
         executables, empty_dirs = manifest.executables, manifest.empty_dirs
         if empty_dirs is None:
-            used = {folder for path in walked.found for folder in paths.ancestors(path)}
+            used = paths.folders_of(walked.found)
             empty_dirs = frozenset(folder for folder in walked.folders if folder not in used)
         if executables is None:
             executables = walked.executables
         return Contents(manifest, executables, empty_dirs, walked.places)
 
-    def _walk(self, progress: Progress | None, watch: Watch | None) -> _Walked:
+    def _walk(self, progress: Progress | None, watch: Watch | None, begin: Begin | None) -> _Walked:
         manifest: bytes | None = None
+        parsed: Manifest | None = None
+        alongside: Alongside | None = None
         found: dict[str, FileEntry] = {}
         executables: set[str] = set()
         folders: set[str] = set()
@@ -219,14 +232,20 @@ class PackageReader:
                     folders.add(member.path)
                 elif member.path == paths.MANIFEST:
                     manifest = b"".join(archive.content())
+                    if begin is not None and self._legacy is None and not found and not folders:
+                        parsed = self._valid(manifest)
+                        alongside = begin(parsed) if parsed is not None else None
                 else:
                     places[member.path] = payload.position
                     digest = Sha256()
                     see = watch(member.path) if watch is not None else None
+                    write = alongside.begin(member.path, member.size) if alongside is not None else None
                     for piece in archive.content():
                         digest.update(piece)
                         if see is not None:
                             see(piece)
+                        if write is not None:
+                            write(piece)
                         if progress is not None:
                             progress(min(self._stream.tell(), self.size), self.size)
                     found[member.path] = FileEntry(member.path, digest.hexdigest(), member.size)
@@ -238,8 +257,15 @@ class PackageReader:
             manifest = self._legacy.manifest
         if manifest is None:
             raise _no_manifest(set(found) | folders)
-        parsed = Manifest.parse(manifest, self.limits)
+        parsed = parsed or Manifest.parse(manifest, self.limits)
         return _Walked(parsed, found, frozenset(executables), frozenset(folders), places)
+
+    def _valid(self, manifest: bytes) -> Manifest | None:
+        """The manifest; what is wrong with it is told when the archive around it was looked through."""
+        try:
+            return Manifest.parse(manifest, self.limits)
+        except PackageError:
+            return None
 
     def unpack(
         self,

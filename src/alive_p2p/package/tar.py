@@ -11,12 +11,11 @@ from typing import Protocol
 
 from alive_p2p.errors import PackageError
 from alive_p2p.package import paths
-from alive_p2p.package.compression import damaged, over_limit
+from alive_p2p.package.compression import PIECE, damaged, over_limit
 from alive_p2p.package.limits import MAX_END_PADDING, MAX_EXTENDED_HEADER, MIB, Limits
 
 BLOCK = 512
 _ZEROS = bytes(BLOCK)
-_CHUNK = 1 << 18
 
 _MAX_RECORDS = 256
 """Records in one extended header: what tar programs write there are a handful of times, owners and paths."""
@@ -96,9 +95,9 @@ class TarReader:
                 pass
 
     def content(self) -> Iterator[bytes]:
-        """The rest of the current member's content, in pieces."""
+        """The rest of the current member's content, in pieces of `PIECE` bytes; only the last is smaller."""
         while self._left:
-            piece = self._read(min(self._left, _CHUNK))
+            piece = self._read(min(self._left, PIECE))
             self._left -= len(piece)
             yield piece
         if self._padding:
@@ -203,7 +202,7 @@ class TarReader:
 
     def _check_end(self) -> None:
         padding = 0
-        while data := self._source.read(_CHUNK):
+        while data := self._source.read(PIECE):
             padding += len(data)
             if data.count(0) != len(data):
                 raise damaged("something follows the end of the archive inside it")

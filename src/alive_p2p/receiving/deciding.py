@@ -21,6 +21,7 @@ from alive_p2p.receiving.migration import TaskList
 from alive_p2p.receiving.plan import (
     BundleFate,
     Fate,
+    Installation,
     Lineage,
     ReceivePlan,
     ReceiveRequest,
@@ -67,10 +68,23 @@ def surroundings_of(request: ReceiveRequest, runtime: Runtime) -> Surroundings:
     return Surroundings(limits, preferences.agent_files, preferences.require_signature, preferences.warnings)
 
 
-def decide(request: ReceiveRequest, checked: Checked, surroundings: Surroundings, runtime: Runtime) -> ReceivePlan:
+def decide(
+    request: ReceiveRequest,
+    checked: Checked,
+    surroundings: Surroundings,
+    runtime: Runtime,
+    installation: Installation | None = None,
+) -> ReceivePlan:
     """Steps 3 to 6: what is here already, which layout it has, whether the target takes it (receive.md §3–§5, §8).
 
     Looks at the target and changes nothing; called once for the preview and once more under the lock.
+
+    Args:
+        request: what is received.
+        checked: the package.
+        surroundings: what the world says about receiving.
+        runtime: the surroundings.
+        installation: where everything goes, where that was decided before for the same request and package.
 
     Returns:
         The plan. Where its migration has errors, the package cannot be received and the plan only says where to.
@@ -102,7 +116,7 @@ def decide(request: ReceiveRequest, checked: Checked, surroundings: Surroundings
             untouched="everything",
             hint="receive it without; what agents obey arrives under another name, and you can read it first",
         )
-    installation = plan_installation(
+    installation = installation or plan_installation(
         manifest,
         contents.empty_dirs,
         forced_layout=request.source_layout,

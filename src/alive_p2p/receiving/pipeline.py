@@ -1,7 +1,7 @@
 """The road from a package to a walnut: check, decide, then change, all or nothing (receive.md §2).
 
-Nothing is written until the package has passed every check. What is made ready lies in staging beside the target;
-a new walnut appears by one rename, and an existing one is changed by a journal of renames.
+Nothing is written outside our own staging beside the target until the package has passed every check. A new walnut
+appears by one rename, and an existing one is changed by a journal of renames.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from alive_p2p.errors import UsageError
-from alive_p2p.package.reader import PackageReader, Progress
+from alive_p2p.package.reader import Begin, PackageReader, Progress
+from alive_p2p.receiving.ahead import Ahead
 from alive_p2p.receiving.deciding import Checked, decide, surroundings_of
 from alive_p2p.receiving.differences import differences
 from alive_p2p.receiving.kept import keep_unpacked
@@ -43,8 +44,9 @@ def receive(
     Args:
         request: what is received, and where to.
         runtime: the surroundings.
-        approve: looks at the plan before anything is written, and raises to stop. Not called for a no-op.
-        progress: called with bytes done and bytes in all, while checking and again while unpacking.
+        approve: looks at the plan before anything is changed, and raises to stop; before anything is written as well,
+            unless the request says that it is agreed. Not called for a no-op.
+        progress: called with bytes done and bytes in all, while checking, and again where unpacking is a second pass.
 
     Raises:
         UsageError: a path or name does not exist, or options contradict each other.
@@ -55,10 +57,15 @@ def receive(
     """
     _check_request(request, runtime)
     surroundings = surroundings_of(request, runtime)
-    with PackageReader(runtime.cwd / request.package, surroundings.limits, request.credentials) as package:
-        checked = _check(package, progress)
+    with (
+        PackageReader(runtime.cwd / request.package, surroundings.limits, request.credentials) as package,
+        Ahead(request, surroundings, runtime) as ahead,
+    ):
+        # Somebody who is asked, and may say no, finds nothing in their world yet.
+        checked = _check(package, progress, ahead.begin if request.is_agreed or approve is None else None)
         notes = _settle_first(request, runtime)
-        plan = replace(decide(request, checked, surroundings, runtime), hidden=checked.hidden)
+        decided = decide(request, checked, surroundings, runtime, ahead.installation)
+        plan = replace(decided, hidden=checked.hidden)
         plan = replace(plan, warnings=(*notes, *plan.warnings))
         if plan.is_noop:
             return ReceiveResult("noop", plan, warnings=plan.warnings)
@@ -66,11 +73,10 @@ def receive(
             approve(plan)
         if plan.migration.errors:
             raise keep_unpacked(package, checked.contents, plan, runtime, progress)
-        with Staging(plan.target, runtime) as staging:
-            package.unpack(checked.contents, staging.tree, names_in_staging(plan), progress)
+        with ahead.staging(plan) or _unpacked(package, checked, plan, runtime, progress) as staging:
             convert_task_lists(staging.tree, plan.converted)
             with settled_lock(plan.target, "receive", runtime, wait_seconds=request.wait_seconds) as more:
-                again = decide(request, checked, surroundings, runtime)
+                again = decide(request, checked, surroundings, runtime, plan.installation)
                 if again.outcome != plan.outcome:
                     raise changed_meanwhile(plan.target)
                 transaction = Transaction(again, staging, runtime)
@@ -130,10 +136,23 @@ def _settle_first(request: ReceiveRequest, runtime: Runtime) -> tuple[str, ...]:
     return tuple(note for one in settlements for note in one.notes)
 
 
-def _check(package: PackageReader, progress: Progress | None) -> Checked:
+def _check(package: PackageReader, progress: Progress | None, begin: Begin | None = None) -> Checked:
     looking = Looking()
-    contents = package.check(progress, looking.watch)
+    contents = package.check(progress, looking.watch, begin)
     return Checked(contents, looking.found(), looking.comparable, looking.task_lists)
+
+
+def _unpacked(
+    package: PackageReader, checked: Checked, plan: ReceivePlan, runtime: Runtime, progress: Progress | None
+) -> Staging:
+    """Staging with the package in it, in a second pass."""
+    staging = Staging(plan.target, runtime)
+    try:
+        package.unpack(checked.contents, staging.tree, names_in_staging(plan), progress)
+    except BaseException:
+        staging.remove()
+        raise
+    return staging
 
 
 def _check_request(request: ReceiveRequest, runtime: Runtime) -> None:

@@ -43,6 +43,7 @@ class ReceiveRequest:
         find_signer: looks a `pubkey_id` up in the keyring.
         require_signature: refuse everything but a valid signature of a known peer.
         trust_agent_files: install what agents obey on sight under its own name; only with such a signature.
+        is_agreed: nobody will be asked any more, so that the files are unpacked while the package is checked.
     """
 
     package: Path
@@ -61,6 +62,7 @@ class ReceiveRequest:
     find_signer: Callable[[str], Signer | None] = field(default=nobody, repr=False)
     require_signature: bool = False
     trust_agent_files: bool = False
+    is_agreed: bool = False
 
 
 class Lineage(Enum):

@@ -7,7 +7,7 @@ ever taken for a transaction of ours.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ class Registration:
         target: the walnut that is made or changed; absolute.
         staging: the folder in which it is made ready; absolute.
         action: what is done; a name of `locks.Action`.
+        made_for_it: folders that were not there before it, the innermost first.
     """
 
     path: Path
@@ -39,18 +40,28 @@ class Registration:
     staging: Path
     action: str
     _stream: BinaryIO
+    made_for_it: tuple[Path, ...] = ()
 
     def close(self) -> None:
         """Let go of it; it stays for recovery."""
         with suppress(OSError):
             self._stream.close()
 
-    def remove(self) -> None:
-        """Remove it, because nothing of the transaction is left. Raises `OSError`."""
+    def remove(self, *, without_trace: bool = False) -> None:
+        """Remove it, because nothing of the transaction is left.
+
+        Args:
+            without_trace: and with it the folders that were made for it and are empty.
+
+        Raises:
+            OSError: it cannot be removed.
+        """
         if os.name == "nt":
             self.close()  # an open file cannot be removed there
         files.remove_file(self.path)
         self.close()
+        if without_trace:
+            _remove_empty(self.made_for_it)
 
 
 def register(name: str, target: Path, staging: Path, runtime: Runtime, *, action: Action = "receive") -> Registration:
@@ -67,7 +78,7 @@ def register(name: str, target: Path, staging: Path, runtime: Runtime, *, action
         FileSystemError: it cannot be written; nothing is left of it.
     """
     folder = _folder(runtime)
-    files.ensure_private_folder(folder)
+    made = files.ensure_private_folder(folder)
     path = folder / f"{name}.json"
     note = {
         "action": action,
@@ -78,7 +89,11 @@ def register(name: str, target: Path, staging: Path, runtime: Runtime, *, action
     }
     with files.translating("write", path):
         for _ in range(_ATTEMPTS):
-            stream = files.create_file(path, mode=0o600)
+            try:
+                stream = files.create_file(path, mode=0o600)
+            except FileNotFoundError:  # somebody has made the folder, and removed it when nothing was left to register
+                made = files.ensure_private_folder(folder)
+                continue
             try:
                 if not (try_lock(stream.fileno()) and names_still(path, stream.fileno())):
                     stream.close()
@@ -90,8 +105,9 @@ def register(name: str, target: Path, staging: Path, runtime: Runtime, *, action
                 with suppress(OSError):
                     stream.close()
                     path.unlink(missing_ok=True)
+                _remove_empty(made)
                 raise
-            return Registration(path, target, staging, action, stream)
+            return Registration(path, target, staging, action, stream, made)
     raise FileSystemError("busy", f"'{folder}' does not hold still", untouched="everything", hint="run it again")
 
 
@@ -143,6 +159,12 @@ def interrupted(runtime: Runtime) -> tuple[tuple[str, Path], ...]:
 def is_registered(staging: Path, runtime: Runtime) -> bool:
     """Whether a staging folder belongs to a transaction that is registered here, alive or not."""
     return files.exists(_folder(runtime) / f"{staging.name.rpartition('-')[2]}.json")
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    with suppress(OSError):
+        for folder in folders:
+            files.remove_empty_folder(folder)
 
 
 def _folder(runtime: Runtime) -> Path:

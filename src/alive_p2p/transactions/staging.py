@@ -85,10 +85,14 @@ class Staging:
         """Leave it for recovery to finish; or, with `kept` false, do not after all."""
         self._kept = kept
 
-    def remove(self) -> None:
-        """Remove the folder, then its registration."""
+    def remove(self, *, without_trace: bool = False) -> None:
+        """Remove the folder, then its registration.
+
+        Args:
+            without_trace: nothing has happened, so that what was made for the registration goes as well.
+        """
         self._release()
-        remove_with_registration(self.path, self._registration)
+        remove_with_registration(self.path, self._registration, without_trace=without_trace)
 
     def _release(self) -> None:
         if self._owner is not None:
@@ -127,24 +131,24 @@ def set_aside(folder: Path, place: Path, runtime: Runtime) -> Path:
     )
 
 
-def remove_with_registration(staging: Path, registration: Registration) -> None:
-    """Remove a staging folder, then what is registered of it.
+def remove_with_registration(staging: Path, registration: Registration, *, without_trace: bool = False) -> None:
+    """Remove a staging folder, then what is registered of it; see `Registration.remove`.
 
     In this order and with a flush in between, so that whatever a kill or a power cut leaves of the folder is still
     registered. What cannot be removed stays registered as well: the next command that looks there tries again.
     """
     try:
-        _remove(staging, registration)
+        _remove(staging, registration, without_trace=without_trace)
     except BaseException:  # an interrupt: once more, and then out
-        _remove(staging, registration)
+        _remove(staging, registration, without_trace=without_trace)
         raise
 
 
-def _remove(staging: Path, registration: Registration) -> None:
+def _remove(staging: Path, registration: Registration, *, without_trace: bool) -> None:
     try:
         files.remove_tree(staging)
         files.flush_folder(staging.parent)
-        registration.remove()
+        registration.remove(without_trace=without_trace)
     except OSError:
         registration.close()
 
