@@ -5,8 +5,8 @@ part in the canonical bytes and survive a round trip.
 """
 
 import hashlib
-import itertools
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -154,7 +154,7 @@ class Manifest:
         """The patterns that were in force when it was made."""
         return tuple(self.fields.get("exclusions_applied", ()))
 
-    @property
+    @cached_property
     def substitutions(self) -> Mapping[str, str]:
         """What is present but not as it is at the sender's: path to reason."""
         return {s["path"]: s["reason"] for s in self.fields.get("substitutions_applied", ())}
@@ -180,11 +180,15 @@ class Manifest:
 
     @cached_property
     def _by_folder(self) -> Mapping[str, Sequence[FileEntry]]:
-        held: dict[str, list[FileEntry]] = {}
+        held: defaultdict[str, list[FileEntry]] = defaultdict(list)
         for entry in self.files:
-            for folder in itertools.islice(paths.ancestors(entry.path), 2):
-                held.setdefault(folder, []).append(entry)
-        return held
+            end = entry.path.find("/")
+            if end > 0:
+                held[entry.path[:end]].append(entry)
+                end = entry.path.find("/", end + 1)
+                if end > 0:
+                    held[entry.path[:end]].append(entry)
+        return dict(held)
 
     @cached_property
     def executables(self) -> frozenset[str] | None:
@@ -198,12 +202,12 @@ class Manifest:
         listed = self.fields.get("empty_dirs")
         return None if listed is None else frozenset(listed)
 
-    @property
+    @cached_property
     def total_size(self) -> int:
         """The content of all files together, in bytes."""
         return sum(entry.size for entry in self.files)
 
-    @property
+    @cached_property
     def primer(self) -> str | None:
         """The path of the generated README, where the package records one (format.md §6)."""
         generated = (path for path, reason in self.substitutions.items() if reason == "package-readme")

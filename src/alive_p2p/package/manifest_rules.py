@@ -17,6 +17,7 @@ Fields = Mapping[str, Any]
 SUPPORTED = "2.x"
 SCOPES = ("full", "bundle", "snapshot")
 _REQUIRED = ("format_version", "scope", "created", "files", "source", "payload_sha256")
+_ENTRY = frozenset(["path", "sha256", "size"])
 MAX_DEPTH = 4
 """Collections inside collections; what the format has is three deep."""
 
@@ -85,6 +86,8 @@ class Validation:
         elif depth >= MAX_DEPTH:
             self._say(where(), f"it is nested more than {MAX_DEPTH} levels deep")
         elif isinstance(value, Mapping):
+            if _is_usual_entry(value):  # nearly everything that a manifest holds
+                return
             for key, inner in value.items():
                 if breaks_the_line(key) or len(key) > safe_yaml.MAX_KEY:
                     self._say(where() or "the manifest", "a field's name is not one short line")
@@ -153,18 +156,17 @@ class Validation:
         seen: set[str] = set()
         total = 0
         for index, entry in enumerate(entries):
-            where = f"files[{index}]"
-            if not isinstance(entry, Mapping):
-                self._say(where, "it needs path, sha256 and size")
+            if not isinstance(entry, (dict, Mapping)):
+                self._say(f"files[{index}]", "it needs path, sha256 and size")
                 continue
-            self._check_path(where, entry.get("path"), seen)
+            self._check_path(index, entry.get("path"), seen)
             digest, size = entry.get("sha256"), entry.get("size")
             if not (isinstance(digest, str) and _SHA256.fullmatch(digest)):
-                self._say(f"{where}.sha256", "it has to be 64 lower-case hex digits")
+                self._say(f"files[{index}].sha256", "it has to be 64 lower-case hex digits")
             if isinstance(size, int) and not isinstance(size, bool) and size >= 0:
                 total += size
             else:
-                self._say(f"{where}.size", "it has to be a whole number")
+                self._say(f"files[{index}].size", "it has to be a whole number")
         if total > self.limits.max_bytes:
             self._say("files", f"together they are larger than {self.limits.max_bytes / MIB:,.0f} MiB")
         self._check_modes_and_folders(seen)
@@ -172,15 +174,15 @@ class Validation:
         if not any(problem.startswith("files[") for problem in self.found):
             self._check_payload_hash(entries)
 
-    def _check_path(self, where: str, path: object, seen: set[str]) -> None:
+    def _check_path(self, index: int, path: object, seen: set[str]) -> None:
         if not isinstance(path, str):
-            self._say(f"{where}.path", "it has to be text")
+            self._say(f"files[{index}].path", "it has to be text")
         elif reason := paths.refusal(path):
-            self._say(f"{where}.path", reason)
+            self._say(f"files[{index}].path", reason)
         elif path == paths.MANIFEST:
-            self._say(f"{where}.path", "the manifest cannot list itself")
+            self._say(f"files[{index}].path", "the manifest cannot list itself")
         elif path in seen:
-            self._say(f"{where}.path", "it is listed twice")
+            self._say(f"files[{index}].path", "it is listed twice")
         else:
             seen.add(path)
 
@@ -207,7 +209,7 @@ class Validation:
         """Empty folders count like files, whether or not the archive has them."""
         named = self.fields.get("empty_dirs", [])
         empty = {item for item in named if isinstance(item, str)} if isinstance(named, list) else set()
-        folders = {folder for path in (*listed, *empty) for folder in paths.ancestors(path)} | empty
+        folders = paths.folders_of((*listed, *empty)) | empty
         if excess := self.limits.excess(len(listed) + len(empty), len(folders), 0):
             self._say("files", f"with the empty folders there are {excess}")
 
@@ -230,6 +232,21 @@ class Validation:
         for name in texts:
             if reason := paths.bundle_name_refusal(name):
                 self._say("bundles", f"'{name}': {reason}")
+
+
+def _is_usual_entry(value: Mapping[object, object]) -> bool:
+    """Whether a group of fields is an entry of the list of files with nothing odd in it."""
+    if value.keys() != _ENTRY:
+        return False
+    path, digest, size = value["path"], value["sha256"], value["size"]
+    return (
+        isinstance(path, str)
+        and isinstance(digest, str)
+        and type(size) is int
+        and 0 <= size <= safe_yaml.MAX_INTEGER
+        and not breaks_the_line(path)
+        and not breaks_the_line(digest)
+    )
 
 
 def invalid(problems: Sequence[str]) -> PackageError:

@@ -123,6 +123,7 @@ class HiddenTextScan:
             # Where a block ends is decided by the content alone, never by how much happens to be here.
             end = _cut(held, start)
             self._look(held[start:end])
+            self._line += held.count(b"\n", start, end)
             start = end
         if at_end:
             self._look(held[start:])
@@ -154,7 +155,6 @@ class HiddenTextScan:
             self._characters.look(text, self._line, invalid_bytes=len(block) - len(text.encode("utf-8")))
         if self._markup.may_concern(block):
             self._markup.look(block.decode("utf-8", "ignore") if text is None else text, self._line)
-        self._line += block.count(b"\n")
 
 
 def _cut(held: bytes, start: int) -> int:

@@ -5,7 +5,7 @@ decided on the final names.
 """
 
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -84,7 +84,7 @@ def plan_installation(
         layout=layout,
         names=safe,
         dropped=tuple(dropped),
-        renamed_agent_files=tuple(sorted(safe[path] for path in safe if inert(path) != path)),
+        renamed_agent_files=tuple(sorted(_renamed(names, safe, inert))),
         warnings=(
             *warnings,
             *(loose_warning(name, safe[PREFIX + name]) for name in flat.loose if PREFIX + name in safe),
@@ -238,15 +238,20 @@ def _dropped_because(final: str, path: str, manifest: Manifest) -> str | None:
     return None
 
 
+def _renamed(names: dict[str, str], safe: dict[str, str], inert: Callable[[str], str]) -> Iterator[str]:
+    """Where agent files go: under another name than they would, or than one that flattening made inert already."""
+    for path, final in names.items():
+        if safe[path] != final or (final != path and inert(path) != path):
+            yield safe[path]
+
+
 def _refuse_double_names(names: dict[str, str]) -> None:
     seen: dict[str, str] = {}
-    folders: set[str] = set()
     for path, final in names.items():
         if final in seen:
             raise _bad_shape(f"'{seen[final]}' and '{path}' would both become '{final}'")
         seen[final] = path
-        folders.update(paths.ancestors(final))
-    for final in folders & seen.keys():
+    for final in paths.folders_of(seen) & seen.keys():
         raise _bad_shape(f"'{final}' would be a file and a folder")
 
 

@@ -245,7 +245,7 @@ class Planner:
         """What a default receiver would refuse is not made; first by what was selected, then by all that leaves."""
         names = [one.entry.path for one in present] or [candidate.path for candidate in selection.files]
         size = sum(one.entry.size for one in present) or sum(c.stamp.size for c in selection.files)
-        folders = {folder for path in (*names, *selection.empty_dirs) for folder in paths.ancestors(path)}
+        folders = paths.folders_of((*names, *selection.empty_dirs))
         count = len(names) + len(selection.empty_dirs)
         excess = self.limits.excess(count, len(folders) + len(selection.empty_dirs), size)
         if excess is None:

@@ -33,6 +33,10 @@ def below(folder: Path, *, passing_over: Collection[str] = ()) -> Iterator[Found
     Raises:
         FileSystemError: a folder cannot be read.
     """
+    return (Found(*one) for one in _below(folder, passing_over))
+
+
+def _below(folder: Path, passing_over: Collection[str]) -> Iterator[tuple[str, bool, bool]]:
     pending = [""]
     while pending:
         relative = pending.pop()
@@ -44,7 +48,7 @@ def below(folder: Path, *, passing_over: Collection[str] = ()) -> Iterator[Found
                 continue
             path = f"{relative}/{entry.name}" if relative else entry.name
             is_folder = entry.is_dir(follow_symlinks=False) and not files.is_link(place / entry.name)
-            yield Found(path, is_folder, not is_folder and entry.is_file(follow_symlinks=False))
+            yield path, is_folder, not is_folder and entry.is_file(follow_symlinks=False)
             if is_folder:
                 pending.append(path)
 
@@ -55,4 +59,4 @@ def files_below(folder: Path) -> Iterator[str]:
     Raises:
         FileSystemError: a folder cannot be read.
     """
-    return (one.path for one in below(folder) if one.is_file)
+    return (path for path, _, is_file in _below(folder, ()) if is_file)

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from alive_p2p.errors import WalnutError
@@ -90,7 +91,6 @@ class LedgerEntry:
     source_walnut_id: str | None
     source_key_sha256: str | None
     bundle_digests: Mapping[str, str]
-    files: Mapping[str, Mapping[str, InstalledFile]]
     based_on: tuple[str, ...] = ()
     comparable: Mapping[str, str] = field(default_factory=dict)
     tasks: Mapping[str, Mapping[str, Tasks]] = field(default_factory=dict)
@@ -99,30 +99,33 @@ class LedgerEntry:
     @classmethod
     def from_raw(cls, raw: Mapping[str, Any]) -> "LedgerEntry":
         """Read an entry; fields of an unexpected type count as absent."""
-        renames = _text_map(raw.get("bundle_renames"))
         return cls(
             raw=raw,
             import_id=_text(raw.get("import_id")) or "",
             scope=_text(raw.get("scope")) or "",
             created=_text(raw.get("created")) or "",
             applied_bundles=tuple(n for n in _list(raw.get("applied_bundles")) if isinstance(n, str)),
-            bundle_renames=renames,
+            bundle_renames=_text_map(raw.get("bundle_renames")),
             source_walnut_id=_text(raw.get("source_walnut_id")),
             source_key_sha256=_text(raw.get("source_key_sha256")),
             bundle_digests=_text_map(raw.get("bundle_digests")),
-            files={
-                bundle: {
-                    path: row
-                    for path, value in _map(rows).items()
-                    if (row := _row(value, path, bundle, renames.get(bundle, bundle))) is not None
-                }
-                for bundle, rows in _map(raw.get("files")).items()
-            },
             based_on=tuple(one for one in _list(raw.get("based_on")) if isinstance(one, str)),
             comparable=_text_map(raw.get("comparable")),
             tasks={group: _tasks_map(held) for group, held in _map(raw.get("tasks")).items()},
             undo=UndoNote.from_raw(raw["undo"]) if isinstance(raw.get("undo"), dict) else None,
         )
+
+    @cached_property
+    def files(self) -> Mapping[str, Mapping[str, InstalledFile]]:
+        """Per group of files, by their path in the package, how they were installed."""
+        return {
+            bundle: {
+                path: row
+                for path, value in _map(rows).items()
+                if (row := _row(value, path, bundle, self.folder_of(bundle))) is not None
+            }
+            for bundle, rows in _map(self.raw.get("files")).items()
+        }
 
     @property
     def origin(self) -> str:
