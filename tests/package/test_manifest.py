@@ -37,7 +37,11 @@ _NAMES = _LINES.filter(lambda name: name not in FIELD_ORDER)
 _INTEGERS = st.integers(0, 2**63 - 1)
 _UNKNOWN = st.recursive(
     _LINES | _INTEGERS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_LINES, inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(_LINES, inner, max_size=3)
+        | st.fixed_dictionaries({"path": inner, "sha256": inner, "size": inner})  # as if it were a listed file
+    ),
     max_leaves=6,
 )
 
@@ -603,6 +607,41 @@ def test_depth_4_is_still_read() -> None:
         Manifest.parse(text, DEFAULT_LIMITS)
     text = manifest_for({}).to_yaml() + b"zz:\n  a:\n    - {}\n"
     assert Manifest.parse(text, DEFAULT_LIMITS).fields["zz"] == {"a": [{}]}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"path": "a", "sha256": "b", "size": 1},
+        {"size": "a", "path": 2, "sha256": "b"},
+        {"path": {"a": 1}, "sha256": ["b"], "size": []},
+        {"path": 'a"b\\', "sha256": {}, "size": 0},
+    ],
+)
+def test_what_only_looks_like_a_listed_file_is_kept_as_it_is(entry: dict[str, object]) -> None:
+    """Written and read again, wherever it stands and whatever it holds."""
+    fields = {**fields_for({"a.md": b"a"}), "zz": [entry, entry]}
+    assert Manifest.parse(Manifest.build(fields, DEFAULT_LIMITS).to_yaml(), DEFAULT_LIMITS).fields["zz"] == [
+        entry,
+        entry,
+    ]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"path": "a\nb", "sha256": "b", "size": 1},
+        {"path": "a", "sha256": "b\x00", "size": 1},
+        {"path": "a", "sha256": "b", "size": -1},
+        {"path": "a", "sha256": "b", "size": True},
+        {"path": "a", "sha256": "b", "size": 2**63},
+    ],
+)
+def test_what_looks_like_a_listed_file_is_held_to_the_rules_all_the_same(entry: dict[str, object]) -> None:
+    """One line of text, whole numbers that a reader takes."""
+    with pytest.raises(PackageError) as caught:
+        Manifest.build({**fields_for({"a.md": b"a"}), "zz": [entry]}, DEFAULT_LIMITS)
+    assert "zz[0]" in caught.value.message
 
 
 def test_a_manifest_over_its_size_is_refused_unparsed() -> None:

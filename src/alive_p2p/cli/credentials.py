@@ -1,17 +1,19 @@
 """Passphrases and keys from the command line: never from an argument, never shown (cli.md, "Conventions")."""
 
-import getpass
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from alive_p2p import files
 from alive_p2p.cli.options import FOLDER, Call
 from alive_p2p.errors import AliveP2PError, UsageError
-from alive_p2p.keys.private import Ask, PrivateKey, load_private_key
 from alive_p2p.nearby import name_beside
+
+if TYPE_CHECKING:
+    from alive_p2p.keys.private import Ask, PrivateKey
 
 _MAX_PASSPHRASE = 4096
 MAX_KEY = 1 << 20
@@ -127,6 +129,8 @@ def ask(call: Call, prompt: str, *, instead: str = _INSTEAD) -> bytes:
             untouched="everything",
             hint=instead,
         )
+    import getpass
+
     try:
         with call.screen.without_bar():
             return getpass.getpass(f"{prompt}: ").encode()
@@ -158,18 +162,20 @@ def new_passphrase(call: Call, for_what: str) -> bytes:
     return first
 
 
-def ask_for_key(call: Call) -> Ask:
+def ask_for_key(call: Call) -> "Ask":
     """Asks for the passphrase of a private key, which no option can give."""
     return lambda prompt: ask(call, prompt, instead="run it in a terminal")
 
 
-def load_named_key(call: Call, path: Path) -> PrivateKey:
+def load_named_key(call: Call, path: Path) -> "PrivateKey":
     """The private key in a file that somebody named.
 
     Raises:
         UsageError: there is no such file.
         AliveP2PError: it is not a private key, or its passphrase is wrong or cannot be asked for.
     """
+    from alive_p2p.keys.private import load_private_key
+
     full = call.runtime.cwd / path
     if not files.exists(full):
         raise no_such_file(full)

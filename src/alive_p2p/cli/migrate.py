@@ -9,7 +9,6 @@ import click
 from alive_p2p.cli.options import FOLDER, Call, common, wait_option
 from alive_p2p.cli.screen import short, some
 from alive_p2p.receiving.plan import MigrationResult
-from alive_p2p.receiving.tree_migration import migrate_tree, refusal
 
 
 @click.command(epilog="\b\nExample:\n  alive-p2p migrate --staging unpacked")
@@ -23,6 +22,8 @@ def migrate(call: Call, /, *, staging: Path, wait: float) -> None:
     replaced. Run again it does what is left to do. It is for unpacked packages, not for walnuts in use: a receive
     does the same by itself.
     """
+    from alive_p2p.receiving.tree_migration import migrate_tree, refusal
+
     with call.screen.working("bringing forward"):
         result, notes = migrate_tree(staging, call.runtime, wait_seconds=wait)
     document = migration_document(result)

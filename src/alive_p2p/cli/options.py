@@ -6,16 +6,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from alive_p2p import files
 from alive_p2p.cli.screen import Screen
 from alive_p2p.errors import AliveP2PError
-from alive_p2p.keys.keyring import Keyring
-from alive_p2p.relay.config import read_config
 from alive_p2p.runtime import Runtime
+
+if TYPE_CHECKING:
+    from alive_p2p.keys.keyring import Keyring
 
 FOLDER = click.Path(path_type=Path)
 """A path; whether it exists is for the road to say, which says it better."""
@@ -45,22 +46,26 @@ class Call:
     runtime: Runtime
     yes: bool
     strict: bool
-    _keyring: list[Keyring] = field(default_factory=list, repr=False)
+    _keyring: "list[Keyring]" = field(default_factory=list, repr=False)
     _remembered: list[str] = field(default_factory=list, repr=False)
 
     def remember(self, warning: str) -> None:
         """Keep a warning for `finish`."""
         self._remembered.append(warning)
 
-    def keyring(self) -> Keyring:
+    def keyring(self) -> "Keyring":
         """The keyring, read when it is first needed; from then on `finish` tells what is wrong with it."""
         if not self._keyring:
+            from alive_p2p.keys.keyring import Keyring
+
             self._finish_renaming()
             self._keyring.append(Keyring.load(self.runtime))
         return self._keyring[0]
 
     def _finish_renaming(self) -> None:
         """Before names are looked up: a peer that is half renamed gets its one name, where that can be done now."""
+        from alive_p2p.relay.config import read_config
+
         with suppress(AliveP2PError):
             if read_config(self.runtime).renaming is not None:
                 from alive_p2p.relay.renaming import finish_renaming

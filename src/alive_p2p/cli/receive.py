@@ -16,12 +16,12 @@ from alive_p2p.cli.screen import field_line, human_size, plural, short, some
 from alive_p2p.errors import UsageError
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.signature import Outcome, Verdict
-from alive_p2p.receiving import inspection
 from alive_p2p.receiving.hidden_text import HiddenText
 from alive_p2p.receiving.kept import refusal
 from alive_p2p.receiving.pipeline import preview
 from alive_p2p.receiving.pipeline import receive as run_receive
 from alive_p2p.receiving.plan import Fate, Lineage, MigrationResult, ReceivePlan, ReceiveRequest, ReceiveResult
+from alive_p2p.receiving.signers import describe_verdict
 from alive_p2p.text import escape
 
 _RECEIVE_EPILOG = """\b
@@ -261,7 +261,7 @@ def sender_text(manifest: Manifest, verdict: Verdict | None) -> str:
         return f"{claim} (it is not signed, so this is only a claim)"
     if verdict.outcome is Outcome.VALID:
         return f"{verdict.signer} ({verdict.pubkey_id}), signed"
-    return f"{claim} (only a claim; signature: {inspection.describe_verdict(verdict)})"
+    return f"{claim} (only a claim; signature: {describe_verdict(verdict)})"
 
 
 def hidden_lines(found: Sequence[HiddenText]) -> list[str]:

@@ -30,6 +30,9 @@ FIELD_ORDER = (
     "encryption",
     "signature",
 )
+_ENTRY = {"path": None, "sha256": None, "size": None}.keys()
+"""What is said of a listed file, in the order in which it is written."""
+
 _YAML_WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
 
 
@@ -65,6 +68,10 @@ def _scalar(value: object) -> str:
     return _quoted(value) if isinstance(value, str) else str(value)
 
 
+def _is_nested(value: object) -> bool:
+    return isinstance(value, (Mapping, list))
+
+
 def _emit(lines: list[str], head: str, value: object, indent: int) -> None:
     """Append `head value` and what belongs under it; `head` already stands at its indentation."""
     pad = " " * (indent + 2)
@@ -83,7 +90,11 @@ def _emit(lines: list[str], head: str, value: object, indent: int) -> None:
 
 def _emit_item(lines: list[str], item: object, indent: int) -> None:
     pad = " " * indent
-    if isinstance(item, Mapping) and item:
+    if isinstance(item, Mapping) and item.keys() == _ENTRY and not any(map(_is_nested, item.values())):
+        # Nearly all of them are listed files.
+        path, sha256, size = (_scalar(item[name]) for name in _ENTRY)
+        lines += (f"{pad}- path: {path}", f"{pad}  sha256: {sha256}", f"{pad}  size: {size}")
+    elif isinstance(item, Mapping) and item:
         inner: list[str] = []
         for name in _member_order(item):
             _emit(inner, f"{pad}  {_key(name)}:", item[name], indent + 2)

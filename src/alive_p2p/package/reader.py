@@ -36,7 +36,6 @@ from alive_p2p.package.envelopes.base import (
 )
 from alive_p2p.package.envelopes.legacy import LegacyHeader
 from alive_p2p.package.envelopes.legacy import find as find_legacy
-from alive_p2p.package.envelopes.opening import open_envelope, read_addressees
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.tar import TarReader
@@ -158,6 +157,8 @@ class PackageReader:
             self._stream.seek(0)
             return self._stream
         if self._opened is None:
+            from alive_p2p.package.envelopes.opening import open_envelope
+
             self._opened = open_envelope(self._stream, self.envelope, self._legacy, self.limits, self._credentials)
         return self._opened.plaintext()
 
@@ -168,6 +169,8 @@ class PackageReader:
         Raises:
             PackageError: its envelope is not valid.
         """
+        from alive_p2p.package.envelopes.opening import read_addressees
+
         with files.translating("read", self.path):
             return read_addressees(self._stream, self.envelope)
 

@@ -9,13 +9,14 @@ from alive_p2p.package.envelopes.base import NO_CREDENTIALS, Addressees, Credent
 from alive_p2p.package.limits import DEFAULT_LIMITS, Limits
 from alive_p2p.package.manifest import Manifest
 from alive_p2p.package.reader import PackageReader, Progress
-from alive_p2p.package.signature import Outcome, Signer, Verdict
+from alive_p2p.package.signature import Signer, Verdict
 from alive_p2p.package.signature import check as check_signature
 from alive_p2p.receiving.deciding import refuse_signature
 from alive_p2p.receiving.hidden_text import HiddenText
 from alive_p2p.receiving.layout import plan_installation
 from alive_p2p.receiving.looking import Looking
 from alive_p2p.receiving.plan import nobody
+from alive_p2p.receiving.signers import describe_verdict
 
 
 @dataclass(frozen=True)
@@ -175,16 +176,3 @@ def verify(
     )
     checks = [Check(name, passed=True, finding=finding) for name, finding in zip(_STEPS, findings, strict=True)]
     return Verification(path, tuple(checks), manifest, None, verdict, looking.found())
-
-
-def describe_verdict(verdict: Verdict) -> str:
-    """What is known of a signature, for a person: a peer's name only where the keyring vouches for it."""
-    who = f"{verdict.signer} ({verdict.pubkey_id})"
-    return {
-        Outcome.VALID: f"valid, by {who}",
-        Outcome.OTHER_SIGNER: f"valid, but by {who}, who is not the sender it names",
-        Outcome.UNKNOWN: f"by a key you do not know ({verdict.pubkey_id})",
-        Outcome.REVOKED: f"by a key that was revoked: {who}",
-        Outcome.INVALID: "not valid",
-        Outcome.UNSIGNED: "none",
-    }[verdict.outcome]

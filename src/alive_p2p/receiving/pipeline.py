@@ -12,7 +12,6 @@ from alive_p2p.errors import UsageError
 from alive_p2p.package.reader import Begin, PackageReader, Progress
 from alive_p2p.receiving.ahead import Ahead
 from alive_p2p.receiving.deciding import Checked, decide, surroundings_of
-from alive_p2p.receiving.differences import differences
 from alive_p2p.receiving.kept import keep_unpacked
 from alive_p2p.receiving.looking import Looking
 from alive_p2p.receiving.migration import convert_task_lists
@@ -114,6 +113,8 @@ def preview(
         checked = _check(package, progress)
         plan = replace(decide(request, checked, surroundings, runtime), hidden=checked.hidden)
         if with_differences:
+            from alive_p2p.receiving.differences import differences
+
             plan = replace(plan, differences=differences(package, checked.contents, plan))
         return replace(plan, warnings=(*_interrupted_before(request, runtime), *plan.warnings))
 

@@ -11,13 +11,12 @@ from typing import Any
 from alive_p2p import files, hashing
 from alive_p2p.errors import AliveP2PError, FileSystemError
 from alive_p2p.receiving import records
-from alive_p2p.receiving.applying import Changes
 from alive_p2p.receiving.plan import ReceivePlan
 from alive_p2p.runtime import Runtime
 from alive_p2p.transactions.committing import Records, changed_meanwhile, commit, edit
 from alive_p2p.transactions.journal import Operation, place
 from alive_p2p.transactions.staging import PREPARED, TREE, Staging
-from alive_p2p.walnut import kernel, undo_store
+from alive_p2p.walnut import kernel
 from alive_p2p.walnut.ledger import Ledger
 from alive_p2p.walnut.log import ImportRecord, fresh_log, with_entry
 from alive_p2p.walnut.projection import project
@@ -139,6 +138,9 @@ class Transaction:
             FileSystemError: the disk refused; everything was put back.
             RollbackFailedError: it could not be put back; recovery finishes it.
         """
+        from alive_p2p.receiving.applying import Changes
+        from alive_p2p.walnut import undo_store
+
         changes = Changes(self.plan, self.staging, self.at)
         operations = changes.operations()
         operations += [place(f"{TREE}/{fate.folder}", fate.folder) for fate in self.plan.added]
