@@ -191,6 +191,7 @@ _CHANGED: dict[str, bytes | None] = {
     "shielding-review/tasks.json": b'{"tasks": [{"id": "t-001", "title": "measure"}, {"id": "t-002", "title": "b"}]}\n',
     "shielding-review/raw/dose.csv": None,
     "shielding-review/new/deep/plan.md": b"new\n",
+    "shielding-review/plan": b"a file, where the other side has folders with nothing in them\n",
     "shielding-review/raw.md": b"new\n",
 }
 _BEFORE = {
@@ -201,6 +202,7 @@ _BEFORE = {
 _EDITED_HERE = {
     "shielding-review/notes.md": b"changed here\n",
     "shielding-review/tasks.json": b'{"tasks": [{"id": "t-001", "title": "look", "status": "done"}]}\n',
+    "shielding-review/plan/of/": b"",
     "mine.md": b"mine\n",
 }
 

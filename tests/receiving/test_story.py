@@ -153,6 +153,15 @@ def _make(base: Path, make_runtime: Callable[..., Runtime]) -> Story:
         ([("retitle", "", 0), ("finish", "", 1)], [("task", "", 0), ("retitle", "", 2)], "both"),
     ]
 )
+@example(
+    rounds=[  # a file of theirs where ours is a folder that holds nothing but an empty folder
+        (
+            [("finish", "draft.md", 1), ("write", "deep/er/plan.md", 3), ("remove", "deep/er/plan.md", 0)],
+            [("write", "deep", 2)],
+            "both",
+        )
+    ]
+)
 def test_ten_rounds(make_runtime: Callable[..., Runtime], rounds: list[Any]) -> None:
     """Nothing that either side wrote is ever lost; when they stop, both come to the same."""
     with tempfile.TemporaryDirectory() as name:

@@ -160,6 +160,70 @@ def test_a_file_that_became_a_folder_and_back(pair: Pair) -> None:
     assert theirs(pair.ben) == before
 
 
+def test_empty_folders_that_made_room_come_back(pair: Pair) -> None:
+    """All of them, below one that the update emptied as well."""
+    plant(pair.alice, {f"{REVIEW}/b/c.md": b"in a folder\n"})
+    pair.receive(pair.packed(scope="full"))
+    plant(pair.ben, {f"{REVIEW}/a/deep/er/": b"", f"{REVIEW}/a/two/": b"", f"{REVIEW}/b/mine/": b""})
+    before = theirs(pair.ben)
+    (pair.alice / REVIEW / "b" / "c.md").unlink()
+    (pair.alice / REVIEW / "b").rmdir()
+    pair.update(a=b"file\n", b=b"file\n")
+    assert (pair.ben / REVIEW / "a").is_file()
+    assert (pair.ben / REVIEW / "b").is_file()
+    plan = pair.undo().plan
+    assert plan.empty == tuple(f"{REVIEW}/{one}" for one in ("a/deep/er", "a/two", "b/mine"))
+    assert theirs(pair.ben) == before
+
+
+def test_empty_folders_come_back_only_where_there_is_room(pair: Pair) -> None:
+    """A file that was edited since stays, and so does what was put in its place; what is free is used."""
+    pair.receive(pair.packed(scope="full"))
+    plant(pair.ben, {f"{REVIEW}/{name}/deep/": b"" for name in "abcd"})
+    pair.update(**dict.fromkeys("abcd", b"file\n"))
+    here = pair.ben / REVIEW
+    (here / "a").write_bytes(b"edited\n")
+    (here / "b").unlink()
+    (here / "c").unlink()
+    (here / "c").symlink_to(here / "raw", target_is_directory=True)
+    (here / "d").unlink()
+    plant(here, {"d/deep": b"mine\n"})
+    pair.undo()
+    assert (here / "a").read_bytes() == b"edited\n"
+    assert (here / "b" / "deep").is_dir()
+    assert (here / "c").is_symlink()
+    assert not (here / "raw" / "deep").exists()
+    assert (here / "d" / "deep").read_bytes() == b"mine\n"
+
+
+def test_folders_that_a_record_names_elsewhere_are_not_made(pair: Pair) -> None:
+    """Not outside the walnut, not in its kernel, not through a link."""
+    pair.receive(pair.packed(scope="full"))
+    pair.update(**{"notes.md": b"theirs\n"})
+    [record] = (pair.ben / "_kernel" / ".p2p" / "undo").glob("*/record.json")
+    outside = plant(pair.base / "outside", {})
+    (pair.ben / "link").symlink_to(outside, target_is_directory=True)
+    named = ["../out", f"{pair.base}/absolute", "_kernel/new", "link/new", f"{REVIEW}/notes.md/new", "fine//new/"]
+    record.write_text(json.dumps({**json.loads(record.read_bytes()), "dropped": named}), encoding="utf-8")
+    pair.undo()
+    assert not (pair.base / "ben" / "out").exists()
+    assert not (pair.base / "absolute").exists()
+    assert not (pair.ben / "_kernel" / "new").exists()
+    assert list(outside.iterdir()) == []
+    assert (pair.ben / REVIEW / "notes.md").read_bytes() == b"notes\n"
+
+
+def test_an_empty_folder_where_a_file_was_makes_room_for_it(pair: Pair) -> None:
+    """What the update removed comes back although somebody has made an empty folder of that name since."""
+    pair.receive(pair.packed(scope="full"))
+    before = theirs(pair.ben)
+    pair.update(**{"notes.md": None})
+    plant(pair.ben, {f"{REVIEW}/notes.md/deep/": b""})
+    result = pair.undo()
+    assert pair.fates(result)[f"{REVIEW}/notes.md"] is UndoFate.PUT_BACK
+    assert theirs(pair.ben) == before
+
+
 def test_everything_is_taken_back_one_after_the_other(pair: Pair) -> None:
     """A walnut, a bundle and two updates; at the end nothing is left of it."""
     states = []

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from alive_p2p.errors import UsageError, WalnutError
+from alive_p2p import files
+from alive_p2p.errors import FileSystemError, UsageError, WalnutError
 from alive_p2p.receiving.pipeline import preview, receive
 from alive_p2p.receiving.plan import Fate, ReceivePlan, ReceiveRequest, ReceiveResult
 from alive_p2p.receiving.threeway import FileFate
@@ -356,6 +357,113 @@ def test_a_link_or_a_folder_in_the_way_stays(pair: Pair, tmp_path: Path) -> None
     assert (pair.ben / REVIEW / "new.theirs-20260407.md").read_bytes() == b"file\n"
     assert (pair.ben / REVIEW / "new.md" / "mine.md").read_bytes() == b"mine\n"
     assert (pair.ben / REVIEW / "folder.theirs-20260407" / "x.md").read_bytes() == b"x\n"
+
+
+@pytest.mark.parametrize("here", ["thing/", "thing/deep/er/", "thing/a/", "thing/b/c/"])
+def test_folders_with_nothing_in_them_make_room_for_a_file(pair: Pair, here: str) -> None:
+    """Nothing in them could be lost, so theirs is taken; what will happen is seen before, and done only after."""
+    plant(pair.ben, {f"{REVIEW}/{here}": b"", f"{REVIEW}/thing/x/y/": b""})
+    plant(pair.alice, {f"{REVIEW}/thing": b"file\n"})
+    package, before = pair.package(pair.alice), tree_of(pair.ben)
+    plan = preview(pair.request(package, pair.ben), pair.runtime)
+    [change] = plan.changes
+    assert (change.path, change.fate, change.replaces_folder) == (f"{REVIEW}/thing", FileFate.ADD, True)
+    assert tree_of(pair.ben) == before
+    receive(pair.request(package, pair.ben), pair.runtime)
+    assert (pair.ben / REVIEW / "thing").read_bytes() == b"file\n"
+    assert nothing_left(pair.ben.parent)
+    assert pair.to_alice().status == "noop" or tree_of(pair.alice / REVIEW) == tree_of(pair.ben / REVIEW)
+
+
+def test_what_is_removed_with_the_update_does_not_fill_a_folder(pair: Pair) -> None:
+    """Neither for the folder itself nor for an empty one beside it."""
+    plant(pair.alice, {f"{REVIEW}/thing/old.md": b"old\n"})
+    pair.to_ben()
+    plant(pair.ben, {f"{REVIEW}/thing/mine/": b""})
+    shutil.rmtree(pair.alice / REVIEW / "thing")
+    plant(pair.alice, {f"{REVIEW}/thing": b"file\n"})
+    plan = pair.to_ben().plan
+    assert fates(plan) == {f"{REVIEW}/thing": FileFate.ADD, f"{REVIEW}/thing/old.md": FileFate.REMOVE}
+    assert (pair.ben / REVIEW / "thing").read_bytes() == b"file\n"
+
+
+@pytest.mark.parametrize(
+    "here",
+    ["thing/kept.md", "thing/deep/.DS_Store", "thing/.hidden/", "thing/deep/_kernel/", "thing/deep/_Kernel/", "link"],
+)
+def test_a_folder_with_anything_in_it_makes_no_room(pair: Pair, here: str) -> None:
+    """A file of ours, one that is never sent, what is hidden, a kernel, a link: theirs goes beside it."""
+    plant(pair.ben, {f"{REVIEW}/thing/empty/": b"", f"{REVIEW}/{here}": b""})
+    if here == "link":
+        (pair.ben / REVIEW / "thing" / "link").symlink_to(pair.ben / REVIEW / "thing" / "empty")
+    plant(pair.alice, {f"{REVIEW}/thing": b"file\n"})
+    before = tree_of(pair.ben / REVIEW)
+    [change] = pair.to_ben().plan.changes
+    assert (change.fate, change.replaces_folder) == (FileFate.CONFLICT, False)
+    (pair.ben / REVIEW / "thing.theirs-20260407").unlink()
+    assert tree_of(pair.ben / REVIEW) == before
+
+
+def test_an_empty_folder_of_theirs_takes_no_place(pair: Pair) -> None:
+    """Where ours is a file it stays, changed or not; and where theirs has files in it, they go beside."""
+    plant(pair.alice, {f"{REVIEW}/one/deep/": b"", f"{REVIEW}/two/in.md": b"in\n"})
+    plant(pair.ben, {f"{REVIEW}/one": b"mine\n", f"{REVIEW}/two": b"mine\n"})
+    pair.to_ben()
+    assert (pair.ben / REVIEW / "one").read_bytes() == (pair.ben / REVIEW / "two").read_bytes() == b"mine\n"
+    assert (pair.ben / REVIEW / "two.theirs-20260407" / "in.md").read_bytes() == b"in\n"
+
+
+def test_a_folder_that_is_filled_while_somebody_looks_stays(pair: Pair) -> None:
+    """Whether it was filled before the last look at it, or just before it would go."""
+    plant(pair.ben, {f"{REVIEW}/thing/deep/": b""})
+    plant(pair.alice, {f"{REVIEW}/thing": b"file\n"})
+    request = pair.request(pair.package(pair.alice), pair.ben)
+    mine = pair.ben / REVIEW / "thing" / "deep" / "mine.md"
+    late = mine.parent.parent / "late.md"
+    with pytest.raises(WalnutError, match="changed while you were looking"):
+        receive(request, pair.runtime, approve=lambda _: mine.touch())
+    mine.unlink()
+    before = tree_of(pair.ben)
+
+    def fill(_operation: str, paths: tuple[Path, ...]) -> None:
+        if paths[0] == late.parent and not mine.parent.exists():
+            late.write_bytes(b"late\n")
+
+    files.watch(fill)
+    try:
+        with pytest.raises(FileSystemError):
+            receive(request, pair.runtime)
+    finally:
+        files.watch(None)
+    assert late.read_bytes() == b"late\n"
+    late.unlink()
+    assert tree_of(pair.ben) == before
+
+
+def test_the_place_of_a_bundle_is_not_taken(full: Pair) -> None:
+    """A bundle that came under another name and was emptied is still there for what is put into it."""
+    plant(full.alice, {"fresh/context.manifest.yaml": b"goal: x\n", "fresh/a.md": b"a\n"})
+    plant(full.ben, {"fresh/mine.md": b"mine\n"})
+    package = pack(full.alice, full.base / "fresh.walnut", full.runtime, scope="bundle", bundles=("fresh",))
+    [fate] = receive(ReceiveRequest(package, target=full.ben, rename=True), full.runtime).plan.applied
+    for path in (full.ben / fate.folder).iterdir():
+        path.unlink()
+    plant(full.alice, {"fresh/b.md": b"b\n", fate.folder: b"a file of that very name\n", "other": b"other\n"})
+    plant(full.ben, {"other/": b""})
+    plan = full.to_ben().plan
+    assert (full.ben / fate.folder / "b.md").read_bytes() == b"b\n"
+    assert fates(plan)[fate.folder] is FileFate.CONFLICT
+    assert (full.ben / "other").read_bytes() == b"other\n"
+
+
+def test_the_kernel_makes_no_room(full: Pair) -> None:
+    """Also not with an empty folder that is called like one of its files."""
+    (full.alice / "_kernel" / "completed.json").unlink()
+    full.to_ben()
+    plant(full.alice, {"_kernel/completed.json": b'{"completed": [{"id": "t-001", "title": "x"}]}\n'})
+    plant(full.ben, {"_kernel/completed.json/": b""})
+    assert fates(full.to_ben().plan) == {"_kernel/completed.json": FileFate.CONFLICT}
+    assert (full.ben / "_kernel" / "completed.json").is_dir()
 
 
 def test_what_agents_obey_never_takes_the_place_of_ours(pair: Pair) -> None:

@@ -59,7 +59,9 @@ def change_lines(changes: Sequence[FileChange], *, every: bool) -> list[str]:
     ordered = sorted(changes, key=lambda one: (_ORDER.index(one.fate), one.path))
     shown = ordered if every else [one for number, one in enumerate(ordered) if number < _SHOWN or one.fate in TOLD]
     lines = [
-        f"  {short(one.path, 120)}: {_WORDS[one.fate].format(beside=short(one.beside or '', 120))}" for one in shown
+        f"  {short(one.path, 120)}: {_WORDS[one.fate].format(beside=short(one.beside or '', 120))}"
+        + (", in place of a folder with nothing left in it" if one.replaces_folder else "")
+        for one in shown
     ]
     if len(shown) < len(ordered):
         lines.append(f"  and {len(ordered) - len(shown):,} more; `--dry-run` lists all")

@@ -97,7 +97,8 @@ def _preview(plan: UndoPlan, *, every: bool) -> list[str]:
         return [*lines, "", "the walnut goes: it came with this, and nothing in it was changed or added since"]
     if entry.undo is not None and entry.undo.makes_walnut:
         lines += ["", "the walnut stays, with its kernel: something in it was changed or added since"]
-    return [*lines, "", f"changes: {_count(plan)}", *_lines(plan.changes, every=every)]
+    folders = [f"  {short(one, 120)}: an empty folder, there again" for one in plan.empty[: None if every else _SHOWN]]
+    return [*lines, "", f"changes: {_count(plan)}", *_lines(plan.changes, every=every), *folders]
 
 
 def _lines(changes: tuple[UndoChange, ...], *, every: bool) -> list[str]:

@@ -169,7 +169,10 @@ class Changes:
         moment = self.at.replace(":", "").replace("-", "")
         self.undo_folder = f"{moment}-{self.plan.manifest.import_id[:16]}"
         folder = f"{undo_store.UNDO_FOLDER}/{self.undo_folder}"
-        record = undo_store.serialise(self.plan.manifest.import_id, self.at, self._touched, self._folders_made())
+        dropped = {one for group in self.plan.updates for one in group.dropped}
+        record = undo_store.serialise(
+            self.plan.manifest.import_id, self.at, self._touched, self._folders_made(), dropped
+        )
         self.ready.write(f"{folder}/{undo_store.RECORD}", record)
         for kept, rest in self._at_rest.items():
             self.ready.take(self.staging.path / rest, f"{folder}/{kept}")

@@ -267,6 +267,7 @@ def _decide_update(
             day=f"{runtime.now():%Y%m%d}",
             origin=plan.verdict.pubkey_id or one_line(manifest.sender) or "unknown",
             is_older_wanted=request.allow_older,
+            in_use=updated.values(),
         )
         for name, folder in updated.items()
     )

@@ -4,7 +4,7 @@ Looks at the walnut and changes nothing.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from alive_p2p.errors import UsageError
 from alive_p2p.globs import Pattern
 from alive_p2p.package import paths
 from alive_p2p.package.manifest import Manifest
-from alive_p2p.receiving.here import version_at
+from alive_p2p.receiving.here import folders_of, is_empty_folder, leaves_below, version_at
 from alive_p2p.receiving.threeway import (
     ABSENT,
     IN_THE_WAY,
@@ -43,6 +43,7 @@ class FileChange:
         beside: where theirs goes, or lies already, in a conflict.
         ours: the SHA-256 of what is here, or None where nothing is.
         bases: what a task file held in the states that both sides know.
+        replaces_folder: a folder in which nothing is left makes room for it.
     """
 
     path: str
@@ -51,6 +52,7 @@ class FileChange:
     beside: str | None = None
     ours: str | None = None
     bases: tuple[Tasks, ...] = field(default=(), compare=False)
+    replaces_folder: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class GroupUpdate:
         folder: where it lies here; "" for the live context.
         changes: every file about which there is something to say.
         places: for every file of the package, its path in the walnut.
-        dropped: folders that are empty afterwards, deepest first.
+        dropped: folders that go, because they are empty afterwards or make room for a file; deepest first.
     """
 
     name: str
@@ -104,6 +106,7 @@ class GroupPlanner:
         bases: the states that both sides know.
         manifest: the package's.
         day: `YYYYMMDD`, for the names of what is put beside.
+        in_use: the folders of all groups that are updated, which stay even if nothing is in them.
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class GroupPlanner:
         bases: Sequence[State],
         manifest: Manifest,
         day: str,
+        in_use: Collection[str] = (),
     ) -> None:
         self.root = root
         self.name = name
@@ -122,6 +126,7 @@ class GroupPlanner:
         self.bases = bases
         self.manifest = manifest
         self.day = day
+        self._in_use = {fold(one) for one in in_use}
         self._patterns = _patterns(manifest.exclusions)
         self._is_kept_for_peers = _PER_PEER in manifest.exclusions
         self._theirs: dict[str, Incoming] = {}
@@ -130,6 +135,7 @@ class GroupPlanner:
         self._ours: dict[str, tuple[Version, str | None]] = {}
         self._fates: dict[str, FileFate] = {}
         self._beside: dict[str, str] = {}
+        self._room: dict[str, set[str]] = {}  # by path, the folders that would go to make room for it
 
     def plan(self) -> GroupUpdate:
         """Decide.
@@ -216,13 +222,17 @@ class GroupPlanner:
         return fate
 
     def _makes_room(self, path: str, removed: set[str]) -> bool:
-        """Whether what is in the way goes with this very update."""
+        """Whether what is in the way goes with this very update: files that are removed, and empty folders."""
         if any(parent in removed for parent in paths.ancestors(path)):
             return True
         place = self.root / self._full(path)
-        if files.is_link(place) or not files.is_folder(place):
+        if files.is_link(place) or not files.is_folder(place) or fold(self._full(path)) in self._in_use:
             return False
-        return all(below in removed for below in _files_below(place, path))
+        found = list(leaves_below(place, path))
+        if not all(below in removed or (is_empty_folder(below) and self.name != kernel.KERNEL) for below in found):
+            return False
+        self._room[path] = folders_of(found, path)
+        return True
 
     def _settle_families(self) -> None:
         conflicts: dict[str, list[str]] = {}
@@ -281,34 +291,25 @@ class GroupPlanner:
             None if lying is None else self._full(lying),
             self._look(path)[1],
             bases,
+            fate is FileFate.ADD and path in self._room,
         )
 
-    # -- folders that are empty afterwards ---------------------------------------------------------------------
+    # -- folders that go ---------------------------------------------------------------------------------------
 
     def _emptied(self) -> Iterator[str]:
-        """The folders inside the group from which everything goes, deepest first."""
+        """The folders inside the group from which everything goes, or which make room, deepest first."""
         removed = {path for path, fate in self._fates.items() if fate is FileFate.REMOVE}
         added = {path for path, fate in self._fates.items() if fate is FileFate.ADD} | set(self._beside.values())
         folders = {parent for path in removed for parent in paths.ancestors(path)}
-        for folder in sorted(folders, key=lambda one: (-one.count("/"), one)):
+        room = {folder for path, making in self._room.items() if path in added for folder in making}
+        for folder in sorted(folders | room, key=lambda one: (-one.count("/"), one)):
+            if folder in room:
+                yield self._full(folder)
+                continue
             stays = any(path.startswith(f"{folder}/") for path in added)
             place = self.root / self._full(folder)
-            if not stays and all(below in removed for below in _files_below(place, folder)):
+            if not stays and all(below in removed for below in leaves_below(place, folder)):
                 yield self._full(folder)
-
-
-def _files_below(place: Path, path: str) -> Iterator[str]:
-    """Everything below a folder that is no folder, and every folder that is empty or a link."""
-    with files.translating("read", place), os.scandir(place) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
-    if not found:
-        yield f"{path}/"
-    for entry in found:
-        inside = f"{path}/{entry.name}"
-        if entry.is_dir(follow_symlinks=False):
-            yield from _files_below(place / entry.name, inside)
-        else:
-            yield inside
 
 
 def _patterns(texts: Sequence[str]) -> list[Pattern]:

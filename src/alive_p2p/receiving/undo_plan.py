@@ -5,14 +5,14 @@ and if the two differ nothing is done.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
 from alive_p2p import files, hashing
 from alive_p2p.errors import WalnutError
 from alive_p2p.package.paths import ancestors
-from alive_p2p.receiving.here import version_at
+from alive_p2p.receiving.here import folders_of, is_empty_folder, leaves_below, version_at
 from alive_p2p.receiving.task_merging import merge_tasks
 from alive_p2p.receiving.threeway import ABSENT, IN_THE_WAY, Version, beside
 from alive_p2p.transactions.journal import is_inside
@@ -77,6 +77,7 @@ class UndoPlan:
         takes_walnut: the receive made the walnut, and nothing in it is anybody else's: it goes as a whole.
         changes: every file that is touched, or that stays because it was edited or added since.
         folders: folders that go if they are empty by then, the deepest first.
+        empty: empty folders that come back.
         store: the folder in the undo store that goes, as a path in the walnut; None where there is none.
     """
 
@@ -85,6 +86,7 @@ class UndoPlan:
     takes_walnut: bool
     changes: tuple[UndoChange, ...] = ()
     folders: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
     store: str | None = None
 
     @property
@@ -148,6 +150,7 @@ class _Planner:
         self._brought = {path: one for path, one in self._all_brought() if is_inside(path)}
         self._beside: set[str] = set()
         self._removed: set[str] = set()
+        self._room: set[str] = set()  # folders that go to make room for a file
 
     def plan(self) -> UndoPlan:
         everything = list(below(self.root)) if self.note.makes_walnut else []
@@ -159,8 +162,10 @@ class _Planner:
         changes += [UndoChange(path, UndoFate.KEEP) for path in sorted(self._since(everything))]
         changes = _without_manifests_of_bundles_that_stay(changes)
         store = None if self.note.folder is None else f"{undo_store.UNDO_FOLDER}/{self.note.folder}"
-        folders = tuple(self._folders(changes, everything))
-        return UndoPlan(self.root, self.entry, takes_walnut=False, changes=tuple(changes), folders=folders, store=store)
+        plan = UndoPlan(self.root, self.entry, takes_walnut=False, changes=tuple(changes), store=store)
+        return replace(
+            plan, folders=tuple(self._folders(changes, everything)), empty=tuple(self._empty_ones_back(changes))
+        )
 
     # -- what the receive has done -----------------------------------------------------------------------------
 
@@ -242,13 +247,17 @@ class _Planner:
         return UndoChange(path, UndoFate.KEEP_BOTH, digest, one.kept, one.was, self._free_beside(path))
 
     def _makes_room(self, path: str) -> bool:
-        """Whether what is in the way goes with this very undo."""
+        """Whether what is in the way goes with this very undo: files that are removed, and empty folders."""
         if not self._removed.isdisjoint(ancestors(path)):
             return True
         place = self.root / path
         if not _is_real_folder(place):
             return False
-        return all(one.is_folder or f"{path}/{one.path}" in self._removed for one in below(place))
+        leaves = list(leaves_below(place, path))
+        if not all(leaf in self._removed or is_empty_folder(leaf) for leaf in leaves):
+            return False
+        self._room |= folders_of(leaves, path)
+        return True
 
     def _merged(self, path: str, digest: str, one: _Brought) -> UndoChange | None:
         """Take back in a task file what the receive did to it, and leave what was done since."""
@@ -286,11 +295,27 @@ class _Planner:
     def _is_free(self, path: str) -> bool:
         return not files.is_taken(self.root / path) and path not in self._beside and path not in self._brought
 
+    def _empty_ones_back(self, changes: list[UndoChange]) -> Iterator[str]:
+        """The folders that the update removed and that do not come back with a file, where there is room for them."""
+        told = self._record.dropped if self._record is not None else ()
+        dropped = {one for one in told if is_inside(one) and not _is_kernel(one)}
+        removed = {one.path for one in changes if one.fate is UndoFate.REMOVE}
+        come = {up for one in changes if one.fate is UndoFate.PUT_BACK for up in ancestors(one.path)}
+        come |= {up for path in dropped for up in ancestors(path)}
+
+        def is_free(path: str) -> bool:
+            return path in removed or not files.is_taken(self.root / path)
+
+        for folder in sorted(dropped - come):
+            if is_free(folder) and all(is_free(up) or _is_real_folder(self.root / up) for up in ancestors(folder)):
+                yield folder
+
     def _folders(self, changes: list[UndoChange], everything: list[Found]) -> Iterator[str]:
         """Folders that may be empty afterwards: those of removed files, and those in bundles that go."""
         found = {up for one in changes if one.fate is UndoFate.REMOVE for up in ancestors(one.path)}
         if self._record is not None:  # an empty folder that the update found stays
             found -= {up for one in self._record.touched for up in ancestors(one.path)} - self._record.folders
+        found |= self._room
         found |= {one.path for one in everything if one.is_folder and not _is_kernel(one.path)}
         if not self.note.makes_walnut:
             for top in self._folders_brought():

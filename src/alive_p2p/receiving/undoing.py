@@ -189,6 +189,9 @@ def _prepare(plan: UndoPlan, ready: Preparation) -> list[Operation]:
                 ready.replace(path, one.ours)
             else:
                 ready.add(path)
+    for folder in plan.empty:
+        ready.make_folder(folder)
+        ready.add(folder)
     for folder in plan.folders:
         ready.drop(folder)
     if plan.store is not None:

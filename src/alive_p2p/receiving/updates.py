@@ -1,6 +1,6 @@
 """What an update is compared with, and whether it goes forward (receive.md §5)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from alive_p2p import files
@@ -60,6 +60,7 @@ def plan_group(
     day: str,
     origin: str,
     is_older_wanted: bool,
+    in_use: Collection[str] = (),
 ) -> GroupUpdate:
     """Decide what an update does to one group.
 
@@ -75,6 +76,7 @@ def plan_group(
         day: `YYYYMMDD`.
         origin: who the package comes from.
         is_older_wanted: go back, if the package is older than what was applied last.
+        in_use: the folders of all groups that are updated.
 
     Raises:
         WalnutError: the package is older, and that is not wanted.
@@ -103,7 +105,7 @@ def plan_group(
         for path, rest in pairs
     ]
     bases = common_states(manifest, states, origin=origin, is_older_wanted=is_older)
-    return GroupPlanner(root, group, folder, incoming, bases, manifest, day).plan()
+    return GroupPlanner(root, group, folder, incoming, bases, manifest, day, in_use).plan()
 
 
 def _tasks_in(seen: TaskList | None, names: set[str]) -> int | None:

@@ -40,6 +40,10 @@ class Preparation:
         self._make_parents(path)
         files.write_new(self.tree / path, data, mode=files.default_mode(executable=False))
 
+    def make_folder(self, path: str) -> None:
+        """Put an empty folder into the tree, at its path in the walnut."""
+        self._make_parents(f"{path}/")
+
     def take(self, source: Path, path: str) -> None:
         """Put another link to a file into the tree, at its path in the walnut."""
         self._make_parents(path)

@@ -50,21 +50,26 @@ class Record:
     Attributes:
         touched: every file that it has touched.
         folders: the folders that it has made, as paths in the walnut.
+        dropped: the folders that it has removed, likewise.
     """
 
     touched: tuple[Touched, ...]
     folders: frozenset[str]
+    dropped: frozenset[str] = frozenset()
 
 
-def serialise(import_id: str, at: str, touched: Sequence[Touched], folders: Iterable[str]) -> bytes:
-    """The record of an update: every file that it touches, and the folders that it makes."""
+def serialise(
+    import_id: str, at: str, touched: Sequence[Touched], folders: Iterable[str], dropped: Iterable[str] = ()
+) -> bytes:
+    """The record of an update: every file that it touches, and the folders that it makes and removes."""
     rows: list[dict[str, Any]] = []
     for one in touched:
         row: dict[str, Any] = {"path": one.path, "was": one.was, "now": one.now}
         row |= {} if one.kept is None else {"kept": one.kept}
         row |= {} if one.tasks is None else {"tasks": dict(one.tasks)}
         rows.append(row)
-    document = {"version": _VERSION, "import_id": import_id, "at": at, "files": rows, "folders": sorted(folders)}
+    document: dict[str, Any] = {"version": _VERSION, "import_id": import_id, "at": at, "files": rows}
+    document |= {"folders": sorted(folders), "dropped": sorted(dropped)}
     return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
 
@@ -87,10 +92,11 @@ def read(walnut: Path, folder: str) -> Record | None:
         document = json.loads(data)
         if document["version"] != _VERSION:
             return None
-        folders = document["folders"]
-        if not isinstance(folders, list) or not all(isinstance(one, str) for one in folders):
-            return None
-        return Record(tuple(_touched(row) for row in document["files"]), frozenset(folders))
+        folders, dropped = document["folders"], document.get("dropped", [])
+        for paths in (folders, dropped):
+            if not isinstance(paths, list) or not all(isinstance(one, str) for one in paths):
+                return None
+        return Record(tuple(_touched(row) for row in document["files"]), frozenset(folders), frozenset(dropped))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
