@@ -226,12 +226,15 @@ class GroupPlanner:
         if any(parent in removed for parent in paths.ancestors(path)):
             return True
         place = self.root / self._full(path)
-        if files.is_link(place) or not files.is_folder(place) or fold(self._full(path)) in self._in_use:
+        if files.is_link(place) or not files.is_folder(place):
             return False
         found = list(leaves_below(place, path))
         if not all(below in removed or (is_empty_folder(below) and self.name != kernel.KERNEL) for below in found):
             return False
-        self._room[path] = folders_of(found, path)
+        room = folders_of(found, path)
+        if any(fold(self._full(one)) in self._in_use for one in room):
+            return False
+        self._room[path] = room
         return True
 
     def _settle_families(self) -> None:
