@@ -126,7 +126,7 @@ class GroupPlanner:
         self.bases = bases
         self.manifest = manifest
         self.day = day
-        self._in_use = {fold(one) for one in in_use}
+        self.in_use = in_use
         self._patterns = _patterns(manifest.exclusions)
         self._is_kept_for_peers = _PER_PEER in manifest.exclusions
         self._theirs: dict[str, Incoming] = {}
@@ -232,7 +232,7 @@ class GroupPlanner:
         if not all(below in removed or (is_empty_folder(below) and self.name != kernel.KERNEL) for below in found):
             return False
         room = folders_of(found, path)
-        if any(fold(self._full(one)) in self._in_use for one in room):
+        if not {fold(self._full(one)) for one in room}.isdisjoint(map(fold, self.in_use)):
             return False
         self._room[path] = room
         return True
