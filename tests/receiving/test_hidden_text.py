@@ -9,10 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alive_p2p.receiving import hidden_characters, hidden_text
-from alive_p2p.receiving.hidden_text import KINDS, MAX_COUNT, HiddenText, HiddenTextScan
+from alive_p2p.receiving.hidden_text import KINDS, MAX_COUNT, HiddenText, HiddenTextScan, hides_nothing
+from alive_p2p.receiving.looking import Looking
 from alive_p2p.text import has_unsafe_character
 
 ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+
+
+_PLAIN = st.text(st.characters(codec="ascii"), max_size=30).map(str.encode)
 
 
 def tags(text: str) -> str:
@@ -312,6 +316,22 @@ def test_the_time_grows_with_the_length_and_no_faster(unit):
     size = 200_000 // len(unit.encode())
     once = min(seconds(size) for _ in range(2))
     assert min(seconds(4 * size) for _ in range(2)) < 8 * once + 0.2
+
+
+@given(
+    st.lists(st.binary(max_size=30) | st.sampled_from([h[1].encode() for h in HIDDEN.values()]) | _PLAIN, max_size=4)
+)
+def test_files_that_hide_nothing_are_passed_over_and_no_others(pieces: list[bytes]) -> None:
+    """However a file comes in pieces, what is found in the pass over a package is what a scan of it finds."""
+    looking = Looking()
+    for path in ("notes.md", "data.bin"):
+        see = looking.watch(path)
+        for piece in filter(None, pieces):
+            see(piece)
+    whole = b"".join(pieces)
+    assert looking.found() == (*scan(whole), *scan(whole, path="data.bin"))
+    if hides_nothing(whole):
+        assert not scan(whole)
 
 
 def test_memory_does_not_grow_with_the_file():

@@ -16,10 +16,10 @@ from typing import BinaryIO, Self
 
 from alive_p2p import files
 from alive_p2p.errors import PackageError, UsageError
-from alive_p2p.hashing import Sha256
+from alive_p2p.hashing import Sha256, sha256
 from alive_p2p.nearby import name_beside
 from alive_p2p.package import paths, unpacking
-from alive_p2p.package.compression import GzipSource
+from alive_p2p.package.compression import PIECE, GzipSource
 from alive_p2p.package.entries import FileEntry
 from alive_p2p.package.envelopes.base import (
     HEAD_BYTES,
@@ -240,18 +240,11 @@ class PackageReader:
                         alongside = begin(parsed) if parsed is not None else None
                 else:
                     places[member.path] = payload.position
-                    digest = Sha256()
-                    see = watch(member.path) if watch is not None else None
-                    write = alongside.begin(member.path, member.size) if alongside is not None else None
-                    for piece in archive.content():
-                        digest.update(piece)
-                        if see is not None:
-                            see(piece)
-                        if write is not None:
-                            write(piece)
-                        if progress is not None:
-                            progress(min(self._stream.tell(), self.size), self.size)
-                    found[member.path] = FileEntry(member.path, digest.hexdigest(), member.size)
+                    takers = [watch(member.path)] if watch is not None else []
+                    if alongside is not None and (write := alongside.begin(member.path, member.size)) is not None:
+                        takers.append(write)
+                    digest = self._hashed(archive, member.size, takers, progress)
+                    found[member.path] = FileEntry(member.path, digest, member.size)
                     if member.is_executable:
                         executables.add(member.path)
         if self._legacy is not None:
@@ -262,6 +255,29 @@ class PackageReader:
             raise _no_manifest(set(found) | folders)
         parsed = parsed or Manifest.parse(manifest, self.limits)
         return _Walked(parsed, found, frozenset(executables), frozenset(folders), places)
+
+    def _hashed(
+        self, archive: TarReader, size: int, takers: list[Callable[[bytes], None]], progress: Progress | None
+    ) -> str:
+        """The SHA-256 of the archive's current file, whose content everybody gets who takes it."""
+        if size <= PIECE:
+            content = archive.whole()
+            if content:
+                for take in takers:
+                    take(content)
+            self._tell(progress)
+            return sha256(content)
+        digest = Sha256()
+        for piece in archive.content():
+            digest.update(piece)
+            for take in takers:
+                take(piece)
+            self._tell(progress)
+        return digest.hexdigest()
+
+    def _tell(self, progress: Progress | None) -> None:
+        if progress is not None:
+            progress(min(self._stream.tell(), self.size), self.size)
 
     def _valid(self, manifest: bytes) -> Manifest | None:
         """The manifest; what is wrong with it is told when the archive around it was looked through."""

@@ -77,6 +77,11 @@ class HiddenText:
     count: int
 
 
+def hides_nothing(content: bytes) -> bool:
+    """Whether a file that is only this is sure to hide nothing: ASCII, in which nothing can begin that is not shown."""
+    return content.isascii() and b"<" not in content and b"]:" not in content
+
+
 class HiddenTextScan:
     """Looks for hidden text in one file (receive.md §13). Its content is fed in pieces of any size; never raises.
 

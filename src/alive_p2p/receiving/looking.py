@@ -7,7 +7,7 @@ hold. Of every file no more is remembered than that.
 from collections.abc import Callable
 
 from alive_p2p import hashing
-from alive_p2p.receiving.hidden_text import HiddenText, HiddenTextScan
+from alive_p2p.receiving.hidden_text import HiddenText, HiddenTextScan, hides_nothing
 from alive_p2p.receiving.migration import TASK_LIST_LIMIT, TaskList, look_at_list
 from alive_p2p.walnut import kernel
 from alive_p2p.walnut.bundles import is_manifest
@@ -22,6 +22,8 @@ class Looking:
 
     def __init__(self) -> None:
         self._found: list[HiddenText] = []
+        self._path = ""
+        self._plain = b""  # the beginning of the file, in which nothing is hidden
         self._scan: HiddenTextScan | None = None
         self._read: tuple[str, bytearray] | None = None
         self.comparable: dict[str, str] = {}
@@ -32,17 +34,26 @@ class Looking:
     def watch(self, path: str) -> Callable[[bytes], None]:
         """Begin with the next file; what comes back takes its content piece by piece."""
         self._end()
-        self._scan = scan = HiddenTextScan(path)
+        self._path = path
         limit = _limit_of(path)
         if not limit:
-            return scan.feed
+            return self._see
         self._read = path, (content := bytearray())
 
         def see(piece: bytes) -> None:
-            scan.feed(piece)
+            self._see(piece)
             content.extend(piece[: limit + 1 - len(content)])
 
         return see
+
+    def _see(self, piece: bytes) -> None:
+        if self._scan is None:
+            if not self._plain and hides_nothing(piece):  # most files, in their only piece
+                self._plain = piece
+                return
+            self._scan = HiddenTextScan(self._path)
+            self._scan.feed(self._plain)
+        self._scan.feed(piece)
 
     def found(self) -> tuple[HiddenText, ...]:
         """What was found in all of them, in the order of the package. Called once, at the end."""
@@ -54,6 +65,7 @@ class Looking:
             path, content = self._read
             self._read = None
             self._judge(path, bytes(content))
+        self._plain = b""
         if self._scan is not None:
             self._found += self._scan.finish()
             self._scan = None
