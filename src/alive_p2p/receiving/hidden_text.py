@@ -79,7 +79,8 @@ class HiddenText:
 
 def hides_nothing(content: bytes) -> bool:
     """Whether a file that is only this is sure to hide nothing: ASCII, in which nothing can begin that is not shown."""
-    return content.isascii() and b"<" not in content and b"]:" not in content
+    # One byte is found ten times as fast as two.
+    return content.isascii() and b"<" not in content and (b"]" not in content or b"]:" not in content)
 
 
 class HiddenTextScan:
