@@ -263,8 +263,14 @@ def write_new(path: Path | str, data: bytes, *, mode: int = 0o666) -> None:
         os.close(descriptor)
 
 
-def replace_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
+def replace_file(path: Path, data: bytes, *, mode: int | None = None, durable: bool = True) -> None:
     """Replace (or create) a file atomically and durably, keeping its permissions unless `mode` is given.
+
+    Args:
+        path: the file.
+        data: its new content.
+        mode: its permissions.
+        durable: flush it; False for what lies in a folder of our own that is flushed as a whole afterwards.
 
     Raises:
         FileSystemError: it could not be written; the old file is then as it was, unless the last step failed,
@@ -281,13 +287,15 @@ def replace_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
                 write_all(stream, data)
                 if hasattr(os, "fchmod"):
                     os.fchmod(stream.fileno(), mode)
-                flush(stream, temporary)
+                if durable:
+                    flush(stream, temporary)
             replace(temporary, path)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink()
             raise
-        flush_folder(path.parent)
+        if durable:
+            flush_folder(path.parent)
 
 
 def _mode_of(path: Path) -> int:

@@ -86,7 +86,10 @@ class Transaction:
         return self.warnings
 
     def _complete_kernel(self, tree: Path) -> None:
-        """Log entry, ledger, what a snapshot does not bring, and the projection; each on its own."""
+        """Log entry, ledger, what a snapshot does not bring, and the projection; each on its own.
+
+        They are flushed with the tree around them.
+        """
         target = self.plan.target
         mode = files.default_mode(executable=False)
         if self.plan.manifest.scope == "snapshot":
@@ -97,18 +100,18 @@ class Transaction:
         try:
             old = files.read_bytes_if_present(tree / kernel.LOG, limit=kernel.SMALL_FILE_LIMIT)
             new = with_entry(old if old is not None else fresh_log(target.name, self.at), self._record())
-            files.replace_file(tree / kernel.LOG, new, mode=mode)
+            files.replace_file(tree / kernel.LOG, new, mode=mode, durable=False)
         except FileSystemError as error:
             self._warn_of_log(error)
         try:
-            files.replace_file(tree / kernel.LEDGER, self._with_ledger(Ledger(), tree), mode=mode)
+            files.replace_file(tree / kernel.LEDGER, self._with_ledger(Ledger(), tree), mode=mode, durable=False)
         except FileSystemError as error:
             self._warn_of_ledger(error)
         if self.runtime.is_set("ALIVE_P2P_SKIP_REGEN"):
             return
         try:
             now = project(Walnut(tree), at=self.at, session=self.runtime.session_id)
-            files.replace_file(tree / kernel.NOW, now, mode=mode)
+            files.replace_file(tree / kernel.NOW, now, mode=mode, durable=False)
         except FileSystemError as error:
             self.warnings.append(
                 f"{error.message}; mend it with `alive-p2p project --walnut {shlex.quote(str(target))}`"
