@@ -256,12 +256,14 @@ def _login(runtime: Runtime, seconds: float) -> str | None:
         return None
     import subprocess
 
+    from alive_p2p.relay.hosting.github_gh import gh_environ
+
     try:
         # A file and not a pipe, which what `gh` has started could hold open after its end.
         with TemporaryFile() as out:
             done = subprocess.run(
                 [program, "config", "get", "user", "--host", "github.com"],
-                env=dict(runtime.environ),
+                env=gh_environ(runtime),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.DEVNULL,

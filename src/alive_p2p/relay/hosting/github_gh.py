@@ -48,7 +48,7 @@ class Gh:
         self._seconds = seconds
         self._program = program
         self._runtime = runtime
-        self._environ = _gh_environ(runtime)
+        self._environ = gh_environ(runtime)
 
     @classmethod
     def find(cls, site: Site, runtime: Runtime, seconds: float | None = None) -> "Gh | None":
@@ -108,7 +108,7 @@ class Gh:
         return out.decode("utf-8", "replace").strip() if code == 0 else None
 
 
-def _gh_environ(runtime: Runtime) -> dict[str, str]:
+def gh_environ(runtime: Runtime) -> dict[str, str]:
     """What `gh` sees: it asks nobody, tells nobody, and prints what a program can read."""
     left_out = {"GH_HOST", "GH_REPO", "GH_DEBUG", "DEBUG", "GH_FORCE_TTY", "CLICOLOR_FORCE", "GH_PAGER", "PAGER"}
     return {name: value for name, value in runtime.environ.items() if name not in left_out} | {
