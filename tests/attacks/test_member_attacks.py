@@ -418,6 +418,8 @@ _BAD_EXTENDED: dict[str, bytes] = {
     "claims-8-eb": header(b"PaxHeader", 0, b"x", size_field=b"\x80\0\0\0\x80" + bytes(7)),
     "gnu-claims-8-eb": header(b"././@LongLink", 0, b"L", size_field=b"\x80\0\0\0\x80" + bytes(7)),
     "negative-size": header(b"PaxHeader", 0, b"x", size_field=b"\xff" * 12),
+    "gnu-name-beyond-its-size": header(b"././@LongLink", 3, b"L") + padded(b"new-name.md"),
+    "pax-beyond-its-size": header(b"PaxHeader", 11, b"x") + padded(b"11 path=ab\nand more"),
     "empty-path": pax({"path": ""}),
     "gnu-empty": gnu_long(b""),
     "renames-onto-another": pax({"path": "run.sh"}),

@@ -130,6 +130,7 @@ def _theirs(data: bytes) -> dict[str, bytes] | None:
 @example([header("a") + padded(b"")])
 @example([pax({"path": "a"}) + header("a/", 1, b"\0") + padded(b"x")])
 @example([gnu_long("a") + header("a/", 1, b"\0") + padded(b"x")])
+@example([header("a", 3, b"L") + padded(b"hello") + header("a")])
 def test_a_made_up_archive_is_refused_or_read_as_everybody_reads_it(parts: list[bytes]) -> None:
     """Never another error, and never another name or content than Python's reader finds."""
     data = archive(*parts)

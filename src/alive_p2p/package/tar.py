@@ -165,7 +165,10 @@ class TarReader:
         self._extended_bytes += size
         if self._extended_bytes > self._limits.max_extended_bytes:
             raise over_limit("its extended headers are larger than all paths together could be")
-        return self._read(size + -size % BLOCK)[:size]
+        data = self._read(size + -size % BLOCK)
+        if data.count(0, size) != len(data) - size:  # readers differ on whether such a name ends where its size says
+            raise damaged("an extended header goes on beyond its size")
+        return data[:size]
 
     def _member(self, name: str, kind: str, size: int, block: bytes) -> Member | None:
         """Check one member; None for the folder `./` itself, which means nothing."""
