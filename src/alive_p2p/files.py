@@ -411,9 +411,10 @@ def flush_tree(root: Path) -> None:
     """Make a folder with its name and everything below it durable: one `syncfs` where there is one, else each alone.
 
     Raises:
-        OSError: the disk refused.
+        OSError: the disk refused, now or in a flush that was begun here before.
     """
     _about_to("flush-tree", root)
+    _end_begun(root)
     if _flush_file_system(root):
         return
     for folder, _, names in os.walk(root, topdown=False):
@@ -427,17 +428,42 @@ def flush_tree(root: Path) -> None:
     flush_folder(root.parent)
 
 
+class _Flush(threading.Thread):
+    """A flush of a file system beside other work. What the system says of a failed write it says once: here."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(name="flush", daemon=True)
+        self.error: OSError | None = None
+        self._root = root
+
+    def run(self) -> None:
+        try:
+            _flush_file_system(self._root)
+        except OSError as error:
+            self.error = error
+
+
+_begun: dict[Path, _Flush] = {}
+
+
 def begin_flush(root: Path) -> None:
-    """Have the disk begin with what was written, beside what is done meanwhile. Promises nothing: `flush_tree` does."""
-    if native.flush_file_system() is None:
-        return
+    """Have the disk begin with what was written, beside what is done meanwhile.
 
-    def flush() -> None:
-        with suppress(OSError):
-            _flush_file_system(root)
+    Nothing is promised by it: `flush_tree` of this folder, or of one above it, comes after, and raises what it met.
+    """
+    if native.flush_file_system() is not None:
+        with suppress(RuntimeError):  # the system has no thread to give
+            (flush := _Flush(root)).start()
+            _begun[root] = flush
 
-    with suppress(RuntimeError):  # the system has no thread to give
-        threading.Thread(target=flush, name="flush", daemon=True).start()
+
+def _end_begun(root: Path) -> None:
+    """Wait for what was begun in a folder, and raise what it met."""
+    for folder in [one for one in _begun if one.is_relative_to(root)]:
+        flush = _begun.pop(folder)
+        flush.join()
+        if flush.error is not None:
+            raise flush.error
 
 
 def _flush_file_system(root: Path) -> bool:
@@ -496,6 +522,8 @@ def remove_tree(root: Path) -> None:
     It is fine if it is not there. Raises `OSError` where something stays, and where `root` itself is a link.
     """
     _about_to("remove-tree", root)
+    with suppress(OSError):
+        _end_begun(root)
     if not os.path.lexists(root):
         return
     if is_link(root):

@@ -36,8 +36,7 @@ class Maker:
 
     def __init__(self, into: Path, count: int) -> None:
         self._into = into
-        self._are_many = count >= WORTH_A_THREAD
-        self._worker = _worker() if self._are_many else _AtOnce()
+        self._worker = _worker() if count >= WORTH_A_THREAD else _AtOnce()
         self._made: set[str] = set()
 
     def whole(self, name: str, data: bytes, *, is_executable: bool) -> None:
@@ -51,7 +50,7 @@ class Maker:
         self._worker.do(partial(_write, target, data, mode), len(data))
 
     def begin(self, name: str, *, is_executable: bool) -> BinaryIO:
-        """Make an empty file when all before it are made, and open it; the caller writes and closes it.
+        """Make an empty file when all before it are made, and open it; the caller writes, and closes it with `close`.
 
         Raises:
             FileSystemError: the disk refused this file, or one before it.
@@ -60,6 +59,15 @@ class Maker:
         target = self._place(name)
         with files.translating("write", target):
             return files.create_file(Path(target), mode=files.default_mode(executable=is_executable))
+
+    def close(self, stream: BinaryIO) -> None:
+        """Close what `begin` has opened.
+
+        Raises:
+            FileSystemError: the disk refused what was still to be written.
+        """
+        with files.translating("write", stream.name):
+            stream.close()
 
     def folder(self, name: str) -> None:
         """Make a folder with those it lies in, unless they are made already.
@@ -76,7 +84,7 @@ class Maker:
                 self._made.add(step)
 
     def finish(self, folders: Iterable[str]) -> None:
-        """Come back when everything is made, and these folders as well. The disk begins with it where it is much.
+        """Come back when everything is made, and these folders as well.
 
         Raises:
             FileSystemError: the disk refused one of the files, or of the folders.
@@ -84,8 +92,6 @@ class Maker:
         self._worker.wait()
         for name in folders:
             self.folder(name)
-        if self._are_many:
-            files.begin_flush(self._into)
 
     def stop(self) -> None:
         """Begin nothing more, and come back when nothing is being made. May be called again."""

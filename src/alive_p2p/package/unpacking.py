@@ -91,9 +91,9 @@ class Alongside:
         self._close()
 
     def _close(self) -> None:
-        if self._open is not None:
-            self._open.close()
-            self._open = None
+        stream, self._open = self._open, None
+        if stream is not None:
+            self._maker.close(stream)
 
 
 def unpack(
@@ -136,8 +136,11 @@ class _Again:
         self._source.skip_to(self._places[path])
         is_executable = path in self._executables
         if entry.size > PIECE:
-            with self._maker.begin(name, is_executable=is_executable) as stream:
+            stream = self._maker.begin(name, is_executable=is_executable)
+            try:
                 self._write_in_pieces(stream, entry.size, entry.sha256)
+            finally:
+                self._maker.close(stream)
             return
         data = self._read(entry.size)
         if sha256(data) != entry.sha256:

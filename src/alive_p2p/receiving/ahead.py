@@ -88,10 +88,12 @@ class Ahead:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._unpacking is not None:
-            self._unpacking.stop()
-        if self._staging is not None:
-            self._staging.remove(without_trace=True)
+        try:
+            if self._unpacking is not None:
+                self._unpacking.stop()
+        finally:
+            if self._staging is not None:
+                self._staging.remove(without_trace=True)
 
 
 def _has_task_lists(manifest: Manifest) -> bool:

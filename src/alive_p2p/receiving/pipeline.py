@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from alive_p2p import files
 from alive_p2p.errors import UsageError
+from alive_p2p.package.making import WORTH_A_THREAD
 from alive_p2p.package.reader import Begin, PackageReader, Progress
 from alive_p2p.receiving.ahead import Ahead
 from alive_p2p.receiving.deciding import Checked, decide, surroundings_of
@@ -73,6 +75,8 @@ def receive(
         if plan.migration.errors:
             raise keep_unpacked(package, checked.contents, plan, runtime, progress)
         with ahead.staging(plan) or _unpacked(package, checked, plan, runtime, progress) as staging:
+            if len(plan.manifest.files) >= WORTH_A_THREAD:
+                files.begin_flush(staging.tree)
             convert_task_lists(staging.tree, plan.converted)
             with settled_lock(plan.target, "receive", runtime, wait_seconds=request.wait_seconds) as more:
                 again = decide(request, checked, surroundings, runtime, plan.installation)
