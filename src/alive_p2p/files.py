@@ -33,6 +33,8 @@ CHUNK = 1 << 18
 _WRITE_OUT = 8 << 20
 """Bytes after which the disk is asked to begin: enough for long runs, little beside what takes time."""
 
+_ATTEMPTS = 5
+
 Watcher = Callable[[str, tuple[Path, ...]], None]
 _watcher: Watcher | None = None
 
@@ -203,16 +205,23 @@ def ensure_private_folder(path: Path) -> tuple[Path, ...]:
         FileSystemError: it cannot be made.
     """
     try:
-        missing = list(itertools.takewhile(lambda folder: not folder.is_dir(), (path, *path.parents)))
-        for folder in reversed(missing):
-            _about_to("make-folder", folder)
-            folder.mkdir(mode=0o700 if folder == path else 0o777, exist_ok=True)
-            flush_folder(folder.parent)
+        for _ in range(_ATTEMPTS):
+            with suppress(FileNotFoundError):  # somebody removes a folder in which nothing is left
+                return _made_private(path)
+        return _made_private(path)
     except OSError as error:
         problem = file_system_error(error, "create", path)
         problem.hint = problem.hint or "set ALIVE_HOME to a folder that can be written"
         raise problem from error
-    return tuple(missing)
+
+
+def _made_private(path: Path) -> tuple[Path, ...]:
+    missing = tuple(itertools.takewhile(lambda folder: not folder.is_dir(), (path, *path.parents)))
+    for folder in reversed(missing):
+        _about_to("make-folder", folder)
+        folder.mkdir(mode=0o700 if folder == path else 0o777, exist_ok=True)
+        flush_folder(folder.parent)
+    return missing
 
 
 def create_file(path: Path, *, mode: int = 0o666) -> BinaryIO:
@@ -459,11 +468,12 @@ def begin_flush(root: Path) -> None:
 
 def _end_begun(root: Path) -> None:
     """Wait for what was begun in a folder, and raise what it met."""
-    for folder in [one for one in _begun if one.is_relative_to(root)]:
-        flush = _begun.pop(folder)
-        flush.join()
-        if flush.error is not None:
-            raise flush.error
+    for folder, flush in list(_begun.items()):
+        if folder.is_relative_to(root):
+            flush.join()
+            _begun.pop(folder, None)
+            if flush.error is not None:
+                raise flush.error
 
 
 def _flush_file_system(root: Path) -> bool:

@@ -730,6 +730,23 @@ def test_a_flush_that_was_begun_is_forgotten_with_its_folder(tmp_path: Path, mon
     files.flush_tree(folder)
 
 
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_private_folder_is_made_though_somebody_takes_away_what_it_lies_in(tmp_path: Path, times: int) -> None:
+    """A process that leaves no trace removes folders in which nothing is left."""
+    home = tmp_path / "home"
+    left = [None] * times
+
+    def take_away(operation: str, paths: tuple[Path, ...]) -> None:
+        if operation == "make-folder" and paths[0].parent == home and left:
+            left.pop()
+            home.rmdir()
+
+    files.watch(take_away)
+    assert files.ensure_private_folder(home / "transactions") == (home / "transactions", home)
+    assert (home / "transactions").is_dir()
+    assert files.ensure_private_folder(home / "transactions") == ()
+
+
 def test_flushing_what_is_not_there_is_an_error(tmp_path: Path) -> None:
     """The system's error is not swallowed."""
     with pytest.raises(FileNotFoundError):

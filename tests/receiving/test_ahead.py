@@ -1,11 +1,16 @@
 """Unpacking in the pass that checks: it comes to the same as a second pass, and what is refused leaves nothing."""
 
 import hashlib
+import io
+import linecache
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import FrameType
+from typing import BinaryIO
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +23,7 @@ from alive_p2p.package.reader import PackageReader
 from alive_p2p.receiving.pipeline import receive
 from alive_p2p.receiving.plan import ReceivePlan, ReceiveRequest
 from alive_p2p.runtime import Runtime
+from alive_p2p.transactions.recovery import settle
 from worlds import KEY, NOVA, craft, nothing_left, pack, plant, tree_of
 
 _TREE = {
@@ -260,6 +266,117 @@ def test_state_that_was_there_stays(tmp_path: Path, runtime: Runtime, place: Pat
             ReceiveRequest(_crafted(tmp_path / "p.walnut", last={"sha256": "0" * 64}), target=place / "nova"), runtime
         )
     assert tree_of(runtime.alive_home) == before
+
+
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_a_large_file_that_finds_no_room_is_named(
+    tmp_path: Path, runtime: Runtime, place: Path, monkeypatch: pytest.MonkeyPatch, *, is_asked: bool
+) -> None:
+    """In either pass the message says which file it was."""
+
+    real = files.write_all
+
+    def fail(stream: BinaryIO, data: bytes) -> None:
+        if len(data) > 10_000:
+            raise OSError(28, "No space left on device")
+        real(stream, data)
+
+    package = _crafted(tmp_path / "p.walnut")
+    monkeypatch.setattr(files, "write_all", fail)
+    with pytest.raises(FileSystemError, match=r"large\.bin'?: the disk is full"):
+        receive(ReceiveRequest(package, target=place / "nova"), runtime, approve=_look if is_asked else None)
+    assert tree_of(place) == {}
+
+
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_a_file_that_cannot_be_closed_hides_nothing(
+    tmp_path: Path, runtime: Runtime, place: Path, monkeypatch: pytest.MonkeyPatch, *, is_asked: bool
+) -> None:
+    """What ended the receive is told, and not what the disk says of a file that is thrown away."""
+
+    class Stubborn(io.FileIO):
+        def close(self) -> None:
+            is_open = not self.closed
+            super().close()
+            if is_open:
+                raise OSError(5, "Input/output error")
+
+    real = files.create_file
+
+    def create(path: Path, *, mode: int = 0o666) -> BinaryIO:
+        if path.name != "large.bin":
+            return real(path, mode=mode)
+        return Stubborn(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
+
+    def interrupt(_done: int, _total: int) -> None:
+        if any(place.rglob("large.bin")):
+            raise KeyboardInterrupt
+
+    package = _crafted(tmp_path / "p.walnut")
+    monkeypatch.setattr(files, "create_file", create)
+    request = ReceiveRequest(package, target=place / "nova")
+    with pytest.raises(KeyboardInterrupt):
+        receive(request, runtime, approve=_look if is_asked else None, progress=interrupt)
+    assert tree_of(place) == {}
+    with pytest.raises(FileSystemError, match=r"cannot write '.*large\.bin'"):
+        receive(request, runtime, approve=_look if is_asked else None)
+    assert tree_of(place) == {}
+
+
+_LINES_OF = ("ahead.py", "making.py", "unpacking.py", "reader.py", "pipeline.py")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a file just opened, closed by Python
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_an_interrupt_at_any_line_leaves_nothing(
+    tmp_path: Path, runtime: Runtime, place: Path, *, is_asked: bool
+) -> None:
+    """No thread, no open file, and nothing that the next command does not take away; the walnut is there or not."""
+    package = _crafted(tmp_path / "p.walnut")
+    request = ReceiveRequest(package, target=place / "nova")
+    approve = _look if is_asked else None
+    receive(request, runtime, approve=approve)  # what is loaded, or opened for good, is so before
+    shutil.rmtree(place / "nova")
+    at = 0
+    while _interrupted_at(at := at + 1, lambda: receive(request, runtime, approve=approve)):
+        settle(runtime, place=place / "nova", action="receive")
+        assert nothing_left(place), at
+        assert not _threads(), at
+        if (place / "nova").exists():
+            assert {path for path in tree_of(place / "nova") if not path.endswith("/")} >= _TREE.keys()
+            shutil.rmtree(place / "nova")
+    assert at > 100
+
+
+def _interrupted_at(number: int, call: Callable[[], object]) -> bool:
+    """Call, and interrupt it where it comes to the so-many-eth line of those modules; whether it comes so far.
+
+    A `try:` does nothing during which a signal could be handled.
+    """
+    lines: set[tuple[str, int]] = set()
+
+    def trace(frame: FrameType, event: str, _argument: object) -> object:
+        if not frame.f_code.co_filename.endswith(_LINES_OF):
+            return None
+        here = (frame.f_code.co_filename, frame.f_lineno)
+        is_main = threading.current_thread() is threading.main_thread()
+        if event == "line" and is_main and linecache.getline(*here).strip() != "try:" and here not in lines:
+            lines.add(here)
+            if len(lines) == number:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)  # type: ignore[arg-type]
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
 
 
 def _threads() -> set[str]:

@@ -36,7 +36,7 @@ class Maker:
 
     def __init__(self, into: Path, count: int) -> None:
         self._into = into
-        self._worker = _worker() if count >= WORTH_A_THREAD else _AtOnce()
+        self._worker: _Worker = _Beside() if count >= WORTH_A_THREAD else _AtOnce()
         self._made: set[str] = set()
 
     def whole(self, name: str, data: bytes, *, is_executable: bool) -> None:
@@ -49,8 +49,8 @@ class Maker:
         mode = files.default_mode(executable=is_executable)
         self._worker.do(partial(_write, target, data, mode), len(data))
 
-    def begin(self, name: str, *, is_executable: bool) -> BinaryIO:
-        """Make an empty file when all before it are made, and open it; the caller writes, and closes it with `close`.
+    def begin(self, name: str, *, is_executable: bool) -> "InPieces":
+        """Make a file that is written in pieces, when all before it are made. The caller closes it.
 
         Raises:
             FileSystemError: the disk refused this file, or one before it.
@@ -58,16 +58,8 @@ class Maker:
         self._worker.wait()
         target = self._place(name)
         with files.translating("write", target):
-            return files.create_file(Path(target), mode=files.default_mode(executable=is_executable))
-
-    def close(self, stream: BinaryIO) -> None:
-        """Close what `begin` has opened.
-
-        Raises:
-            FileSystemError: the disk refused what was still to be written.
-        """
-        with files.translating("write", stream.name):
-            stream.close()
+            stream = files.create_file(Path(target), mode=files.default_mode(executable=is_executable))
+        return InPieces(target, stream)
 
     def folder(self, name: str) -> None:
         """Make a folder with those it lies in, unless they are made already.
@@ -106,6 +98,34 @@ class Maker:
         return f"{self._into}{os.sep}{name.replace('/', os.sep)}"  # in a third of the time that joining takes
 
 
+class InPieces:
+    """A file that is being written.
+
+    Args:
+        target: where it lies, for people.
+        stream: the open file.
+    """
+
+    def __init__(self, target: str, stream: BinaryIO) -> None:
+        self._target = target
+        self._stream = stream
+
+    def write(self, piece: bytes) -> None:
+        """Write the next piece. Raises `FileSystemError`."""
+        with files.translating("write", self._target):
+            files.write_all(self._stream, piece)
+
+    def close(self) -> None:
+        """Close it. Raises `FileSystemError` where the disk refuses what was still to be written."""
+        with files.translating("write", self._target):
+            self._stream.close()
+
+    def abandon(self) -> None:
+        """Close it, whatever the disk says of it: it is thrown away."""
+        with suppress(OSError):
+            self._stream.close()
+
+
 class _Worker(Protocol):
     """Does things in the order in which it is given them, now or soon."""
 
@@ -126,12 +146,6 @@ def _write(target: str, data: bytes, mode: int) -> None:
         raise files.file_system_error(error, "write", target) from error
 
 
-def _worker() -> _Worker:
-    with suppress(RuntimeError):  # the system has no thread to give
-        return _Beside()
-    return _AtOnce()
-
-
 class _AtOnce:
     """A worker without a thread."""
 
@@ -148,22 +162,19 @@ class _AtOnce:
 class _Beside:
     """A worker with a thread of its own: making a file is the kernel's work, and the next are read meanwhile.
 
-    Raises:
-        RuntimeError: the thread cannot be started.
+    What goes between the two goes through queues that an interrupt cannot leave locked.
     """
 
     def __init__(self) -> None:
-        self._given: queue.Queue[list[Callable[[], None]] | None] = queue.Queue(_AHEAD)
+        self._given: queue.SimpleQueue[list[Callable[[], None]] | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._out = 0  # how much was given and is not known to be done
         self._next: list[Callable[[], None]] = []
         self._bytes = 0
         self._error: BaseException | None = None
         self._is_stopped = False
-        self._thread = threading.Thread(target=self._work, name="unpack", daemon=True)
-        try:
-            self._thread.start()
-        except BaseException:  # an interrupt: it may run all the same, and has nothing to do
-            self._given.put(None)
-            raise
+        self._thread: threading.Thread | None = None
+        self._is_alone = False  # the system has no thread to give
 
     def do(self, action: Callable[[], None], size: int) -> None:
         self._next.append(action)
@@ -173,29 +184,52 @@ class _Beside:
 
     def wait(self) -> None:
         self._give()
-        self._given.join()
-        if self._error is not None:
-            raise self._error
+        while self._out:
+            self._take_back()
+        self._raise()
 
     def stop(self) -> None:
         self._is_stopped = True
-        if self._thread.is_alive():
-            self._given.put(None)
+        self._given.put(None)
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join()
 
     def _give(self) -> None:
+        self._raise()
+        actions, self._next, self._bytes = self._next, [], 0
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="unpack", daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError:
+                self._is_alone = True
+        if self._is_alone:
+            self._perform(actions)
+            self._raise()
+            return
+        if self._out >= _AHEAD:
+            self._take_back()
+        self._given.put(actions)
+        self._out += 1
+
+    def _take_back(self) -> None:
+        self._done.get()
+        self._out -= 1
+
+    def _raise(self) -> None:
         if self._error is not None:
             raise self._error
-        self._given.put(self._next)
-        self._next, self._bytes = [], 0
 
     def _work(self) -> None:
         while (actions := self._given.get()) is not None:
-            for action in actions:
-                if self._is_stopped or self._error is not None:
-                    break  # and go on taking: nobody waits for room in the queue
-                try:
-                    action()
-                except BaseException as error:  # noqa: BLE001  (it is raised where the work was given)
-                    self._error = error
-            self._given.task_done()
+            self._perform(actions)
+            self._done.put(None)
+
+    def _perform(self, actions: list[Callable[[], None]]) -> None:
+        for action in actions:
+            if self._is_stopped or self._error is not None:
+                return
+            try:
+                action()
+            except BaseException as error:  # noqa: BLE001  (it is raised where the work was given)
+                self._error = error

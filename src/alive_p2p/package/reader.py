@@ -222,7 +222,7 @@ class PackageReader:
 
     def _walk(self, progress: Progress | None, watch: Watch | None, begin: Begin | None) -> _Walked:
         manifest: bytes | None = None
-        parsed: Manifest | None = None
+        parsed: Manifest | PackageError | None = None
         alongside: Alongside | None = None
         found: dict[str, FileEntry] = {}
         executables: set[str] = set()
@@ -236,8 +236,8 @@ class PackageReader:
                 elif member.path == paths.MANIFEST:
                     manifest = b"".join(archive.content())
                     if begin is not None and self._legacy is None and not found and not folders:
-                        parsed = self._valid(manifest)
-                        alongside = begin(parsed) if parsed is not None else None
+                        parsed = self._parsed(manifest)
+                        alongside = begin(parsed) if isinstance(parsed, Manifest) else None
                 else:
                     places[member.path] = payload.position
                     takers = [watch(member.path)] if watch is not None else []
@@ -253,7 +253,10 @@ class PackageReader:
             manifest = self._legacy.manifest
         if manifest is None:
             raise _no_manifest(set(found) | folders)
-        parsed = parsed or Manifest.parse(manifest, self.limits)
+        if parsed is None:
+            parsed = self._parsed(manifest)
+        if isinstance(parsed, PackageError):
+            raise parsed
         return _Walked(parsed, found, frozenset(executables), frozenset(folders), places)
 
     def _hashed(
@@ -279,12 +282,12 @@ class PackageReader:
         if progress is not None:
             progress(min(self._stream.tell(), self.size), self.size)
 
-    def _valid(self, manifest: bytes) -> Manifest | None:
-        """The manifest; what is wrong with it is told when the archive around it was looked through."""
+    def _parsed(self, manifest: bytes) -> Manifest | PackageError:
+        """The manifest, or what is wrong with it, which is told when the archive around it was looked through."""
         try:
             return Manifest.parse(manifest, self.limits)
-        except PackageError:
-            return None
+        except PackageError as error:
+            return error
 
     def unpack(
         self,

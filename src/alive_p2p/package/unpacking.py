@@ -7,13 +7,12 @@ checked gets no further than that folder.
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from alive_p2p import files
 from alive_p2p.errors import PackageError
 from alive_p2p.hashing import Sha256, sha256
 from alive_p2p.package.compression import PIECE, GzipSource, damaged
-from alive_p2p.package.making import Maker
+from alive_p2p.package.making import InPieces, Maker
 from alive_p2p.package.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class Alongside:
         self._executables = manifest.executables or frozenset()
         self._empty_dirs = manifest.empty_dirs or frozenset()
         self._names = names
-        self._open: BinaryIO | None = None
+        self._open: InPieces | None = None
         self._maker = Maker(into, len(names))
 
     def begin(self, path: str, size: int) -> Callable[[bytes], None] | None:
@@ -60,13 +59,8 @@ class Alongside:
             return None
         is_executable = path in self._executables
         if size > PIECE:
-            self._open = stream = self._maker.begin(name, is_executable=is_executable)
-
-            def write(piece: bytes) -> None:
-                with files.translating("write", stream.name):
-                    files.write_all(stream, piece)
-
-            return write
+            self._open = self._maker.begin(name, is_executable=is_executable)
+            return self._open.write
 
         def whole(data: bytes) -> None:
             self._maker.whole(name, data, is_executable=is_executable)
@@ -88,12 +82,13 @@ class Alongside:
     def stop(self) -> None:
         """Write nothing more. May be called again."""
         self._maker.stop()
-        self._close()
+        if self._open is not None:
+            self._open.abandon()
 
     def _close(self) -> None:
-        stream, self._open = self._open, None
-        if stream is not None:
-            self._maker.close(stream)
+        if self._open is not None:
+            self._open.close()
+            self._open = None
 
 
 def unpack(
@@ -136,11 +131,13 @@ class _Again:
         self._source.skip_to(self._places[path])
         is_executable = path in self._executables
         if entry.size > PIECE:
-            stream = self._maker.begin(name, is_executable=is_executable)
+            file = self._maker.begin(name, is_executable=is_executable)
             try:
-                self._write_in_pieces(stream, entry.size, entry.sha256)
-            finally:
-                self._maker.close(stream)
+                self._write_in_pieces(file, entry.size, entry.sha256)
+            except BaseException:
+                file.abandon()
+                raise
+            file.close()
             return
         data = self._read(entry.size)
         if sha256(data) != entry.sha256:
@@ -156,14 +153,13 @@ class _Again:
             self._progress(self._done, self._total)
         return data
 
-    def _write_in_pieces(self, stream: BinaryIO, size: int, expected: str) -> None:
+    def _write_in_pieces(self, file: InPieces, size: int, expected: str) -> None:
         digest = Sha256()
         left = size
         while left:
             piece = self._read(min(left, PIECE))
             digest.update(piece)
-            with files.translating("write", stream.name):
-                files.write_all(stream, piece)
+            file.write(piece)
             left -= len(piece)
         if digest.hexdigest() != expected:
             raise _changed()

@@ -22,12 +22,10 @@ from alive_p2p.receiving.plan import (
     ReceiveRequest,
     ReceiveResult,
 )
-from alive_p2p.receiving.staged import names_in_staging
 from alive_p2p.receiving.transaction import Transaction
 from alive_p2p.runtime import Runtime
 from alive_p2p.transactions.committing import changed_meanwhile
 from alive_p2p.transactions.recovery import interrupted_notes, settle, settled_lock
-from alive_p2p.transactions.staging import Staging
 from alive_p2p.walnut.regeneration import regenerate, write_built_in_projection
 from alive_p2p.walnut.walnut import Walnut
 from alive_p2p.walnut.world import find_world
@@ -74,21 +72,21 @@ def receive(
             approve(plan)
         if plan.migration.errors:
             raise keep_unpacked(package, checked.contents, plan, runtime, progress)
-        with ahead.staging(plan) or _unpacked(package, checked, plan, runtime, progress) as staging:
-            if len(plan.manifest.files) >= WORTH_A_THREAD:
-                files.begin_flush(staging.tree)
-            convert_task_lists(staging.tree, plan.converted)
-            with settled_lock(plan.target, "receive", runtime, wait_seconds=request.wait_seconds) as more:
-                again = decide(request, checked, surroundings, runtime, plan.installation)
-                if again.outcome != plan.outcome:
-                    raise changed_meanwhile(plan.target)
-                transaction = Transaction(again, staging, runtime)
-                warnings = transaction.run_new() if plan.makes_walnut else transaction.run_existing()
-                try:
-                    warnings += _regenerate(plan, runtime)
-                except BaseException:  # an interrupt: the receive has happened, so its projection is made all the same
-                    write_built_in_projection(Walnut(plan.target), runtime)
-                    raise
+        staging = ahead.staging(plan, package, checked.contents, progress)
+        if len(plan.manifest.files) >= WORTH_A_THREAD:
+            files.begin_flush(staging.tree)
+        convert_task_lists(staging.tree, plan.converted)
+        with settled_lock(plan.target, "receive", runtime, wait_seconds=request.wait_seconds) as more:
+            again = decide(request, checked, surroundings, runtime, plan.installation)
+            if again.outcome != plan.outcome:
+                raise changed_meanwhile(plan.target)
+            transaction = Transaction(again, staging, runtime)
+            warnings = transaction.run_new() if plan.makes_walnut else transaction.run_existing()
+            try:
+                warnings += _regenerate(plan, runtime)
+            except BaseException:  # an interrupt: the receive has happened, so its projection is made all the same
+                write_built_in_projection(Walnut(plan.target), runtime)
+                raise
     warnings = [*plan.warnings, *more, *warnings]
     return ReceiveResult("warn" if warnings else "ok", plan, tuple(warnings))
 
@@ -145,19 +143,6 @@ def _check(package: PackageReader, progress: Progress | None, begin: Begin | Non
     looking = Looking()
     contents = package.check(progress, looking.watch, begin)
     return Checked(contents, looking.found(), looking.comparable, looking.task_lists)
-
-
-def _unpacked(
-    package: PackageReader, checked: Checked, plan: ReceivePlan, runtime: Runtime, progress: Progress | None
-) -> Staging:
-    """Staging with the package in it, in a second pass."""
-    staging = Staging(plan.target, runtime)
-    try:
-        package.unpack(checked.contents, staging.tree, names_in_staging(plan), progress)
-    except BaseException:
-        staging.remove()
-        raise
-    return staging
 
 
 def _check_request(request: ReceiveRequest, runtime: Runtime) -> None:

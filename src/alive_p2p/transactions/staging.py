@@ -45,6 +45,7 @@ class Staging:
         name = runtime.random_hex(16)
         self.path = _folder_beside(target) / f"{STAGING_PREFIX}-{name}"
         self._kept = False
+        self._is_over = False
         self._owner: int | None = None
         self._registration = register(name, target, self.path, runtime, action=action)
         try:
@@ -75,11 +76,22 @@ class Staging:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self, *, without_trace: bool = False) -> None:
+        """Let go of it: what is to be kept stays, everything else is removed. May be called again.
+
+        Args:
+            without_trace: see `remove`.
+        """
+        if self._is_over:
+            return
         if self._kept:
             self._release()
             self._registration.close()
         else:
-            self.remove()
+            self.remove(without_trace=without_trace)
+        self._is_over = True
 
     def keep(self, *, kept: bool = True) -> None:
         """Leave it for recovery to finish; or, with `kept` false, do not after all."""
