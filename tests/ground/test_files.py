@@ -693,13 +693,8 @@ def test_a_tree_is_flushed_with_and_without_syncfs(
         assert flushed == [tmp_path / "a" / "b", tmp_path / "a", tmp_path, tmp_path.parent]
 
 
-@pytest.mark.parametrize("above", [False, True])
-def test_what_a_flush_met_that_was_begun_is_told_by_the_one_that_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, above: bool
-) -> None:
-    """The system tells of a write that failed once, to whoever flushes first; here that is nobody who is asked."""
-    folder = tmp_path / "tree"
-    folder.mkdir()
+def _refuse_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that tells of a failed write once, to whoever flushes first."""
     answers = iter([OSError(errno.EIO, "Input/output error")])
 
     def flush(_descriptor: int) -> None:
@@ -707,6 +702,16 @@ def test_what_a_flush_met_that_was_begun_is_told_by_the_one_that_counts(
             raise answer
 
     monkeypatch.setattr(native, "flush_file_system", lambda: flush)
+
+
+@pytest.mark.parametrize("above", [False, True])
+def test_what_a_flush_met_that_was_begun_is_told_by_the_one_that_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, above: bool
+) -> None:
+    """The system tells of a write that failed once, to whoever flushes first; here that is nobody who is asked."""
+    folder = tmp_path / "tree"
+    folder.mkdir()
+    _refuse_once(monkeypatch)
     files.begin_flush(folder)
     with pytest.raises(OSError, match="Input/output error"):
         files.flush_tree(tmp_path if above else folder)
@@ -717,13 +722,7 @@ def test_a_flush_that_was_begun_is_forgotten_with_its_folder(tmp_path: Path, mon
     """What is removed need not be durable; another folder of this name has nothing to do with it."""
     folder = tmp_path / "tree"
     folder.mkdir()
-    answers = iter([OSError(errno.EIO, "Input/output error")])
-
-    def flush(_descriptor: int) -> None:
-        for answer in answers:
-            raise answer
-
-    monkeypatch.setattr(native, "flush_file_system", lambda: flush)
+    _refuse_once(monkeypatch)
     files.begin_flush(folder)
     files.remove_tree(folder)
     folder.mkdir()

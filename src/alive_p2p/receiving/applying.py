@@ -6,7 +6,7 @@ Everything is prepared in staging; the journal carries it out. What is displaced
 from pathlib import Path
 
 from alive_p2p import files, hashing
-from alive_p2p.package.paths import ancestors
+from alive_p2p.package.paths import folders_of
 from alive_p2p.receiving.group_update import FileChange, is_converted
 from alive_p2p.receiving.migration import LEFTOVERS, convert_tasks, task_file
 from alive_p2p.receiving.plan import ReceivePlan
@@ -180,5 +180,4 @@ class Changes:
 
     def _folders_made(self) -> set[str]:
         """The folders that come into being with what is added; an empty one that was here is not among them."""
-        parents = {up for path in self.ready.added for up in ancestors(path)}
-        return {up for up in parents if not files.is_folder(self.target / up)}
+        return {up for up in folders_of(self.ready.added) if not files.is_folder(self.target / up)}

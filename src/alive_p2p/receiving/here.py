@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from alive_p2p import files
-from alive_p2p.package.paths import ancestors
+from alive_p2p.package import paths
 from alive_p2p.receiving.threeway import ABSENT, IN_THE_WAY, Version
 from alive_p2p.text import fold
 from alive_p2p.walnut import kernel
@@ -28,7 +28,7 @@ def version_at(root: Path, path: str) -> tuple[Version, str | None]:
         FileSystemError: it cannot be read.
     """
     place = root / path
-    for parent in ancestors(path):
+    for parent in paths.ancestors(path):
         above = root / parent
         if files.is_taken(above) and (files.is_link(above) or not files.is_folder(above)):
             return IN_THE_WAY, None
@@ -73,4 +73,4 @@ def is_empty_folder(leaf: str) -> bool:
 
 def folders_of(leaves: Iterable[str], path: str) -> set[str]:
     """The folder at a path and those below it, from what `leaves_below` has told of it."""
-    return {up for leaf in leaves for up in ancestors(leaf)} - {*ancestors(path)}
+    return paths.folders_of(leaves) - {*paths.ancestors(path)}
